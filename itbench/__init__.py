@@ -1,0 +1,49 @@
+"""itbench: compare vision networks with recordings from the brain."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "BadOption": "errors",
+    "Benchmark": "benchmark",
+    "ExtractionSettings": "extract",
+    "FunctionModel": "function",
+    "Gram": "gram",
+    "ItbenchError": "errors",
+    "ItbenchWarning": "errors",
+    "Model": "protocols",
+    "Network": "network",
+    "Reading": "protocols",
+    "Readout": "protocols",
+    "Recordings": "recordings",
+    "StimulusSet": "stimuli",
+    "Weights": "protocols",
+    "from_timm": "zoo",
+    "from_torchvision": "zoo",
+    "hookimpl": "hookspecs",
+    "compile_leaderboard": "leaderboard",
+    "load_plugins": "plugins",
+    "pack_recordings": "pack",
+    "read_score": "score",
+    "score_model": "evaluate",
+    "with_weights": "zoo",
+    "write_score": "score",
+}
+_RENAMED = {"load_plugins": "load"}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that ``import itbench`` takes no torch and no time."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'itbench' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"itbench.{_PUBLIC[name]}"), _RENAMED.get(name, name))
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

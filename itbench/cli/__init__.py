@@ -1,0 +1,30 @@
+"""The command line: parse, call, print. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import click
+
+from itbench import __version__
+from itbench.cli.cache import cache
+from itbench.cli.data import data
+from itbench.cli.leaderboard import leaderboard
+from itbench.cli.lists import benchmarks, layers, metrics, models
+from itbench.cli.score import score
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="itbench")
+def main() -> None:
+    """Compare vision networks with recordings from the brain.
+
+    \b
+    itbench score -m pixels -m itbench-tiny          score two models on synthetic-it
+    itbench score -m resnet50 --weights random       the same network, untrained
+    itbench leaderboard                              what has been scored, as markdown
+    itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
+                                                     bring recordings of your own
+    """
+
+
+for command in (score, leaderboard, models, benchmarks, metrics, layers, data, cache):
+    main.add_command(command)

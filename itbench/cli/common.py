@@ -1,0 +1,108 @@
+"""What all commands share: plugins, JSON, errors without a traceback, warnings in one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from itbench.errors import ItbenchError
+
+if TYPE_CHECKING:
+    from itbench.plugins import Registry
+
+
+class Command(click.Command):
+    """A command that prints an error as one message and exits 1; ``--debug`` shows where it came from."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(
+            click.Option(["--debug"], is_flag=True, expose_value=False, callback=_remember_debug, help="Show tracebacks.")
+        )
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(context)
+            except ItbenchError as error:
+                if context.meta.get("itbench.debug"):
+                    raise
+                say(f"Error: {error}")
+                context.exit(1)
+
+
+def with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--plugin`` to a command."""
+    return click.option(
+        "--plugin", "plugin_files", multiple=True, metavar="FILE", help="Also load this plugin file (or set ITBENCH_PLUGINS)."
+    )(function)
+
+
+def with_json(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--json`` to a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def with_results(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--results`` to a command."""
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder of scores.  [default: leaderboard/scores, or ITBENCH_RESULTS]",
+    )(function)
+
+
+def load_registry(plugin_files: Sequence[str]) -> Registry:
+    """Return what the plugins offer."""
+    from itbench import plugins
+
+    return plugins.load(plugin_files)
+
+
+def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet.") -> None:
+    """Print a table, or the same as JSON."""
+    from itbench.tables import markdown
+
+    if as_json:
+        click.echo(json.dumps([{key: row.get(key) for key in columns} for row in rows], indent=2, ensure_ascii=False, default=str))
+    else:
+        click.echo(markdown(rows, columns) if rows else empty)
+
+
+def say(message: str) -> None:
+    """Print to stderr, beside the results."""
+    click.echo(message, err=True)
+
+
+def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Read a size such as ``4GB``, ``500MB`` or ``2e9``."""
+    text = value.strip().upper().removesuffix("B").removesuffix("I")
+    factor = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:], 1)
+    try:
+        size = int(float(text if factor == 1 else text[:-1]) * factor)
+    except (ValueError, OverflowError):
+        size = 0
+    if size <= 0:
+        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
+    return size
+
+
+def _remember_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    context.meta["itbench.debug"] = value
+
+
+def _show_warning(message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    from itbench.errors import ItbenchWarning
+
+    if issubclass(category, ItbenchWarning):
+        say(f"Warning: {message}")
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))

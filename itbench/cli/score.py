@@ -1,0 +1,132 @@
+"""itbench score: model × benchmark → a score file each, and a table."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from itbench.cli.common import Command, load_registry, parse_bytes, print_rows, say, with_json, with_plugins, with_results
+from itbench.errors import ItbenchError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+COLUMNS = ("model", "weights", "benchmark", "metric", "layer", "EV", "correlation", "sites", "seconds")
+LAYER_COLUMNS = ("layer", "features", "EV", "correlation", "inner EV")
+
+
+@click.command(cls=Command)
+@click.option("-m", "--model", "models", multiple=True, required=True, help="A model; several are scored in turn.")
+@click.option("-b", "--benchmark", "benchmarks", multiple=True, default=("synthetic-it",), show_default=True, help="A benchmark's name, or the path of a YAML file.")
+@click.option("--metric", help="A metric.  [default: the benchmark's]")
+@click.option("-o", "--option", "option_texts", multiple=True, metavar="KEY=VALUE", help="An option of the metric, such as components=100.")
+@click.option("-l", "--layer", "layers", multiple=True, help="A layer to score.  [default: the model's candidates]")
+@click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
+@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bfloat16"]))
+@click.option("--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]")
+@click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within.")
+@click.option("--scratch", type=click.Path(path_type=Path, file_okay=False), help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]")
+@with_results
+@with_plugins
+@with_json
+def score(
+    models: tuple[str, ...],
+    benchmarks: tuple[str, ...],
+    metric: str | None,
+    option_texts: tuple[str, ...],
+    layers: tuple[str, ...],
+    weights: str,
+    seed: int,
+    device: str,
+    precision: str,
+    batch_size: int | None,
+    memory: int,
+    scratch: Path | None,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score models on benchmarks.
+
+    Prints one line a run, and the layers of a run that is alone. Every score is written to the results folder.
+
+    \b
+    itbench score -m itbench-tiny
+    itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
+    itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
+    """
+    from itbench import folders, options
+    from itbench.cli.report import TerminalReporter
+    from itbench.evaluate import score_model
+    from itbench.extract import ExtractionSettings
+    from itbench.leaderboard import write_failure
+    from itbench.protocols import Weights
+    from itbench.score import file_stem, provenance, summary, write_score
+
+    registry = load_registry(plugin_files)
+    metric_options = options.pairs(option_texts)
+    settings = ExtractionSettings(device, precision, batch_size, memory, scratch or folders.scratch())
+    folder = results or folders.results()
+    Weights.parse(weights, seed)
+    runs = [(registry.model(model).name, name, registry.benchmark(name)) for name in benchmarks for model in models]
+    for _, _, bench in runs:
+        options.build(registry.metric(metric or bench.metric).readout, metric_options)
+    finished: list[tuple[xr.Dataset, Path]] = []
+    failed = 0
+    for model, name, bench in runs:
+        try:
+            result = score_model(
+                model,
+                name,
+                metric=metric,
+                metric_options=metric_options,
+                weights=weights,
+                seed=seed,
+                layers=layers,
+                settings=settings,
+                registry=registry,
+                reporter=TerminalReporter(f"{model} on {bench.name}"),
+            )
+        except ItbenchError as error:
+            label = Weights.parse(weights, seed).label if registry.model(model).weights else "none"
+            run = {"model": model, "weights": label, "benchmark": bench.name, "metric": metric or bench.metric}
+            write_failure(folder, file_stem(run, {}), run, error)
+            if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
+                raise
+            failed += 1
+            say(f"Error: {model} on {bench.name}: {error}")
+            continue
+        finished.append((result, write_score(result, folder)))
+    rows = [{**summary(result), "file": str(path)} for result, path in finished]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif rows:
+        print_rows([_row(row) for row in rows], COLUMNS, False)
+        if len(rows) == 1 and len(rows[0]["layers"]) > 1:
+            click.echo()
+            print_rows([_layer_row(layer) for layer in rows[0]["layers"]], LAYER_COLUMNS, False)
+    for result, path in finished:
+        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(result)["seconds"].items())
+        say(f"{path} ({stages})")
+    if failed:
+        raise ItbenchError(f"{failed} of {len(runs)} runs failed; see above.")
+
+
+def _row(run: dict[str, Any]) -> dict[str, Any]:
+    n, scored = run["n_sites"], run["n_sites_scored"]
+    sites = str(n) if n == scored else f"{scored}/{n}"
+    return {**run, "EV": run["explained_variance"], "sites": sites, "seconds": f"{run['seconds']:.1f}"}
+
+
+def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **layer,
+        "features": layer["n_features"],
+        "EV": layer["explained_variance"],
+        "inner EV": layer["inner_explained_variance"],
+    }

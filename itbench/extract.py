@@ -1,0 +1,136 @@
+"""One pass of a model over the pictures: every layer asked for comes out as a Gram."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from itbench import folders
+from itbench.errors import BadActivations, NoSpace, UnknownName
+from itbench.gram import Gram
+from itbench.protocols import Model, Reporter
+from itbench.reduce import GramReducer, working_bytes
+from itbench.stimuli import StimulusSet
+
+VERSION = 1  # raise it when the same model and pictures would give other numbers
+LARGEST_BATCH = {"cpu": 32, "cuda": 128}
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """How a model runs.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "bfloat16"}
+    batch_size : int, optional
+        Pictures a forward pass; chosen by the width of the layers when it is None.
+    memory : int
+        Bytes that the process shall not exceed.
+    scratch : Path
+        Folder for activations that do not fit.
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    batch_size: int | None = None
+    memory: int = 4 * 10**9
+    scratch: Path = field(default_factory=folders.scratch)
+
+
+def extract_grams(
+    model: Model, stimuli: StimulusSet, layers: Sequence[str], settings: ExtractionSettings, reporter: Reporter
+) -> Iterator[tuple[str, Gram]]:
+    """Run the model once over all pictures and yield (layer, Gram), one after another.
+
+    Raises
+    ------
+    UnknownName, BadActivations
+        For a layer that does not exist, gives no tensor, or gives NaN or infinity.
+    NoSpace
+        If memory or scratch space does not suffice; before any work.
+    """
+    shapes = model.shapes(stimuli.pictures[0:1][0])
+    widths = {layer: width_of(layer, shapes) for layer in layers}
+    per_picture = 4 * (2 * sum(widths.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str)))
+    batch_size = settings.batch_size or _fitting_batch(model, per_picture, len(stimuli), settings.memory)
+    reducer = GramReducer(
+        widths,
+        stimuli.ids,
+        memory=_memory_for_activations(settings.memory, batch_size * per_picture, len(stimuli)),
+        scratch=settings.scratch,
+        product=model.times_transpose,
+    )
+    with reducer:
+        if reducer.scratch_bytes:
+            reporter.note(f"{reducer.scratch_bytes / 1e9:.1f} GB of scratch space in {settings.scratch}, freed at the end")
+        with reporter.progress("pictures", len(stimuli), "images") as advance:
+            for rows, batch in prepared_batches(model, stimuli, batch_size):
+                for layer, activations in model.activations(batch, layers).items():
+                    reducer.put(layer, rows, activations)
+                advance(rows.stop - rows.start)
+        with reporter.progress("Grams", len(layers), "layers") as advance:
+            for layer in layers:
+                yield layer, reducer.gram(layer)
+                advance(1)
+
+
+def width_of(layer: str, shapes: Mapping[str, tuple[int, ...] | str]) -> int:
+    """Return the number of features of a layer; refuse one that is unknown or gives no tensor."""
+    if layer not in shapes:
+        raise UnknownName.of("layer", layer, shapes, todo="List them with: itbench layers MODEL")
+    shape = shapes[layer]
+    if isinstance(shape, str):
+        raise BadActivations(f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL")
+    return int(np.prod(shape))
+
+
+def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Iterator[tuple[slice, Any]]:
+    """Yield rows and their preprocessed batch; other threads read and prepare the next ones meanwhile."""
+    ahead = max(2, min(8, (os.cpu_count() or 2) // 2))
+    waiting: deque[tuple[slice, Future[Any]]] = deque()
+
+    def prepare(rows: slice) -> Any:
+        return model.prepare(stimuli.pictures[rows])
+
+    with ThreadPoolExecutor(ahead, thread_name_prefix="prepare") as pool:
+        try:
+            for start in range(0, len(stimuli), batch_size):
+                rows = slice(start, min(start + batch_size, len(stimuli)))
+                waiting.append((rows, pool.submit(prepare, rows)))
+                if len(waiting) > ahead:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            while waiting:
+                done, future = waiting.popleft()
+                yield done, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) -> int:
+    """Return the largest power of two whose working memory is an eighth of what is granted."""
+    size = LARGEST_BATCH[model.device]
+    while size > 1 and (size * per_picture > memory // 8 or size >= 2 * n_stimuli):
+        size //= 2
+    return size
+
+
+def _memory_for_activations(memory: int, batch_bytes: int, n_stimuli: int) -> int:
+    taken = psutil.Process().memory_info().rss + batch_bytes + working_bytes(n_stimuli)
+    if taken > memory:
+        raise NoSpace(
+            f"{memory / 1e9:.2f} GB of memory are too little: {taken / 1e9:.2f} GB are needed before any activation is kept.",
+            todo=f"Use --memory {np.ceil(taken / 1e8) / 10:.1f}GB or more, or a smaller --batch-size.",
+        )
+    return memory - taken

@@ -1,0 +1,118 @@
+"""Files that are whole or absent: atomic writing, checksums, setting damaged ones aside."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from itbench.errors import NoSpace
+
+PARTIAL = ".partial"  # the ending of a file that is still being written
+DAMAGED = ".damaged"  # the ending of a file that failed its checksum
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path` that becomes `path` once the block has ended well.
+
+    Raises
+    ------
+    NoSpace
+        If the disk is full; nothing is left under either name.
+    """
+    with disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            _flush(partial)
+            partial.chmod(0o666 & ~_umask())
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into an error that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        # HDF5 wraps the system's errno in its own message
+        if error.errno == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
+            raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file out of the way and return its new name."""
+    aside = path.with_name(path.name + DAMAGED)
+    os.replace(path, aside)
+    return aside
+
+
+def digest(*parts: Any) -> str:
+    """Return the SHA-256 of arrays, bytes, text and JSON-able values, in order.
+
+    Every part is preceded by its kind, shape and length, so that no two sequences share a digest by concatenation.
+    """
+    return digest_stream(parts)
+
+
+def digest_stream(parts: Iterable[Any]) -> str:
+    """Return the `digest` of parts that come one at a time, in the memory of one."""
+    sha = hashlib.sha256()
+    for part in parts:
+        head, body = _bytes(part)
+        sha.update(f"{head}:{len(body)}:".encode())
+        sha.update(body)
+    return sha.hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """Return `value` as JSON that is the same for equal values."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _bytes(part: Any) -> tuple[str, bytes | memoryview]:
+    if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
+        array = np.ascontiguousarray(part)
+        return f"{array.dtype.str}{array.shape}", memoryview(array.reshape(-1)).cast("B") if array.size else b""
+    if isinstance(part, np.ndarray):
+        part = [str(item) for item in part.ravel()]
+    if isinstance(part, bytes):
+        return "bytes", part
+    return "json", canonical_json(part).encode()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,31 @@
+"""The three hooks. A plugin implements those it needs and calls ``register`` once for each thing it adds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("itbench")
+hookimpl = pluggy.HookimplMarker("itbench")
+
+
+@hookspec
+def itbench_models(register: Callable[..., None]) -> None:
+    """Add models: ``register(name, factory, layers=(...), source="", weights=("pretrained", "random"), description="")``.
+
+    ``factory(weights)`` gets an `itbench.Weights` and returns an `itbench.Model`; it runs when the model is used.
+    """
+
+
+@hookspec
+def itbench_metrics(register: Callable[..., None]) -> None:
+    """Add metrics: ``register(name, readout, description="")``.
+
+    ``readout`` is a dataclass whose fields are the metric's options and whose instances are `itbench.Readout`.
+    """
+
+
+@hookspec
+def itbench_benchmarks(register: Callable[..., None]) -> None:
+    """Add benchmarks: ``register(path)`` with the path of a YAML file."""

@@ -1,0 +1,154 @@
+"""A torch network as a model: preprocessing, one forward pass, hooks that clone what they catch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from itbench.errors import BadActivations, BadOption, UnknownName
+from itbench.files import digest, digest_stream
+from itbench.reduce import times_transpose
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Network:
+    """A `torch.nn.Module` whose named modules are its layers.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes a batch (batch, 3, y, x).
+    preprocess : callable
+        PIL picture to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does.
+    layers : sequence of str
+        Candidate layers, early to late, as `named_modules` names them.
+    package : str
+        Name and version of the package that defines the module, if another version may compute something else.
+
+    Notes
+    -----
+    The module runs in ``eval()`` and ``inference_mode``, in channels_last. Of a module that runs several times in one
+    forward pass, the last output counts. What comes after the last layer asked for is not computed.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        preprocess: Callable[[Image.Image], torch.Tensor],
+        *,
+        layers: Sequence[str] = (),
+        package: str = "",
+    ) -> None:
+        if " at 0x" in repr(preprocess):
+            raise ValueError("preprocess needs a __repr__ that says what it does: it is part of the cache key")
+        self.module = module.eval().requires_grad_(False)
+        self.preprocess = preprocess
+        self.layers = tuple(layers)
+        self.device, self.precision = "cpu", "float32"
+        self._modules = {name: part for name, part in module.named_modules() if name}
+        self._calls: dict[str, int] = {}
+        self._identity = {
+            "architecture": digest(repr(module)),
+            "weights": digest_stream(_tensors(module)),
+            "preprocessing": repr(preprocess),
+            "package": package,
+        }
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """All that changes the activations."""
+        return {**self._identity, "precision": self.precision}
+
+    def place(self, device: str, precision: str) -> None:
+        """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16`` (autocast)."""
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cuda" and not torch.cuda.is_available():
+            raise BadOption("No CUDA device here.", todo="Use --device cpu or --device auto.")
+        if precision not in PRECISIONS:
+            raise UnknownName.of("precision", precision, PRECISIONS)
+        torch.backends.cudnn.allow_tf32 = False
+        self.device, self.precision = device, precision
+        self.module.to(self.device, memory_format=torch.channels_last)
+
+    def prepare(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
+        """Preprocess pictures (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
+        batch = torch.stack([self.preprocess(Image.fromarray(picture)) for picture in pictures])
+        return batch.contiguous(memory_format=torch.channels_last)
+
+    def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs (batch, …) of `layers`, caught in one forward pass."""
+        caught: dict[str, NDArray[np.float32]] = {}
+        left = {layer: self._calls.get(layer, math.inf) for layer in layers}
+
+        def catch(layer: str, output: Any) -> None:
+            # a copy: the next operation may be in place, as the ReLU after DenseNet's norm5 is
+            caught[layer] = _tensor(layer, output, len(batch)).to("cpu", torch.float32, copy=True).numpy()
+            left[layer] -= 1
+            if max(left.values()) <= 0:
+                raise _AllCaught
+
+        self._forward(batch, {layer: catch for layer in layers})
+        return caught
+
+    def shapes(self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer for one picture (y, x, 3), or words on why it has none."""
+        found: dict[str, tuple[int, ...] | str] = dict.fromkeys(layers or self._modules, "does not run in a forward pass")
+        self._calls.clear()
+
+        def look(layer: str, output: Any) -> None:
+            self._calls[layer] = self._calls.get(layer, 0) + 1
+            is_tensor = isinstance(output, torch.Tensor) and output.ndim > 1
+            found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_kind(output)}, not a tensor"
+
+        self._forward(self.prepare(picture[None]), {layer: look for layer in found if layer in self._modules})
+        return found
+
+    def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return P Pᵀ, on the GPU if the network is there."""
+        if self.device == "cpu":
+            return times_transpose(panel)
+        moved = torch.from_numpy(panel).to(self.device)
+        return (moved @ moved.T).cpu().numpy()
+
+    def _forward(self, batch: torch.Tensor, catchers: Mapping[str, Callable[[str, Any], None]]) -> None:
+        handles = [
+            self._modules[layer].register_forward_hook(lambda _m, _in, output, layer=layer, catch=catch: catch(layer, output))
+            for layer, catch in catchers.items()
+        ]
+        low = self.precision != "float32"
+        try:
+            with torch.inference_mode(), torch.autocast(self.device, PRECISIONS[self.precision], enabled=low):
+                self.module(batch.to(self.device, memory_format=torch.channels_last))
+        except _AllCaught:
+            pass
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+class _AllCaught(Exception):
+    """Every layer asked for has been caught: the rest of the forward pass is not needed."""
+
+
+def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
+    if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != batch:
+        raise BadActivations(f"Layer {layer!r} gave {_kind(output)}, not a tensor of {batch} pictures.")
+    return output
+
+
+def _kind(output: Any) -> str:
+    return f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+
+
+def _tensors(module: torch.nn.Module) -> Any:
+    for name, tensor in sorted(module.state_dict().items()):
+        yield name
+        yield tensor.detach().cpu().to(torch.float32 if tensor.dtype == torch.bfloat16 else tensor.dtype).numpy()

@@ -1,0 +1,88 @@
+"""Options of a metric: the fields of its dataclass, set from ``key=value``."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Iterable, Mapping
+from types import NoneType, UnionType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from itbench.errors import BadOption, UnknownName
+
+T = TypeVar("T")
+
+
+def pairs(texts: Iterable[str]) -> dict[str, str]:
+    """Split ``key=value`` texts.
+
+    >>> pairs(["components=100", "per_site=false"])
+    {'components': '100', 'per_site': 'false'}
+    """
+    given: dict[str, str] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise BadOption(f"Option {text!r} is not of the form key=value.", todo="Such as: -o components=100")
+        if key in given:
+            raise BadOption(f"Option {key!r} is given twice: {given[key]!r} and {value!r}.")
+        given[key] = value
+    return given
+
+
+def build(factory: type[T], given: Mapping[str, Any]) -> T:
+    """Make a dataclass from options given as text or as values; the others keep their defaults."""
+    hints = typing.get_type_hints(factory)
+    fields = {field.name: field for field in dataclasses.fields(factory)}  # type: ignore[arg-type]  # a dataclass
+    values = {}
+    for key, value in given.items():
+        if key not in fields:
+            raise UnknownName.of(f"option of {factory.__name__.lower()}", key, fields)
+        values[key] = _parse(key, value, hints[key]) if isinstance(value, str) else value
+    return factory(**values)
+
+
+def describe(factory: type) -> list[dict[str, Any]]:
+    """Return name, default and help text of every option."""
+    return [
+        {"option": field.name, "default": text(field.default), "help": field.metadata.get("help", "")}
+        for field in dataclasses.fields(factory)
+    ]
+
+
+def text(value: Any) -> str:
+    """Write an option's value as it may be typed; a long evenly log-spaced grid as ``low:high:count``."""
+    if isinstance(value, tuple) and len(value) > 3 and np.allclose(value, np.geomspace(value[0], value[-1], len(value))):
+        return f"{value[0]:g}:{value[-1]:g}:{len(value)}"
+    if isinstance(value, tuple):
+        return ",".join(f"{item:g}" for item in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
+
+
+def _parse(key: str, value: str, kind: Any) -> Any:
+    kinds = typing.get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if NoneType in kinds and value.lower() == "none":
+        return None
+    kind = next(item for item in kinds if item is not NoneType)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        if typing.get_origin(kind) is tuple:
+            return _grid(value)
+        return kind(value)
+    except (ValueError, KeyError) as error:
+        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "numbers, such as 1,10,100 or 1e-2:1e10:25")
+        raise BadOption(f"Option {key}={value!r} is not {expected}.") from error
+
+
+def _grid(value: str) -> tuple[float, ...]:
+    if value.count(":") == 2:
+        low, high, count = value.split(":")
+        if float(low) <= 0 or float(high) <= 0:
+            raise ValueError("a log-spaced grid needs positive ends")
+        return tuple(float(number) for number in np.geomspace(float(low), float(high), int(count)))
+    return tuple(float(number) for number in value.split(","))

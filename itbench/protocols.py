@@ -1,0 +1,140 @@
+"""What a model and a metric must be: the two ends that plugins fill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadOption
+from itbench.gram import Gram
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights a model is to have.
+
+    Parameters
+    ----------
+    kind : {"pretrained", "random", "file", "none"}
+    seed : int
+        Of random weights.
+    path : Path, optional
+        Of a file of weights.
+    """
+
+    kind: str = "pretrained"
+    seed: int = 0
+    path: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str, seed: int = 0) -> Weights:
+        """Read ``pretrained``, ``random`` or the path of a file."""
+        if text in ("pretrained", "random"):
+            return cls(text, seed)
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise BadOption(f"No weights {text!r}.", known="Known: pretrained, random, or the path of a file that exists.")
+        return cls("file", seed, path)
+
+    @property
+    def label(self) -> str:
+        """A short name for tables: ``pretrained``, ``random-0``, or the file's name."""
+        if self.kind == "random":
+            return f"random-{self.seed}"
+        return self.path.name if self.path else self.kind
+
+
+class Model(Protocol):
+    """Turns batches of pictures into activations per named layer."""
+
+    layers: Sequence[str]
+    """Candidate layers, early to late: those that are scored when none is named."""
+
+    device: str
+    """Where it runs: ``cpu`` or ``cuda``."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """All that changes the activations: digests of weights and code, preprocessing, precision."""
+
+    def place(self, device: str, precision: str) -> None:
+        """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16``."""
+
+    def prepare(self, pictures: NDArray[np.uint8]) -> Any:
+        """Preprocess uint8 pictures (batch, y, x, 3). Runs in other threads, ahead of `activations`."""
+
+    def activations(self, batch: Any, layers: Sequence[str]) -> Mapping[str, NDArray[np.floating]]:
+        """Return the outputs (batch, …) of `layers` for one prepared batch."""
+
+    def shapes(
+        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer, or of `layers`, for one picture (y, x, 3), without the batch.
+
+        Where a layer has none, words that say why.
+        """
+
+    def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return P Pᵀ of a panel of activations, where the model runs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a readout says about one layer in one split.
+
+    Parameters
+    ----------
+    predictions : array of shape (test, site)
+    inner_predictions : array of shape (train, site)
+        Of every training row from other training rows only; the layer is chosen by them.
+    alpha : array of shape (site,)
+        The chosen penalty; NaN for a readout that has none.
+    remarks : tuple of str
+        What the user should know, such as a penalty at the edge of its grid.
+    """
+
+    predictions: NDArray[np.float64]
+    inner_predictions: NDArray[np.float64]
+    alpha: NDArray[np.float64]
+    remarks: tuple[str, ...] = ()
+
+
+class Readout(Protocol):
+    """Gram and training responses to predicted responses. Its dataclass fields are its options."""
+
+    def __call__(
+        self,
+        gram: Gram,
+        responses: NDArray[np.float64],
+        train: NDArray[np.integer],
+        test: NDArray[np.integer],
+    ) -> Reading:
+        """Learn from the rows `train` of the Gram and their `responses` (train, site); predict the rows `test`."""
+
+
+class Reporter(Protocol):
+    """Hears how the work goes on."""
+
+    def note(self, message: str) -> None:
+        """Take a sentence about what happens next."""
+
+    def progress(self, description: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Return a context manager that gives a function taking the number of units just done."""
+
+
+class Silence:
+    """A `Reporter` that says nothing to anybody."""
+
+    def note(self, message: str) -> None:
+        """Ignore it."""
+
+    @contextmanager
+    def progress(self, description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        """Ignore all progress."""
+        yield lambda done: None

@@ -1,0 +1,219 @@
+"""Activations of many layers, streamed in, to one Gram each, in bounded memory.
+
+Activations arrive a batch of pictures at a time, but a Gram needs every pair of pictures. So they are kept in panels of
+columns (all pictures × some features): in memory as far as it is granted, beyond it in one scratch file without a name,
+which the system frees however the process ends. K is then the sum over panels P Pᵀ, each read once.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadActivations, NoSpace
+from itbench.files import disk_errors
+from itbench.gram import Gram
+
+PANEL_BYTES = 192 * 2**20
+EXACT_FEATURES = 16_384  # up to here the product is in float64: narrow layers have rank to lose
+FLOAT = np.dtype(np.float32)
+
+Product = Callable[[NDArray[np.floating]], NDArray[np.floating]]
+
+
+def times_transpose(panel: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return P Pᵀ. NumPy sees the symmetry and computes one triangle (BLAS syrk)."""
+    return panel @ panel.T
+
+
+class GramReducer:
+    """Takes activations of several layers batch by batch and gives back one Gram per layer.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        Features of every layer.
+    stimulus_ids : sequence of str
+    memory : int
+        Bytes of activations to hold at most; the rest goes to scratch.
+    scratch : Path
+        Folder of the scratch file.
+    product : callable, optional
+        P → P Pᵀ, for a device that is faster at it.
+
+    Raises
+    ------
+    NoSpace
+        At once, if the scratch folder has too little room.
+    """
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        stimulus_ids: Sequence[str],
+        *,
+        memory: int,
+        scratch: Path,
+        product: Product = times_transpose,
+    ) -> None:
+        self.ids = tuple(stimulus_ids)
+        self.product = product
+        self.scratch_bytes = 0
+        self._scratch: IO[bytes] | None = None
+        self._folder = scratch
+        n = len(self.ids)
+        step = panel_width(n)
+        self._layers: dict[str, _Layer] = {}
+        for name in sorted(widths, key=lambda name: widths[name]):  # narrow ones first into memory
+            panels = []
+            for start in range(0, widths[name], step):
+                columns = slice(start, min(start + step, widths[name]))
+                size = n * (columns.stop - columns.start) * FLOAT.itemsize
+                if size <= memory:
+                    memory -= size
+                    panels.append(_Panel(columns, None))
+                else:
+                    panels.append(_Panel(columns, self.scratch_bytes))
+                    self.scratch_bytes += size
+            self._layers[name] = _Layer(panels, np.zeros(n))
+        self._require_room()
+
+    def __enter__(self) -> GramReducer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._layers.clear()
+        if self._scratch is not None:
+            self._scratch.close()
+
+    def put(self, name: str, rows: slice, activations: NDArray[np.floating]) -> None:
+        """Take the activations (batch, …) of the stimuli in `rows` at one layer.
+
+        Raises
+        ------
+        BadActivations
+            For a NaN or an infinity, naming the layer and the picture.
+        """
+        layer = self._layers[name]
+        features = layer.flatten(activations)
+        sums = features.sum(axis=1)
+        if not np.isfinite(sums).all():
+            raise self._not_finite(name, rows, features)
+        layer.row_sums[rows] = sums
+        if layer.reference is None:
+            layer.reference = features.mean(axis=0)
+        for panel in layer.panels:
+            part, reference = features[:, panel.columns], layer.reference[panel.columns]
+            if panel.offset is None:
+                if panel.array is None:
+                    panel.array = np.empty((len(self.ids), part.shape[1]), FLOAT)
+                np.subtract(part, reference, out=panel.array[rows])
+            else:
+                self._write(panel, rows, np.subtract(part, reference))
+
+    def gram(self, name: str) -> Gram:
+        """Return the Gram of one layer and free what it held.
+
+        Panels hold X − 1rᵀ with a reference row r (the first batch's mean), whose products lose fewer digits than those
+        of X; K = X Xᵀ follows from them in float64.
+        """
+        layer = self._layers.pop(name)
+        n, width = len(self.ids), layer.panels[-1].columns.stop
+        reference = layer.reference
+        assert reference is not None, "put every batch before asking for a Gram"
+        matrix = np.zeros((n, n))
+        along = np.zeros(n)
+        while layer.panels:
+            panel = layer.panels.pop()
+            values = self._read(panel)
+            if width <= EXACT_FEATURES:
+                values = values.astype(np.float64)
+            matrix += self.product(values)
+            along += values @ reference[panel.columns]
+        along += 0.5 * float(reference.astype(np.float64) @ reference)
+        matrix += along
+        matrix += along[:, None]
+        return Gram(matrix, layer.row_sums, width, self.ids)
+
+    def _write(self, panel: _Panel, rows: slice, part: NDArray[np.float32]) -> None:
+        with disk_errors(self._folder):
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryFile(dir=self._folder, buffering=0)
+            assert panel.offset is not None
+            self._scratch.seek(panel.offset + rows.start * part.shape[1] * FLOAT.itemsize)
+            view = memoryview(np.ascontiguousarray(part, FLOAT)).cast("B")
+            while view:
+                view = view[self._scratch.write(view) :]
+
+    def _read(self, panel: _Panel) -> NDArray[np.floating]:
+        if panel.offset is None:
+            assert panel.array is not None
+            return panel.array
+        assert self._scratch is not None
+        values = np.empty((len(self.ids), panel.columns.stop - panel.columns.start), FLOAT)
+        view = memoryview(values).cast("B")
+        self._scratch.seek(panel.offset)
+        while view:
+            view = view[self._scratch.readinto(view) :]  # type: ignore[attr-defined]  # a raw file has it
+        return values
+
+    def _not_finite(self, name: str, rows: slice, features: NDArray[np.floating]) -> BadActivations:
+        bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        ids = [self.ids[rows.start + row] for row in bad[:3]] or [self.ids[rows.start]]
+        return BadActivations(
+            f"Layer {name!r} gave NaN or infinity for the picture {', '.join(ids)}.",
+            todo="Look at the preprocessing and the weights; with bfloat16, try --precision float32.",
+        )
+
+    def _require_room(self) -> None:
+        if not self.scratch_bytes:
+            return
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._folder).free
+        if free < self.scratch_bytes:
+            raise NoSpace(
+                f"{self.scratch_bytes / 1e9:.1f} GB of scratch space needed in {self._folder}, {free / 1e9:.1f} GB free.",
+                todo="Name another folder with --scratch, grant more --memory, or score fewer --layer at a time.",
+            )
+
+
+def panel_width(n_stimuli: int) -> int:
+    """Return how many features a panel of `n_stimuli` pictures holds."""
+    return max(512, min(65_536, PANEL_BYTES // (FLOAT.itemsize * n_stimuli)))
+
+
+def working_bytes(n_stimuli: int) -> int:
+    """Return the memory that turning panels into one Gram takes beside the panels held."""
+    return 3 * PANEL_BYTES + n_stimuli**2 * (8 + 8 + FLOAT.itemsize)
+
+
+class _Panel:
+    def __init__(self, columns: slice, offset: int | None) -> None:
+        self.columns, self.offset = columns, offset  # offset in scratch, or None for memory
+        self.array: NDArray[np.float32] | None = None
+
+
+class _Layer:
+    def __init__(self, panels: list[_Panel], row_sums: NDArray[np.float64]) -> None:
+        self.panels, self.row_sums = panels, row_sums
+        self.reference: NDArray[np.floating] | None = None
+        self._axes: tuple[int, ...] | None = None
+
+    def flatten(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return (batch, features) in the memory order of the first batch, so that channels_last costs no copy.
+
+        The order of features does not change a Gram as long as it is the same for every picture.
+        """
+        if self._axes is None:
+            order = sorted(range(1, activations.ndim), key=lambda axis: -activations.strides[axis])
+            self._axes = (0, *order)
+        moved = activations.transpose(self._axes)
+        return moved.reshape(len(moved), math.prod(moved.shape[1:]))

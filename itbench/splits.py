@@ -1,0 +1,113 @@
+"""Which stimuli train a readout and which test it: provided, or seeded folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadBenchmark, ItbenchError, UnknownName
+
+KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify")}
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One division of the stimuli.
+
+    Parameters
+    ----------
+    name : str
+    train, test : int arrays
+        Rows of the stimulus set; disjoint.
+    """
+
+    name: str
+    train: NDArray[np.intp]
+    test: NDArray[np.intp]
+
+    def __post_init__(self) -> None:
+        both = np.intersect1d(self.train, self.test)
+        if len(both):
+            raise ItbenchError(f"Split {self.name!r} has {len(both)} stimuli in train and in test.")
+        if len(self.train) < 2 or len(self.test) < 2:
+            raise ItbenchError(
+                f"Split {self.name!r} has {len(self.train)} stimuli to train on and {len(self.test)} to test on.",
+                known="Each needs at least 2: one has no variance.",
+            )
+
+
+@dataclass(frozen=True)
+class SplitPlan:
+    """How a benchmark divides its stimuli.
+
+    Parameters
+    ----------
+    kind : {"provided", "kfold"}
+        ``provided`` reads the stimulus coordinate ``split`` (``train``, ``test``; others are left out).
+    folds, seed : int
+        Of ``kfold``: how many shuffled folds, from which seed.
+    stratify : str, optional
+        A stimulus coordinate whose values every fold holds in equal shares.
+    """
+
+    kind: str
+    folds: int = 5
+    seed: int = 0
+    stratify: str | None = None
+
+    @classmethod
+    def parse(cls, spec: Any, where: str) -> SplitPlan:
+        """Read the value of a benchmark's key ``splits``; errors begin with `where`."""
+        if not isinstance(spec, Mapping) or "kind" not in spec:
+            raise BadBenchmark(
+                f"{where}key 'splits' must be a mapping with a kind, not {spec!r}.",
+                known="Such as {kind: provided} or {kind: kfold, folds: 5, seed: 0, stratify: category}.",
+            )
+        if spec["kind"] not in KEYS:
+            raise UnknownName.of("kind of splits", str(spec["kind"]), KEYS, where=where)
+        for key in spec:
+            if key not in KEYS[spec["kind"]]:
+                raise UnknownName.of("key of splits", str(key), KEYS[spec["kind"]], where=where)
+        for key, least in (("folds", 2), ("seed", 0)):
+            value = spec.get(key, least)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise BadBenchmark(f"{where}key 'splits: {key}' must be a whole number from {least}, not {value!r}.")
+        return cls(**spec)
+
+    def divide(self, n: int, metadata: Mapping[str, NDArray[Any]]) -> list[Split]:
+        """Return the splits of `n` stimuli with their metadata."""
+        if self.kind == "provided":
+            column = np.asarray(_column(metadata, "split")).astype(str)
+            return [Split("provided", np.flatnonzero(column == "train"), np.flatnonzero(column == "test"))]
+        if self.folds > n // 2:
+            raise ItbenchError(f"{self.folds} folds of {n} stimuli leave fewer than 2 in some fold.")
+        return [
+            Split(f"fold{number}", np.sort(train), np.sort(test))
+            for number, (train, test) in enumerate(self._folds(n, metadata))
+        ]
+
+    def _folds(self, n: int, metadata: Mapping[str, NDArray[Any]]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        from sklearn.model_selection import KFold, StratifiedKFold  # takes a second to import
+
+        rows = np.arange(n)
+        if self.stratify is None:
+            return list(KFold(self.folds, shuffle=True, random_state=self.seed).split(rows))
+        classes = np.asarray(_column(metadata, self.stratify)).astype(str)
+        names, counts = np.unique(classes, return_counts=True)
+        if counts.min() < self.folds:
+            raise ItbenchError(
+                f"{self.folds} folds cannot be stratified by {self.stratify!r}: "
+                f"{names[counts.argmin()]!r} has {counts.min()} stimuli.",
+                todo="Use fewer folds, or another coordinate.",
+            )
+        return list(StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(rows, classes))
+
+
+def _column(metadata: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
+    if name not in metadata:
+        raise UnknownName.of("stimulus coordinate", name, metadata, todo="Add it with: itbench data pack --stimuli CSV")
+    return metadata[name]

@@ -1,0 +1,83 @@
+"""The stimulus set: pictures in order, with ids, metadata and a digest of their content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadRecordings
+from itbench.files import digest, digest_stream
+
+BLOCK = 64  # pictures read at once when the whole set is passed over
+
+
+class Pictures(Protocol):
+    """Pictures that may lie on disk: an array or an HDF5 dataset of shape (stimulus, y, x, 3)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusSet:
+    """N pictures with their ids and flat metadata.
+
+    Parameters
+    ----------
+    ids : tuple of str
+        Unique, one per picture.
+    pictures : array-like of shape (stimulus, y, x, 3), uint8
+        RGB; read in slices, so it may lie on disk.
+    metadata : mapping of str to array of shape (stimulus,)
+        Flat coordinates such as ``category`` or ``split``.
+    """
+
+    ids: tuple[str, ...]
+    pictures: Pictures
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pictures.shape[0] != len(self.ids) or len(self.pictures.shape) != 4:
+            raise BadRecordings(
+                f"{len(self.ids)} stimulus ids, but pictures of shape {self.pictures.shape}.",
+                known="Pictures have the shape (stimulus, y, x, 3).",
+            )
+        if len(set(self.ids)) != len(self.ids):
+            repeated = sorted({name for name in self.ids if self.ids.count(name) > 1})
+            raise BadRecordings(f"Stimulus ids must be unique; repeated: {', '.join(repeated[:5])}.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+        """Yield slices of rows and their pictures, in order."""
+        for start in range(0, len(self), size):
+            rows = slice(start, min(start + size, len(self)))
+            yield rows, self.pictures[rows]
+
+    def content_digest(self) -> str:
+        """Return the SHA-256 of ids and pixels, in order."""
+
+        def parts() -> Iterator[Any]:
+            yield list(self.ids)
+            for _, block in self.blocks():
+                yield block
+
+        return digest_stream(parts())
+
+    def duplicates(self) -> list[tuple[str, str]]:
+        """Return pairs of ids whose pictures are equal to the last bit."""
+        first: dict[str, str] = {}
+        pairs = []
+        for rows, block in self.blocks():
+            for name, picture in zip(self.ids[rows], block, strict=True):
+                earlier = first.setdefault(digest(picture), name)
+                if earlier != name:
+                    pairs.append((earlier, name))
+        return pairs

@@ -1,0 +1,14 @@
+"""AlexNet, as torchvision has it: Krizhevsky (2014), arXiv:1404.5997."""
+
+from itbench import from_torchvision, hookimpl
+
+LAYERS = tuple(f"features.{index}" for index in (1, 2, 4, 5, 7, 9, 11, 12)) + ("classifier.2", "classifier.5")
+
+
+@hookimpl
+def itbench_models(register):
+    register("alexnet", alexnet, layers=LAYERS, source="torchvision", description="Krizhevsky 2014, ImageNet-1k")
+
+
+def alexnet(weights):
+    return from_torchvision("alexnet", weights, layers=LAYERS, tag="IMAGENET1K_V1")

@@ -1,0 +1,31 @@
+"""MobileNetV2: Sandler, Howard, Zhu, Zhmoginov & Chen (2018), Inverted residuals and linear bottlenecks, CVPR.
+
+``mobilenetv2_100`` is timm's own. ``mobilenetv2_100_same`` is the network as TensorFlow defined it, for weights that
+were converted from there: it pads like TensorFlow ("same") and takes bytes x as x / 127.5 - 1.
+"""
+
+from itbench import from_timm, hookimpl
+
+LAYERS = ("bn1", *(f"blocks.{stage}" for stage in range(7)), "bn2", "global_pool")
+TENSORFLOW = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": "bilinear", "crop_pct": 1.0}
+
+
+@hookimpl
+def itbench_models(register):
+    about = {"layers": LAYERS, "source": "timm"}
+    register("mobilenetv2_100", mobilenet, description="Sandler et al. 2018, ImageNet-1k", **about)
+    register(
+        "mobilenetv2_100_same",
+        mobilenet_same,
+        weights=("random",),
+        description="the same with TensorFlow's padding and preprocessing, for --weights FILE",
+        **about,
+    )
+
+
+def mobilenet(weights):
+    return from_timm("mobilenetv2_100", weights, layers=LAYERS)
+
+
+def mobilenet_same(weights):
+    return from_timm("mobilenetv2_100", weights, layers=LAYERS, data=TENSORFLOW, pad_type="same", num_classes=1000)
