@@ -91,7 +91,9 @@ def _mapping(path: Path) -> dict[Any, Any]:
 
 def _checked(key: str, value: Any, where: str) -> Any:
     if key == "window":
-        if not (isinstance(value, list) and len(value) == 2 and all(_number(item) for item in value) and value[0] < value[1]):
+        if not (
+            isinstance(value, list) and len(value) == 2 and all(_number(item) for item in value) and value[0] < value[1]
+        ):
             raise BadBenchmark(f"{where}key 'window' must be [start, end] in ms, not {value!r}.")
         return (float(value[0]), float(value[1]))
     if key == "degrees":

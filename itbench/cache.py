@@ -51,7 +51,9 @@ class GramCache:
         except (OSError, KeyError, ValueError, RuntimeError) as error:
             aside = set_aside(path)
             warnings.warn(
-                f"The cached Gram {path} is damaged ({error}); it is now {aside.name} and is made again.", ItbenchWarning, stacklevel=2
+                f"The cached Gram {path} is damaged ({error}); it is now {aside.name} and is made again.",
+                ItbenchWarning,
+                stacklevel=2,
             )
             return None
 
@@ -59,7 +61,9 @@ class GramCache:
         """Keep a Gram under its key, with what a listing says of it."""
         arrays = {"triangle": gram.matrix[np.triu_indices(len(gram))], "row_sums": gram.row_sums}
         fields = {"n_features": gram.n_features, "stimulus_ids": list(gram.stimulus_ids)}
-        header = json.dumps({"gram": fields, "key": key, "about": {**about, "written": time.strftime("%Y-%m-%d %H:%M")}})
+        header = json.dumps(
+            {"gram": fields, "key": key, "about": {**about, "written": time.strftime("%Y-%m-%d %H:%M")}}
+        )
         with whole_file(self._path(key)) as partial, h5py.File(partial, "w") as file:
             for name, array in arrays.items():
                 file[name] = array

@@ -69,7 +69,10 @@ def load(name: str) -> Recordings:
         write_recordings(KNOWN[name].make(), path)
     if not path.exists() and path.parent == folders.data():
         raise UnknownName.of(
-            "data set", name, {*KNOWN, *installed()}, todo=f"Bring it with: itbench data pack {name} --images … --responses …"
+            "data set",
+            name,
+            {*KNOWN, *installed()},
+            todo=f"Bring it with: itbench data pack {name} --images … --responses …",
         )
     return read_recordings(path)
 
@@ -88,7 +91,9 @@ def new_path(name: str, replace: bool) -> Path:
         raise BadRecordings(f"The name {name!r} belongs to a known data set.", todo="Choose another.")
     path = folders.data() / f"{name}{ENDING}"
     if path.exists() and not replace:
-        raise BadRecordings(f"There are recordings called {name!r} already: {path}.", todo="Choose another name, or add --replace.")
+        raise BadRecordings(
+            f"There are recordings called {name!r} already: {path}.", todo="Choose another name, or add --replace."
+        )
     return path
 
 

@@ -91,7 +91,9 @@ def score_model(
         network.place(settings.device, settings.precision)
     names = tuple(dict.fromkeys(layers or network.layers or source.layers))
     if not names:
-        raise BadOption(f"The model {model!r} names no candidate layers.", todo=f"Choose some from: itbench layers {model}")
+        raise BadOption(
+            f"The model {model!r} names no candidate layers.", todo=f"Choose some from: itbench layers {model}"
+        )
     identity = {**network.identity, "plugin": digest(Path(source.file).read_bytes()), "extraction": VERSION}
     results = {name: np.full((len(splits), len(names), responses.shape[1]), np.nan) for name in MEASURES}
     widths, remarks = {}, []
@@ -109,7 +111,11 @@ def score_model(
     refuse_impossible(results["explained_variance"], results["correlation"])
     if remarks:
         more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
-        warnings.warn(f"{model} on {bench.name}, {remarks[0]}{more}; widen it with -o alphas=low:high:count.", ItbenchWarning, stacklevel=2)
+        warnings.warn(
+            f"{model} on {bench.name}, {remarks[0]}{more}; widen it with -o alphas=low:high:count.",
+            ItbenchWarning,
+            stacklevel=2,
+        )
     inner = np.nanmean(results["inner_explained_variance"][:, :, scorable], axis=2)
     departures = {
         **({"options": {key: options.text(getattr(readout, key)) for key in sorted(given)}} if given else {}),
@@ -123,7 +129,11 @@ def score_model(
         coords={
             "split": [split.name for split in splits],
             "layer": list(names),
-            **{str(key): ("site", coord.values) for key, coord in recordings.responses.coords.items() if coord.dims == ("site",)},
+            **{
+                str(key): ("site", coord.values)
+                for key, coord in recordings.responses.coords.items()
+                if coord.dims == ("site",)
+            },
             "n_features": ("layer", [widths[layer] for layer in names]),
             "chosen_layer": ("split", [names[index] for index in inner.argmax(axis=1)]),
             "n_train": ("split", [len(split.train) for split in splits]),
@@ -149,7 +159,11 @@ def score_model(
                     "layers": "named" if layers else "candidates",
                     "options": {
                         "given": {key: options.text(getattr(readout, key)) for key in sorted(given)},
-                        "defaulted": {item["option"]: item["default"] for item in options.describe(type(readout)) if item["option"] not in given},
+                        "defaulted": {
+                            item["option"]: item["default"]
+                            for item in options.describe(type(readout))
+                            if item["option"] not in given
+                        },
                     },
                     "seconds": clock.seconds,
                     "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

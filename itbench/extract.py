@@ -61,7 +61,9 @@ def extract_grams(
     """
     shapes = model.shapes(stimuli.pictures[0:1][0])
     widths = {layer: width_of(layer, shapes) for layer in layers}
-    per_picture = 4 * (2 * sum(widths.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str)))
+    per_picture = 4 * (
+        2 * sum(widths.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str))
+    )
     batch_size = settings.batch_size or _fitting_batch(model, per_picture, len(stimuli), settings.memory)
     reducer = GramReducer(
         widths,
@@ -72,7 +74,9 @@ def extract_grams(
     )
     with reducer:
         if reducer.scratch_bytes:
-            reporter.note(f"{reducer.scratch_bytes / 1e9:.1f} GB of scratch space in {settings.scratch}, freed at the end")
+            reporter.note(
+                f"{reducer.scratch_bytes / 1e9:.1f} GB of scratch space in {settings.scratch}, freed at the end"
+            )
         with reporter.progress("pictures", len(stimuli), "images") as advance:
             for rows, batch in prepared_batches(model, stimuli, batch_size):
                 for layer, activations in model.activations(batch, layers).items():
@@ -90,7 +94,9 @@ def width_of(layer: str, shapes: Mapping[str, tuple[int, ...] | str]) -> int:
         raise UnknownName.of("layer", layer, shapes, todo="List them with: itbench layers MODEL")
     shape = shapes[layer]
     if isinstance(shape, str):
-        raise BadActivations(f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL")
+        raise BadActivations(
+            f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL"
+        )
     return int(np.prod(shape))
 
 

@@ -52,10 +52,14 @@ class FunctionModel:
         outputs = self.function(batch)
         return {layer: np.asarray(outputs[layer], np.float32) for layer in layers}
 
-    def shapes(self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+    def shapes(
+        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, ...] | str]:
         """Return the output shape of every layer for one picture (y, x, 3)."""
         outputs = self.function(picture[None])
-        return {layer: tuple(np.shape(output)[1:]) for layer, output in outputs.items() if not layers or layer in layers}
+        return {
+            layer: tuple(np.shape(output)[1:]) for layer, output in outputs.items() if not layers or layer in layers
+        }
 
     def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return P Pᵀ."""

@@ -37,13 +37,21 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[di
     known = sorted({run["benchmark"] for run in runs})
     for name in benchmarks:
         if name not in known:
-            raise UnknownName.of("benchmark in the scores", name, known, todo=f"Score one: itbench score -m pixels -b {name}")
+            raise UnknownName.of(
+                "benchmark in the scores", name, known, todo=f"Score one: itbench score -m pixels -b {name}"
+            )
     entrants = list(dict.fromkeys((run["model"], run["weights"]) for run in runs))
     rows = []
-    for table in sorted({(run["benchmark"], run["metric"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}):
+    for table in sorted(
+        {(run["benchmark"], run["metric"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}
+    ):
         here = [run for run in runs if (run["benchmark"], run["metric"]) == table]
         present = {(run["model"], run["weights"]) for run in here}
-        absent = [{"model": model, "weights": weights, "note": "not run"} for model, weights in entrants if (model, weights) not in present]
+        absent = [
+            {"model": model, "weights": weights, "note": "not run"}
+            for model, weights in entrants
+            if (model, weights) not in present
+        ]
         for row in [*_ranked(here), *sorted(absent, key=lambda row: row["model"])]:
             rows.append({"benchmark": table[0], "metric": table[1], **row})
     return rows
@@ -72,7 +80,9 @@ def write_leaderboard(text: str, path: Path) -> None:
 
 def write_failure(folder: Path, stem: str, run: dict[str, str], error: Exception) -> None:
     """Keep on record that a run failed, so that a leaderboard can say so; a score of the same name removes it."""
-    write_text(folder / f"{stem}{FAILED}", json.dumps({**run, "failed": str(error).splitlines()[0]}, ensure_ascii=False))
+    write_text(
+        folder / f"{stem}{FAILED}", json.dumps({**run, "failed": str(error).splitlines()[0]}, ensure_ascii=False)
+    )
 
 
 def _read(folder: Path) -> list[dict[str, Any]]:
@@ -103,7 +113,10 @@ def _setup(about: dict[str, Any]) -> dict[str, str]:
 def _ranked(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     scored = [run for run in runs if run.get("explained_variance") is not None]
     scored.sort(key=lambda run: -run["explained_variance"])
-    usual = {key: Counter(run["setup"][key] for run in scored).most_common(1)[0][0] for key in (scored[0]["setup"] if scored else ())}
+    usual = {
+        key: Counter(run["setup"][key] for run in scored).most_common(1)[0][0]
+        for key in (scored[0]["setup"] if scored else ())
+    }
     usual_sites = Counter(run["n_sites_scored"] for run in scored).most_common(1)[0][0] if scored else 0
     rows: list[dict[str, Any]] = []
     for rank, run in enumerate(scored, 1):
@@ -124,7 +137,13 @@ def _ranked(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
     for run in runs:
         if run.get("explained_variance") is None:
-            rows.append({"model": run["model"], "weights": run["weights"], "note": f"failed: {run.get('failed', 'no site scored')}"})
+            rows.append(
+                {
+                    "model": run["model"],
+                    "weights": run["weights"],
+                    "note": f"failed: {run.get('failed', 'no site scored')}",
+                }
+            )
     return rows
 
 
@@ -135,4 +154,6 @@ def _layer(run: dict[str, Any]) -> str:
 
 
 def _sites(run: dict[str, Any]) -> str:
-    return str(run["n_sites"]) if run["n_sites"] == run["n_sites_scored"] else f"{run['n_sites_scored']}/{run['n_sites']}"
+    return (
+        str(run["n_sites"]) if run["n_sites"] == run["n_sites_scored"] else f"{run['n_sites_scored']}/{run['n_sites']}"
+    )

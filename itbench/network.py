@@ -98,9 +98,13 @@ class Network:
         self._forward(batch, {layer: catch for layer in layers})
         return caught
 
-    def shapes(self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+    def shapes(
+        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, ...] | str]:
         """Return the output shape of every layer for one picture (y, x, 3), or words on why it has none."""
-        found: dict[str, tuple[int, ...] | str] = dict.fromkeys(layers or self._modules, "does not run in a forward pass")
+        found: dict[str, tuple[int, ...] | str] = dict.fromkeys(
+            layers or self._modules, "does not run in a forward pass"
+        )
         self._calls.clear()
 
         def look(layer: str, output: Any) -> None:
@@ -120,7 +124,9 @@ class Network:
 
     def _forward(self, batch: torch.Tensor, catchers: Mapping[str, Callable[[str, Any], None]]) -> None:
         handles = [
-            self._modules[layer].register_forward_hook(lambda _m, _in, output, layer=layer, catch=catch: catch(layer, output))
+            self._modules[layer].register_forward_hook(
+                lambda _m, _in, output, layer=layer, catch=catch: catch(layer, output)
+            )
             for layer, catch in catchers.items()
         ]
         low = self.precision != "float32"
@@ -145,7 +151,9 @@ def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
 
 
 def _kind(output: Any) -> str:
-    return f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    return (
+        f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    )
 
 
 def _tensors(module: torch.nn.Module) -> Any:

@@ -54,7 +54,11 @@ def describe(factory: type) -> list[dict[str, Any]]:
 
 def text(value: Any) -> str:
     """Write an option's value as it may be typed; a long evenly log-spaced grid as ``low:high:count``."""
-    if isinstance(value, tuple) and len(value) > 3 and np.allclose(value, np.geomspace(value[0], value[-1], len(value))):
+    if (
+        isinstance(value, tuple)
+        and len(value) > 3
+        and np.allclose(value, np.geomspace(value[0], value[-1], len(value)))
+    ):
         return f"{value[0]:g}:{value[-1]:g}:{len(value)}"
     if isinstance(value, tuple):
         return ",".join(f"{item:g}" for item in value)
@@ -75,7 +79,9 @@ def _parse(key: str, value: str, kind: Any) -> Any:
             return _grid(value)
         return kind(value)
     except (ValueError, KeyError) as error:
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "numbers, such as 1,10,100 or 1e-2:1e10:25")
+        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+            kind, "numbers, such as 1,10,100 or 1e-2:1e10:25"
+        )
         raise BadOption(f"Option {key}={value!r} is not {expected}.") from error
 
 

@@ -60,9 +60,6 @@ def pack_recordings(
     pictures, ids = _pictures(images, table)
     values = _in_order(*_read_responses(responses, dims), n_pictures=len(ids))
     metadata = {key: _column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
-    clash = sorted(set(metadata) & {*DIMS, "responses", "pictures", "y", "x", "channel"})
-    if clash:
-        raise BadRecordings(f"{stimuli}: columns {', '.join(clash)} have names that the file format keeps for itself.")
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
     return Recordings(name, StimulusSet(ids, pictures, metadata), make_responses(values, ids), about)
 
@@ -225,9 +222,13 @@ def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_pictures: int) -
         if dim not in DIMS:
             raise UnknownName.of("dimension", dim, DIMS)
     if len(set(dims)) != len(dims) or not {"stimulus", "site"} <= set(dims):
-        raise BadOption(f"--dims {','.join(dims)} must name stimulus and site once each, and repetition if there is one.")
+        raise BadOption(
+            f"--dims {','.join(dims)} must name stimulus and site once each, and repetition if there is one."
+        )
     if values.ndim != len(dims) or values.dtype.kind not in "iufb":
-        raise BadRecordings(f"Responses of shape {values.shape} and type {values.dtype} do not fit --dims {','.join(dims)}.")
+        raise BadRecordings(
+            f"Responses of shape {values.shape} and type {values.dtype} do not fit --dims {','.join(dims)}."
+        )
     sizes = dict(zip(dims, values.shape, strict=True))
     if sizes["stimulus"] != n_pictures:
         fitting = [str(axis) for axis, size in enumerate(values.shape) if size == n_pictures]

@@ -77,7 +77,9 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
         If a file named is missing, or two plugins claim one name. A plugin that fails is named in a warning and left
         out; the others work.
     """
-    named = [Path(name).expanduser() for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name]
+    named = [
+        Path(name).expanduser() for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name
+    ]
     return _load(tuple(path.resolve() for path in named))
 
 
@@ -98,8 +100,16 @@ def _load(files: tuple[Path, ...]) -> Registry:
     with _surviving("a plugin"):
         manager.check_pending()
     return Registry(
-        _gather(manager, "itbench_models", lambda file, name, factory, **about: (name, ModelEntry(name, factory, file, **about))),
-        _gather(manager, "itbench_metrics", lambda file, name, readout, **about: (name, MetricEntry(name, readout, file, **about))),
+        _gather(
+            manager,
+            "itbench_models",
+            lambda file, name, factory, **about: (name, ModelEntry(name, factory, file, **about)),
+        ),
+        _gather(
+            manager,
+            "itbench_metrics",
+            lambda file, name, readout, **about: (name, MetricEntry(name, readout, file, **about)),
+        ),
         _gather(manager, "itbench_benchmarks", _benchmark),
     )
 
@@ -127,7 +137,9 @@ def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., tuple
 def _refuse_twice(hook: str, name: str, plugin: str, origin: Mapping[str, str]) -> None:
     if name in origin:
         kind = hook.removeprefix("itbench_").removesuffix("s")
-        raise BadPlugin(f"Two plugins register the {kind} {name!r}: {origin[name]} and {plugin}.", todo="Rename one of them.")
+        raise BadPlugin(
+            f"Two plugins register the {kind} {name!r}: {origin[name]} and {plugin}.", todo="Rename one of them."
+        )
 
 
 def _benchmark(file: str, path: str | Path) -> tuple[str, Benchmark]:

@@ -39,7 +39,9 @@ class Weights:
             return cls(text, seed)
         path = Path(text).expanduser()
         if not path.is_file():
-            raise BadOption(f"No weights {text!r}.", known="Known: pretrained, random, or the path of a file that exists.")
+            raise BadOption(
+                f"No weights {text!r}.", known="Known: pretrained, random, or the path of a file that exists."
+            )
         return cls("file", seed, path)
 
     @property

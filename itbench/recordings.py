@@ -1,6 +1,6 @@
 """Recordings: pictures and the responses to them, in one self-describing HDF5 file.
 
-The file is netCDF-4: ``pictures`` (stimulus, y, x, channel) uint8, ``responses`` (repetition, stimulus, site) with NaN
+The file is netCDF-4: ``pictures`` (stimulus, picture_y, picture_x, channel) uint8, ``responses`` (repetition, stimulus, site) with NaN
 where there was no repetition, and flat coordinates of stimuli and sites as variables of one dimension. Any HDF5 or
 netCDF reader opens it.
 """
@@ -24,6 +24,8 @@ from itbench.responses import DIMS, check_sites
 from itbench.stimuli import StimulusSet
 
 FORMAT = "itbench recordings 1"
+PICTURE_DIMS = ("picture_y", "picture_x", "channel")
+RESERVED = {*DIMS, *PICTURE_DIMS, "responses", "pictures"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,9 @@ class Recordings:
         n = self.responses.sizes["stimulus"]
         if n != len(self.stimuli):
             raise BadRecordings(f"{n} stimuli in the responses, but {len(self.stimuli)} pictures.")
+        clash = sorted(RESERVED & set(self.stimuli.metadata))
+        if clash:
+            raise BadRecordings(f"Stimulus coordinates cannot be called {', '.join(clash)}: the file keeps these names.")
 
 
 def write_recordings(recordings: Recordings, path: Path) -> None:
@@ -74,10 +79,10 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     with whole_file(path) as partial:
         xr.Dataset(variables).to_netcdf(partial, engine="h5netcdf")
         with h5netcdf.File(partial, "a") as file:
-            for dim, size in zip(("y", "x", "channel"), stimuli.pictures.shape[1:], strict=True):
+            for dim, size in zip(PICTURE_DIMS, stimuli.pictures.shape[1:], strict=True):
                 file.dimensions[dim] = size
             chunk = (1, *stimuli.pictures.shape[1:])
-            pictures = file.create_variable("pictures", ("stimulus", "y", "x", "channel"), "u1", chunks=chunk)
+            pictures = file.create_variable("pictures", ("stimulus", *PICTURE_DIMS), "u1", chunks=chunk)
             for rows, block in stimuli.blocks():
                 pictures[rows] = block
             about = {key: value for key, value in recordings.about.items() if value is not None}
@@ -114,7 +119,9 @@ def read_recordings(path: Path) -> Recordings:
             name="responses",
         )
     except FileNotFoundError as error:
-        raise BadRecordings(f"No file of recordings {path}.", todo="List what there is with: itbench data list") from error
+        raise BadRecordings(
+            f"No file of recordings {path}.", todo="List what there is with: itbench data list"
+        ) from error
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise DamagedFile(_damage(path), known=f"It cannot be read: {error}.", todo=_mend(path)) from error
     return Recordings(str(file.attrs["name"]), stimuli, responses, about, stored)
@@ -170,4 +177,6 @@ def _damage(path: Path) -> str:
 
 
 def _mend(path: Path) -> str:
-    return f"Remove the file and make it again: itbench data pack {path.stem} … (synthetic-it is drawn again by itself)."
+    return (
+        f"Remove the file and make it again: itbench data pack {path.stem} … (synthetic-it is drawn again by itself)."
+    )

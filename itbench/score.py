@@ -26,7 +26,10 @@ def over_splits(score: xr.Dataset, variable: str) -> xr.DataArray:
 def at_chosen_layer(score: xr.Dataset, variable: str) -> xr.DataArray:
     """Return a variable (site,) at the layer that each split chose on its training rows, averaged over splits."""
     chosen = score["chosen_layer"].values
-    picked = [score[variable].sel(split=split, layer=layer) for split, layer in zip(score["split"].values, chosen, strict=True)]
+    picked = [
+        score[variable].sel(split=split, layer=layer)
+        for split, layer in zip(score["split"].values, chosen, strict=True)
+    ]
     return xr.concat(picked, "split", coords="minimal", compat="override").mean("split", skipna=False)
 
 
@@ -104,7 +107,9 @@ def read_score(path: Path) -> xr.Dataset:
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise DamagedFile(f"The score {path} cannot be read: {error}.", todo="Remove it and score again.") from error
     if not whole:
-        raise DamagedFile(f"The score {path} was altered since it was written; it is not used.", todo="Remove it and score again.")
+        raise DamagedFile(
+            f"The score {path} was altered since it was written; it is not used.", todo="Remove it and score again."
+        )
     return score
 
 

@@ -32,7 +32,9 @@ def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str], tag:
     return Network(module, published.transforms(), layers=layers, package=f"torchvision {torchvision.__version__}")
 
 
-def from_timm(name: str, weights: Weights, *, layers: Sequence[str], data: dict[str, Any] | None = None, **arguments: Any) -> Network:
+def from_timm(
+    name: str, weights: Weights, *, layers: Sequence[str], data: dict[str, Any] | None = None, **arguments: Any
+) -> Network:
     """Build a timm network; `data` replaces parts of its data configuration, `arguments` go to ``create_model``."""
     import timm
 
@@ -86,7 +88,9 @@ def load_file(module: torch.nn.Module, path: Path) -> None:
     if any(problems.values()):
         raise NoWeights(
             f"The weights in {path} do not fit the network.",
-            known="\n".join(f"{len(names)} {what}: {', '.join(names[:SHOWN])}" for what, names in problems.items() if names),
+            known="\n".join(
+                f"{len(names)} {what}: {', '.join(names[:SHOWN])}" for what, names in problems.items() if names
+            ),
         )
     module.load_state_dict(state, strict=True)
 

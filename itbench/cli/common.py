@@ -23,7 +23,9 @@ class Command(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(
-            click.Option(["--debug"], is_flag=True, expose_value=False, callback=_remember_debug, help="Show tracebacks.")
+            click.Option(
+                ["--debug"], is_flag=True, expose_value=False, callback=_remember_debug, help="Show tracebacks."
+            )
         )
 
     def invoke(self, context: click.Context) -> Any:
@@ -42,7 +44,11 @@ class Command(click.Command):
 def with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option ``--plugin`` to a command."""
     return click.option(
-        "--plugin", "plugin_files", multiple=True, metavar="FILE", help="Also load this plugin file (or set ITBENCH_PLUGINS)."
+        "--plugin",
+        "plugin_files",
+        multiple=True,
+        metavar="FILE",
+        help="Also load this plugin file (or set ITBENCH_PLUGINS).",
     )(function)
 
 
@@ -67,12 +73,18 @@ def load_registry(plugin_files: Sequence[str]) -> Registry:
     return plugins.load(plugin_files)
 
 
-def print_rows(rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet.") -> None:
+def print_rows(
+    rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet."
+) -> None:
     """Print a table, or the same as JSON."""
     from itbench.tables import markdown
 
     if as_json:
-        click.echo(json.dumps([{key: row.get(key) for key in columns} for row in rows], indent=2, ensure_ascii=False, default=str))
+        click.echo(
+            json.dumps(
+                [{key: row.get(key) for key in columns} for row in rows], indent=2, ensure_ascii=False, default=str
+            )
+        )
     else:
         click.echo(markdown(rows, columns) if rows else empty)
 
@@ -99,7 +111,9 @@ def _remember_debug(context: click.Context, parameter: click.Parameter, value: b
     context.meta["itbench.debug"] = value
 
 
-def _show_warning(message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+def _show_warning(
+    message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
     from itbench.errors import ItbenchWarning
 
     if issubclass(category, ItbenchWarning):

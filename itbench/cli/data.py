@@ -18,10 +18,21 @@ def data() -> None:
 
 @data.command(cls=Command)
 @click.argument("name")
-@click.option("--images", required=True, type=click.Path(path_type=Path, exists=True), help="Folder or zip of pictures of one size.")
-@click.option("--responses", required=True, help="FILE.npy, FILE.nc or FILE.h5; FILE.h5:NAME picks one of several variables.")
+@click.option(
+    "--images",
+    required=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder or zip of pictures of one size.",
+)
+@click.option(
+    "--responses", required=True, help="FILE.npy, FILE.nc or FILE.h5; FILE.h5:NAME picks one of several variables."
+)
 @click.option("--dims", help="Order of the axes, such as site,stimulus,repetition.")
-@click.option("--stimuli", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV with a row a picture; columns become coordinates.")
+@click.option(
+    "--stimuli",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV with a row a picture; columns become coordinates.",
+)
 @click.option("--region", help="Such as V4.")
 @click.option("--window", nargs=2, type=float, help="Start and end of the counting window, ms after onset.")
 @click.option("--replace", is_flag=True, help="Take the place of recordings of that name.")
@@ -50,7 +61,9 @@ def pack(
 
     path = datasets.new_path(name, replace)
     axes = [part.strip() for part in dims.split(",")] if dims else None
-    write_recordings(pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path)
+    write_recordings(
+        pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path
+    )
     click.echo(json.dumps(datasets.describe(name), indent=2, ensure_ascii=False, default=str))
     say(f"Wrote {path}")
 

@@ -15,7 +15,9 @@ from itbench.cli.common import Command, say, with_results
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
 @with_results
-def leaderboard(benchmarks: tuple[str, ...], form: str, as_json: bool, output: Path | None, results: Path | None) -> None:
+def leaderboard(
+    benchmarks: tuple[str, ...], form: str, as_json: bool, output: Path | None, results: Path | None
+) -> None:
     """Compile the scores into a leaderboard.
 
     Ranks by explained variance. Rows that were not scored alike say so in a note.

@@ -18,7 +18,13 @@ def models(plugin_files: tuple[str, ...], as_json: bool) -> None:
     itbench models --plugin my_model.py
     """
     rows = [
-        {"model": entry.name, "source": entry.source, "layers": len(entry.layers), "weights": list(entry.weights), "description": entry.description}
+        {
+            "model": entry.name,
+            "source": entry.source,
+            "layers": len(entry.layers),
+            "weights": list(entry.weights),
+            "description": entry.description,
+        }
         for entry in load_registry(plugin_files).models.values()
     ]
     print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json)

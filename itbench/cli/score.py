@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, parse_bytes, print_rows, say, with_json, with_plugins, with_results
+from itbench.cli.common import (
+    Command,
+    load_registry,
+    parse_bytes,
+    print_rows,
+    say,
+    with_json,
+    with_plugins,
+    with_results,
+)
 from itbench.errors import ItbenchError
 
 if TYPE_CHECKING:
@@ -20,17 +29,38 @@ LAYER_COLUMNS = ("layer", "features", "EV", "correlation", "inner EV")
 
 @click.command(cls=Command)
 @click.option("-m", "--model", "models", multiple=True, required=True, help="A model; several are scored in turn.")
-@click.option("-b", "--benchmark", "benchmarks", multiple=True, default=("synthetic-it",), show_default=True, help="A benchmark's name, or the path of a YAML file.")
+@click.option(
+    "-b",
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    default=("synthetic-it",),
+    show_default=True,
+    help="A benchmark's name, or the path of a YAML file.",
+)
 @click.option("--metric", help="A metric.  [default: the benchmark's]")
-@click.option("-o", "--option", "option_texts", multiple=True, metavar="KEY=VALUE", help="An option of the metric, such as components=100.")
+@click.option(
+    "-o",
+    "--option",
+    "option_texts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the metric, such as components=100.",
+)
 @click.option("-l", "--layer", "layers", multiple=True, help="A layer to score.  [default: the model's candidates]")
 @click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bfloat16"]))
-@click.option("--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
+)
 @click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within.")
-@click.option("--scratch", type=click.Path(path_type=Path, file_okay=False), help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]")
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
+)
 @with_results
 @with_plugins
 @with_json

@@ -22,7 +22,9 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class Ridge:
     components: int = field(default=1000, metadata={"help": "principal components at most"})
-    alphas: tuple[float, ...] = field(default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"})
+    alphas: tuple[float, ...] = field(
+        default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+    )
     alpha: float | None = field(default=None, metadata={"help": "one fixed penalty, nothing is chosen"})
     per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all"})
 
@@ -52,5 +54,7 @@ def edge_remarks(inner, alphas, responses):
     for edge, neighbour, name in ((0, 1, "smallest"), (len(alphas) - 1, -2, "largest")):
         sites = int(((inner.best == edge) & (scaled[neighbour] - scaled[edge] > GAIN)).sum())
         if sites:
-            remarks.append(f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}")
+            remarks.append(
+                f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}"
+            )
     return tuple(remarks)

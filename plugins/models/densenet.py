@@ -8,7 +8,9 @@ LAYERS = tuple(f"features.{block}" for block in BLOCKS)
 
 @hookimpl
 def itbench_models(register):
-    register("densenet201", densenet201, layers=LAYERS, source="torchvision", description="Huang et al. 2017, ImageNet-1k")
+    register(
+        "densenet201", densenet201, layers=LAYERS, source="torchvision", description="Huang et al. 2017, ImageNet-1k"
+    )
 
 
 def densenet201(weights):

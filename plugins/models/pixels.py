@@ -5,7 +5,9 @@ from itbench import FunctionModel, hookimpl
 
 @hookimpl
 def itbench_models(register):
-    register("pixels", pixels, layers=("pixels",), source="itbench", weights=(), description="the picture itself, in [0, 1]")
+    register(
+        "pixels", pixels, layers=("pixels",), source="itbench", weights=(), description="the picture itself, in [0, 1]"
+    )
 
 
 def pixels(weights):
