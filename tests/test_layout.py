@@ -1,0 +1,82 @@
+"""The house: imports go down only, torch is imported only when a network runs, files stay small."""
+
+import ast
+
+import pytest
+
+from tests.conftest import ROOT, run_python
+
+# Each module may import those before it.
+ORDER = (
+    "errors folders files gram options tables stimuli responses splits protocols agreement kernel ridge drawing recordings "
+    "synthetic benchmark hookspecs builtin datasets plugins provenance reduce function network zoo extract cache score "
+    "evaluate leaderboard pack cli"
+).split()
+TORCH = {"network", "zoo"}
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ([f"itbench.{name.name}" for name in node.names] if node.module == "itbench" else [node.module])
+        elif isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+
+
+def modules():
+    for path in sorted((ROOT / "itbench").rglob("*.py")):
+        parts = path.relative_to(ROOT / "itbench").with_suffix("").parts
+        if parts != ("__init__",):
+            yield parts[0], path
+
+
+def test_every_module_has_its_place():
+    assert {name for name, _ in modules()} == set(ORDER)
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
+def test_imports_go_down_only(name, path):
+    for target in imported(path):
+        first, _, rest = target.partition(".")
+        if first == "itbench" and rest.split(".")[0] in ORDER:
+            other = rest.split(".")[0]
+            assert other == name or ORDER.index(other) < ORDER.index(name), f"{path} imports {target}"
+
+
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
+def test_only_network_code_names_torch(name, path):
+    uses = any(target.split(".")[0] in ("torch", "torchvision", "timm") for target in imported(path))
+    assert uses <= (name in TORCH)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem)
+def test_plugins_are_short_and_import_only_the_public_names(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
+    allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "pathlib"}
+    for target in imported(path):
+        assert target.split(".")[0] in allowed
+        if path.parent.name == "models":
+            assert target.count(".") <= 1
+
+
+@pytest.mark.parametrize(
+    "command", [["--help"], ["models"], ["metrics"], ["benchmarks"], ["data", "list"], ["leaderboard"], ["cache", "list"]]
+)
+def test_listing_imports_no_torch(command, home):
+    code = f"import sys\nfrom itbench.cli import main\nmain({command!r}, standalone_mode=False)\nassert 'torch' not in sys.modules"
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr
+
+
+def test_help_imports_no_numpy():
+    done = run_python("import sys\nfrom itbench.cli import main\nmain(['--help'], standalone_mode=False)\nassert 'numpy' not in sys.modules")
+    assert done.returncode == 0, done.stderr
+
+
+def test_scoring_a_function_imports_no_torch(toy):
+    code = (
+        "import sys\nfrom itbench.cli import main\n"
+        f"main(['score', '-m', 'pixels', '-b', {str(toy)!r}], standalone_mode=False)\nassert 'torch' not in sys.modules"
+    )
+    done = run_python(code)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,117 @@
+"""The readout against scikit-learn on raw features, and against brute force."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+
+from itbench import BadOption, Gram, plugins
+from itbench.agreement import explained_variance
+from itbench.kernel import eigenbasis
+from itbench.ridge import leave_one_out, predict
+
+ALPHAS = np.geomspace(1e-2, 1e6, 17)
+
+
+def data(shape, seed=0):
+    """Features of many kinds, and responses that depend on them."""
+    n, p, kind = shape
+    rng = np.random.default_rng(seed)
+    features = rng.standard_normal((n, p)) * np.geomspace(3, 0.1, p) + 5
+    if kind == "rank deficient":
+        features = features[:, : p // 4] @ rng.standard_normal((p // 4, p))
+    if kind == "constant features":
+        features[:, ::2] = 2.0
+    if kind == "duplicated pictures":
+        features[n // 3 : 2 * (n // 3)] = features[: n // 3]
+    responses = features @ rng.standard_normal((p, 6)) / np.sqrt(p) + 2 * rng.standard_normal((n, 6))
+    order = rng.permutation(n)
+    return features, responses, np.sort(order[: 3 * n // 4]), np.sort(order[3 * n // 4 :])
+
+
+SHAPES = [
+    (60, 300, "plain"),
+    (200, 30, "plain"),
+    (100, 100, "plain"),
+    (80, 120, "rank deficient"),
+    (80, 50, "constant features"),
+    (90, 200, "duplicated pictures"),
+]
+
+
+def ridge(**options):
+    return plugins.load().metric("ridge").readout(**options)
+
+
+@pytest.mark.parametrize("components", [10, 1000])
+@pytest.mark.parametrize("per_site", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_agrees_with_sklearn(shape, per_site, components):
+    features, responses, train, test = data(shape)
+    reading = ridge(components=components, alphas=tuple(ALPHAS), per_site=per_site)(
+        Gram.from_features(features), responses[train], train, test
+    )
+    rank = np.linalg.matrix_rank(features[train] - features[train].mean(axis=0))
+    scaled = responses if per_site else responses / responses[train].std(axis=0)  # our shared alpha weighs sites alike
+    oracle = make_pipeline(
+        PCA(min(components, rank), svd_solver="full"), RidgeCV(alphas=ALPHAS, alpha_per_target=per_site)
+    ).fit(features[train], scaled[train])
+    np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, 6), rtol=1e-9)
+    expected = explained_variance(scaled[test], oracle.predict(features[test]))
+    np.testing.assert_allclose(explained_variance(responses[test], reading.predictions), expected, atol=1e-4)
+
+
+def test_leave_one_out_is_what_leaving_one_out_gives():
+    features, responses, train, test = data((40, 60, "plain"))
+    basis = eigenbasis(Gram.from_features(features), train, test, 12)
+    scores = basis.vectors * np.sqrt(basis.values)
+    loo = leave_one_out(basis, responses[train], np.array([3.0]), per_site=True)
+    for row in range(len(train)):
+        others = np.delete(np.arange(len(train)), row)
+        expected = SklearnRidge(3.0).fit(scores[others], responses[train][others]).predict(scores[row : row + 1])[0]
+        np.testing.assert_allclose(loo.predictions[row], expected, atol=1e-8)
+
+
+def test_fixed_alpha_is_ridge_on_all_features():
+    features, responses, train, test = data((60, 300, "plain"))
+    reading = ridge(alpha=10.0)(Gram.from_features(features), responses[train], train, test)
+    expected = SklearnRidge(10.0).fit(features[train], responses[train]).predict(features[test])
+    np.testing.assert_allclose(reading.predictions, expected, atol=1e-8)
+
+
+def test_leaking_test_rows_on_purpose_changes_the_score():
+    features, responses, train, test = data((60, 300, "plain"))
+    gram = Gram.from_features(features)
+    honest = eigenbasis(gram, train, test, 20)
+    everything = eigenbasis(gram, np.arange(60), test, 20)
+    alpha = np.full(6, 1.0)
+    leaked = explained_variance(responses[test], predict(everything, responses, alpha))
+    clean = explained_variance(responses[test], predict(honest, responses[train], alpha))
+    assert (leaked > clean + 0.05).all()
+
+
+def test_test_rows_do_not_enter_what_is_learnt():
+    features, responses, train, test = data((60, 300, "plain"))
+    changed = features.copy()
+    changed[test] *= -7
+    first, second = (
+        ridge()(Gram.from_features(values), responses[train], train, test) for values in (features, changed)
+    )
+    np.testing.assert_allclose(first.alpha, second.alpha)
+    np.testing.assert_allclose(first.inner_predictions, second.inner_predictions, atol=1e-8)
+
+
+def test_says_when_the_best_alpha_is_at_an_edge():
+    features, responses, train, test = data((60, 300, "plain"))
+    gram = Gram.from_features(features)
+    narrow = ridge(alphas=(1e-8, 1e-7))(gram, responses[train], train, test)
+    assert any("largest alpha of the grid, 1e-07" in remark for remark in narrow.remarks)
+    assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
+
+
+@pytest.mark.parametrize("options", [{"components": 0}, {"alpha": -1.0}, {"alphas": ()}, {"alphas": (0.0, 1.0)}])
+def test_refuses_impossible_options(options):
+    with pytest.raises(BadOption):
+        ridge(**options)
