@@ -18,6 +18,7 @@ from itbench.recordings import Recordings, read_recordings, write_recordings
 from itbench.responses import mean_over_repetitions, repetitions_per_stimulus
 
 ENDING = ".h5"
+PATH_ENDINGS = (ENDING, ".hdf5", ".nc")  # what ends so is a path, not a name
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ KNOWN = {"synthetic-it": KnownDataset("640 pictures drawn and 168 IT sites simul
 
 def path_of(name: str) -> Path:
     """Return where recordings called `name` lie or would lie: `name` itself if it is a path."""
-    return Path(name).expanduser() if name.endswith((ENDING, ".hdf5", ".nc")) else folders.data() / f"{name}{ENDING}"
+    return Path(name).expanduser() if name.endswith(PATH_ENDINGS) else folders.data() / f"{name}{ENDING}"
 
 
 def installed() -> dict[str, Path]:
@@ -54,8 +55,10 @@ def installed() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folders.data().glob(f"*{ENDING}")) if not path.name.endswith(PARTIAL)}
 
 
-def load(name: str) -> Recordings:
+def load(name: str, note: Callable[[str], None] = lambda message: None) -> Recordings:
     """Return the recordings called `name`, or in the file `name`; known ones are made when they are missing.
+
+    `note` is told what is made before it is.
 
     Raises
     ------
@@ -66,14 +69,10 @@ def load(name: str) -> Recordings:
     """
     path = path_of(name)
     if name in KNOWN and not path.exists():
+        note(f"making {name}: {KNOWN[name].description}")
         write_recordings(KNOWN[name].make(), path)
-    if not path.exists() and path.parent == folders.data():
-        raise UnknownName.of(
-            "data set",
-            name,
-            {*KNOWN, *installed()},
-            todo=f"Bring it with: itbench data pack {name} --images … --responses …",
-        )
+    if state(name) == "missing":
+        raise _unknown(name)
     return read_recordings(path)
 
 
@@ -85,8 +84,11 @@ def new_path(name: str, replace: bool) -> Path:
     BadRecordings
         If the name is taken and not to be replaced, or no name for a file.
     """
-    if not re.fullmatch(r"[\w.+-]+", name) or name.startswith("."):
-        raise BadRecordings(f"{name!r} is no name for recordings.", known="Letters, digits and . _ + - are.")
+    if not re.fullmatch(r"[\w.+-]{1,100}", name) or name.startswith(".") or name.endswith(PATH_ENDINGS):
+        raise BadRecordings(
+            f"{name!r} is no name for recordings.",
+            known=f"Up to 100 letters, digits and . _ + - are, without the ending {ENDING}.",
+        )
     if name in KNOWN:
         raise BadRecordings(f"The name {name!r} belongs to a known data set.", todo="Choose another.")
     path = folders.data() / f"{name}{ENDING}"
@@ -116,17 +118,26 @@ def overview() -> list[dict[str, Any]]:
 
 
 def verify(names: Iterable[str]) -> list[dict[str, str]]:
-    """Check recordings against their digests; return name, state (``whole``, ``damaged``, ``missing``) and file."""
+    """Check recordings against their digests; return name, state (``whole``, ``damaged``) and file.
+
+    Known data sets that are not here have the state ``made when needed``.
+
+    Raises
+    ------
+    UnknownName
+        If there are none of a name.
+    """
     rows = []
     for name in names:
-        path = path_of(name)
-        try:
-            read_recordings(path)
-            found = "whole"
-        except DamagedFile:
-            found = "damaged"
-        except BadRecordings:
-            found = "missing"
+        path, found = path_of(name), state(name)
+        if found == "missing":
+            raise _unknown(name)
+        if found == "here":
+            try:
+                read_recordings(path)
+                found = "whole"
+            except (BadRecordings, DamagedFile):
+                found = "damaged"
         rows.append({"name": name, "state": found, "file": str(path)})
     return rows
 
@@ -149,6 +160,11 @@ def describe(name: str) -> dict[str, Any]:
         "digests": dict(recordings.digests),
         "file": str(path_of(name)),
     }
+
+
+def _unknown(name: str) -> UnknownName:
+    bring = f"Bring it with: itbench data pack {Path(name).stem} --images … --responses …"
+    return UnknownName.of("data set", name, {*KNOWN, *installed()}, todo=bring)
 
 
 def _values(column: NDArray[Any]) -> str:

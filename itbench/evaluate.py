@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,17 +13,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench import datasets, options, plugins, provenance
+from itbench import datasets, plugins
 from itbench.agreement import correlation, explained_variance, refuse_impossible, varies
 from itbench.cache import GramCache
-from itbench.errors import BadOption, BadRecordings, ItbenchWarning, NoWeights
-from itbench.extract import VERSION, ExtractionSettings, extract_grams
+from itbench.errors import BadOption, BadRecordings, ItbenchWarning
+from itbench.extract import VERSION, extract_grams
 from itbench.files import digest
 from itbench.gram import Gram
-from itbench.protocols import Model, Readout, Reporter, Silence, Weights
+from itbench.protocols import Model, Readout, Reporter, Silence
+from itbench.record import provenance_of, score_attributes
 from itbench.recordings import Recordings
-from itbench.responses import mean_over_repetitions, repetitions_per_stimulus
-from itbench.score import file_stem
+from itbench.responses import mean_over_repetitions
+from itbench.run import Run, plan_run
 from itbench.splits import Split
 
 MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
@@ -35,15 +34,10 @@ def score_model(
     model: str,
     benchmark: str = "synthetic-it",
     *,
-    metric: str | None = None,
-    metric_options: Mapping[str, Any] | None = None,
-    weights: str = "pretrained",
-    seed: int = 0,
-    layers: Sequence[str] = (),
-    settings: ExtractionSettings | None = None,
     registry: plugins.Registry | None = None,
     cache: GramCache | None = None,
     reporter: Reporter | None = None,
+    **how: Any,
 ) -> xr.Dataset:
     """Score one model on one benchmark.
 
@@ -51,140 +45,93 @@ def score_model(
     ----------
     model, benchmark : str
         Names of plugins; a benchmark may be the path of a YAML file.
-    metric : str, optional
-        Else the benchmark's own.
-    metric_options : mapping, optional
-        Options of the metric that depart from its defaults.
-    weights : str
-        ``pretrained``, ``random`` (from `seed`), or the path of a file.
-    layers : sequence of str, optional
-        Else the model's candidate layers.
-    settings : ExtractionSettings, optional
     registry, cache, reporter : optional
         Else the plugins found, the cache folder, and silence.
+    **how
+        Of `itbench.run.plan_run`: ``metric``, ``metric_options``, ``weights`` (``pretrained``, ``random`` or the path
+        of a file), ``seed``, ``layers``, ``settings`` (an `ExtractionSettings`).
+
+    Returns
+    -------
+    Dataset
+        As `evaluate` says.
+
+    Examples
+    --------
+    >>> score = score_model("itbench-tiny", "synthetic-it", weights="random")  # doctest: +SKIP
+    >>> score.explained_variance.mean(("split", "site"))  # doctest: +SKIP
+    """
+    run = plan_run(registry or plugins.load(), model, benchmark, **how)
+    return evaluate(run, cache or GramCache(), reporter or Silence())
+
+
+def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
+    """Score a planned run.
 
     Returns
     -------
     Dataset
         ``explained_variance``, ``correlation``, ``alpha`` and ``inner_explained_variance`` (split, layer, site), the
-        layer that each split chose on its training rows, and provenance.
+        layer that each split chose on its training rows, and provenance. A site that lacks a response or does not vary
+        in some part of some split is NaN.
 
-    Examples
-    --------
-    >>> score = score_model("itbench-tiny", "synthetic-it")  # doctest: +SKIP
-    >>> float(at_chosen_layer(score, "explained_variance").mean())  # doctest: +SKIP
+    Raises
+    ------
+    BadRecordings, BadActivations, NoWeights, NoSpace, UnknownName
     """
     clock = _Clock()
-    registry, reporter, settings = registry or plugins.load(), reporter or Silence(), settings or ExtractionSettings()
-    source, given = registry.model(model), dict(metric_options or {})
-    bench = registry.benchmark(benchmark)
-    measure = registry.metric(metric or bench.metric)
-    readout = options.build(measure.readout, given)
-    chosen_weights = _weights(source, weights, seed)
     with clock("data"):
-        recordings = datasets.load(bench.data_source())
+        recordings = datasets.load(run.benchmark.data_source(), reporter.note)
         responses = mean_over_repetitions(recordings.responses)
-        splits = bench.splits.divide(len(recordings.stimuli), recordings.stimuli.metadata)
+        splits = run.benchmark.splits.divide(len(recordings.stimuli), recordings.stimuli.metadata)
         scorable = _scorable(responses, splits)
     with clock("model"):
-        network = source.factory(chosen_weights)
-        network.place(settings.device, settings.precision)
-    names = tuple(dict.fromkeys(layers or network.layers or source.layers))
-    if not names:
-        raise BadOption(
-            f"The model {model!r} names no candidate layers.", todo=f"Choose some from: itbench layers {model}"
-        )
-    identity = {**network.identity, "plugin": digest(Path(source.file).read_bytes()), "extraction": VERSION}
-    results = {name: np.full((len(splits), len(names), responses.shape[1]), np.nan) for name in MEASURES}
-    widths, remarks = {}, []
-    about = {"model": model, "weights": chosen_weights.label, "benchmark": bench.name}
-    for layer, gram in clock.each(
-        "activations", _grams(network, identity, recordings, names, settings, cache or GramCache(), about, reporter)
-    ):
+        model = run.model.factory(run.weights)
+        model.place(run.settings.device, run.settings.precision)
+        layers = tuple(run.layers or model.layers or run.model.layers)
+        if not layers:
+            raise BadOption(f"{run.model.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
+        plugin = digest(Path(run.model.file).read_bytes())
+        identity = {**model.identity, "plugin": plugin, "extraction": VERSION}
+    results = {name: np.full((len(splits), len(layers), responses.shape[1]), np.nan) for name in MEASURES}
+    widths: dict[str, int] = {}
+    remarks: list[str] = []
+    grams = _grams(run, model, identity, recordings, layers, cache, reporter)
+    for layer, gram in clock.each("activations", grams):
         widths[layer] = gram.n_features
         with clock("readout"):
             for number, split in enumerate(splits):
-                measured, said = _measure(readout, gram, responses[:, scorable], split)
+                measured, said = _measure(run.readout, gram, responses[:, scorable], split)
                 for name, values in measured.items():
-                    results[name][number, names.index(layer), scorable] = values
+                    results[name][number, layers.index(layer), scorable] = values
                 remarks += [f"layer {layer}: {remark}" for remark in said]
     refuse_impossible(results["explained_variance"], results["correlation"])
-    if remarks:
-        more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
-        warnings.warn(
-            f"{model} on {bench.name}, {remarks[0]}{more}; widen it with -o alphas=low:high:count.",
-            ItbenchWarning,
-            stacklevel=2,
-        )
-    inner = np.nanmean(results["inner_explained_variance"][:, :, scorable], axis=2)
-    departures = {
-        **({"options": {key: options.text(getattr(readout, key)) for key in sorted(given)}} if given else {}),
-        **({"layers": names} if layers else {}),
-        **({"precision": settings.precision} if settings.precision != "float32" else {}),
-        **({"weights": network.identity["weights"]} if chosen_weights.kind == "file" else {}),
-    }
-    attrs = {**about, "metric": measure.name}
+    _warn(run, remarks)
+    inner = results["inner_explained_variance"][:, :, scorable].mean(axis=2)
     return xr.Dataset(
         {name: (("split", "layer", "site"), values) for name, values in results.items()},
         coords={
             "split": [split.name for split in splits],
-            "layer": list(names),
-            **{
-                str(key): ("site", coord.values)
-                for key, coord in recordings.responses.coords.items()
-                if coord.dims == ("site",)
-            },
-            "n_features": ("layer", [widths[layer] for layer in names]),
-            "chosen_layer": ("split", [names[index] for index in inner.argmax(axis=1)]),
+            "layer": list(layers),
+            **recordings.site_coordinates(),
+            "n_features": ("layer", [widths[layer] for layer in layers]),
+            "chosen_layer": ("split", [layers[index] for index in inner.argmax(axis=1)]),
             "n_train": ("split", [len(split.train) for split in splits]),
             "n_test": ("split", [len(split.test) for split in splits]),
         },
-        attrs={
-            **attrs,
-            "region": bench.region or str(recordings.about.get("region") or ""),
-            "n_sites": responses.shape[1],
-            "n_sites_scored": int(scorable.sum()),
-            "n_stimuli": len(recordings.stimuli),
-            "file_stem": file_stem(attrs, departures),
-            "provenance": json.dumps(
-                {
-                    "digests": {"weights": network.identity["weights"], **recordings.digests},
-                    "model": {"identity": identity, "source": source.source},
-                    "weights": {"kind": chosen_weights.kind, "file": chosen_weights.path and chosen_weights.path.name},
-                    "seed": seed,
-                    "splits": dataclasses.asdict(bench.splits),
-                    "repetitions": repetitions_per_stimulus(recordings.responses),
-                    "device": network.device,
-                    "precision": settings.precision,
-                    "layers": "named" if layers else "candidates",
-                    "options": {
-                        "given": {key: options.text(getattr(readout, key)) for key in sorted(given)},
-                        "defaulted": {
-                            item["option"]: item["default"]
-                            for item in options.describe(type(readout))
-                            if item["option"] not in given
-                        },
-                    },
-                    "seconds": clock.seconds,
-                    "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                    "versions": provenance.versions(),
-                    "git": provenance.commit(),
-                    "machine": provenance.machine(),
-                },
-                default=str,
-            ),
-        },
+        attrs=score_attributes(
+            run, recordings, model, scorable, provenance_of(run, recordings, model, identity, clock.seconds)
+        ),
     )
 
 
 def _grams(
+    run: Run,
     model: Model,
     identity: Mapping[str, Any],
     recordings: Recordings,
     layers: Sequence[str],
-    settings: ExtractionSettings,
     cache: GramCache,
-    about: Mapping[str, str],
     reporter: Reporter,
 ) -> Iterator[tuple[str, Gram]]:
     """Yield each layer's Gram: first those in the cache, then, from one pass of the model, the others."""
@@ -197,8 +144,8 @@ def _grams(
         else:
             yield layer, gram
     if missing:
-        for layer, gram in extract_grams(model, recordings.stimuli, missing, settings, reporter):
-            cache.write(keys[layer], gram, **about, layer=layer)
+        for layer, gram in extract_grams(model, recordings.stimuli, missing, run.settings, reporter):
+            cache.write(keys[layer], gram, **run.about, layer=layer)
             yield layer, gram
 
 
@@ -230,16 +177,11 @@ def _scorable(responses: NDArray[np.float64], splits: Sequence[Split]) -> NDArra
     return np.asarray(scorable)
 
 
-def _weights(source: plugins.ModelEntry, text: str, seed: int) -> Weights:
-    if not source.weights:
-        return Weights("none")
-    weights = Weights.parse(text, seed)
-    if weights.kind not in (*source.weights, "file"):
-        raise NoWeights(
-            f"{source.name} has no {weights.kind} weights of its own.",
-            todo=f"Use --weights FILE{' or --weights random' if 'random' in source.weights else ''}.",
-        )
-    return weights
+def _warn(run: Run, remarks: Sequence[str]) -> None:
+    if remarks:
+        more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
+        message = f"{run.model.name} on {run.benchmark.name}, {remarks[0]}{more}."
+        warnings.warn(message, ItbenchWarning, stacklevel=3)
 
 
 class _Clock:

@@ -136,7 +136,8 @@ def _memory_for_activations(memory: int, batch_bytes: int, n_stimuli: int) -> in
     taken = psutil.Process().memory_info().rss + batch_bytes + working_bytes(n_stimuli)
     if taken > memory:
         raise NoSpace(
-            f"{memory / 1e9:.2f} GB of memory are too little: {taken / 1e9:.2f} GB are needed before any activation is kept.",
+            f"{memory / 1e9:.2f} GB of memory are too little.",
+            known=f"{taken / 1e9:.2f} GB are needed before any activation is kept.",
             todo=f"Use --memory {np.ceil(taken / 1e8) / 10:.1f}GB or more, or a smaller --batch-size.",
         )
     return memory - taken

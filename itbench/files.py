@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -48,13 +49,25 @@ def disk_errors(folder: Path) -> Iterator[None]:
     """Turn a full or read-only disk into an error that names the folder."""
     try:
         yield
-    except OSError as error:
-        # HDF5 wraps the system's errno in its own message
-        if error.errno == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
+    except (OSError, RuntimeError) as error:
+        # HDF5 wraps the system's errno in its own message, of a RuntimeError if the file was being closed
+        code = getattr(error, "errno", None)
+        if code == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
             raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and code in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
         raise
+
+
+def check_space(folder: Path, size: int) -> None:
+    """Raise if `folder` has not `size` bytes free; for HDF5, which crashes when the disk fills up while it writes."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise NoSpace(
+            f"No space left in {folder}.",
+            known=f"{size / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free.",
+            todo="Free some, or name another folder.",
+        )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -96,7 +109,7 @@ def canonical_json(value: Any) -> str:
 def _bytes(part: Any) -> tuple[str, bytes | memoryview]:
     if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
         array = np.ascontiguousarray(part)
-        return f"{array.dtype.str}{array.shape}", memoryview(array.reshape(-1)).cast("B") if array.size else b""
+        return f"{array.dtype.str}{array.shape}", array.reshape(-1).data.cast("B") if array.size else b""
     if isinstance(part, np.ndarray):
         part = [str(item) for item in part.ravel()]
     if isinstance(part, bytes):

@@ -12,8 +12,9 @@ hookimpl = pluggy.HookimplMarker("itbench")
 
 @hookspec
 def itbench_models(register: Callable[..., None]) -> None:
-    """Add models: ``register(name, factory, layers=(...), source="", weights=("pretrained", "random"), description="")``.
+    """Add models: ``register(name, factory, layers=(...), source="", weights=(...), description="")``.
 
+    ``weights`` names the kinds it has: ``("pretrained", "random")`` unless said otherwise, ``()`` for a model without.
     ``factory(weights)`` gets an `itbench.Weights` and returns an `itbench.Model`; it runs when the model is used.
     """
 

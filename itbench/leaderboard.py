@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from itbench.errors import DamagedFile, ItbenchWarning, UnknownName
+from itbench.errors import BadScore, DamagedFile, ItbenchWarning, UnknownName
 from itbench.files import write_text
-from itbench.score import FAILED, provenance, read_score, summary
+from itbench.score import FAILED, failures, forget_failures, provenance, read_score, summary
 from itbench.tables import csv_text, markdown
 
 COLUMNS = ("rank", "model", "weights", "layer", "EV", "correlation", "sites", "note")
@@ -79,10 +79,10 @@ def write_leaderboard(text: str, path: Path) -> None:
 
 
 def write_failure(folder: Path, stem: str, run: dict[str, str], error: Exception) -> None:
-    """Keep on record that a run failed, so that a leaderboard can say so; a score of the same name removes it."""
-    write_text(
-        folder / f"{stem}{FAILED}", json.dumps({**run, "failed": str(error).splitlines()[0]}, ensure_ascii=False)
-    )
+    """Keep on record that a run failed, so that a leaderboard can say so; a later score removes it."""
+    forget_failures(folder, run)
+    failed = next(iter(str(error).splitlines()), type(error).__name__)
+    write_text(folder / f"{stem}{FAILED}", json.dumps({**run, "failed": failed}, ensure_ascii=False))
 
 
 def _read(folder: Path) -> list[dict[str, Any]]:
@@ -90,13 +90,11 @@ def _read(folder: Path) -> list[dict[str, Any]]:
     for path in sorted(folder.glob("*.nc")):
         try:
             score = read_score(path)
-        except DamagedFile as error:
+        except (DamagedFile, BadScore) as error:
             warnings.warn(f"{error.what} It is left out.", ItbenchWarning, stacklevel=2)
             continue
         runs.append({**summary(score), "setup": _setup(provenance(score)), "file": str(path)})
-    for path in sorted(folder.glob(f"*{FAILED}")):
-        runs.append(json.loads(path.read_text(encoding="utf-8")))
-    return runs
+    return runs + [record for _, record in failures(folder)]
 
 
 def _setup(about: dict[str, Any]) -> dict[str, str]:

@@ -76,7 +76,7 @@ class Network:
             raise UnknownName.of("precision", precision, PRECISIONS)
         torch.backends.cudnn.allow_tf32 = False
         self.device, self.precision = device, precision
-        self.module.to(self.device, memory_format=torch.channels_last)
+        self.module.to(self.device).to(memory_format=torch.channels_last)
 
     def prepare(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
         """Preprocess pictures (batch, y, x, 3) to a tensor (batch, 3, y, x)."""

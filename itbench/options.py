@@ -54,17 +54,24 @@ def describe(factory: type) -> list[dict[str, Any]]:
 
 def text(value: Any) -> str:
     """Write an option's value as it may be typed; a long evenly log-spaced grid as ``low:high:count``."""
-    if (
-        isinstance(value, tuple)
-        and len(value) > 3
-        and np.allclose(value, np.geomspace(value[0], value[-1], len(value)))
-    ):
-        return f"{value[0]:g}:{value[-1]:g}:{len(value)}"
+    if isinstance(value, tuple) and _log_spaced(value):
+        return f"{_short(value[0])}:{_short(value[-1])}:{len(value)}"
     if isinstance(value, tuple):
-        return ",".join(f"{item:g}" for item in value)
+        return ",".join(_short(item) for item in value)
     if value is None or isinstance(value, bool):
         return str(value).lower()
     return str(value)
+
+
+def _log_spaced(grid: tuple[float, ...]) -> bool:
+    if len(grid) <= 3 or min(grid[0], grid[-1]) <= 0:
+        return False
+    return np.allclose(grid, np.geomspace(grid[0], grid[-1], len(grid)), rtol=1e-12, atol=0)
+
+
+def _short(number: float) -> str:
+    """Write a number in its fewest digits that lose nothing."""
+    return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
 
 
 def _parse(key: str, value: str, kind: Any) -> Any:

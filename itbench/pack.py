@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
-import re
-import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +13,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption, BadRecordings, UnknownName
+from itbench.pictures import PictureFiles, list_pictures
 from itbench.recordings import Recordings
 from itbench.responses import DIMS, make_responses
 from itbench.stimuli import StimulusSet
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 ID_COLUMNS = ("stimulus", "stimulus_id", "image_id")
 
 
@@ -56,6 +53,8 @@ def pack_recordings(
     BadRecordings, BadOption
         For counts, shapes or orders that do not fit, with the numbers.
     """
+    if window and not window[0] < window[1]:
+        raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
     table = _read_csv(stimuli) if stimuli else {}
     pictures, ids = _pictures(images, table)
     values = _in_order(*_read_responses(responses, dims), n_pictures=len(ids))
@@ -64,45 +63,8 @@ def pack_recordings(
     return Recordings(name, StimulusSet(ids, pictures, metadata), make_responses(values, ids), about)
 
 
-@dataclass(frozen=True, eq=False)
-class PictureFiles:
-    """Pictures in files, decoded when a slice of them is asked for."""
-
-    names: Sequence[str]
-    read: Callable[[str], bytes]
-    shape: tuple[int, int, int, int]
-
-    @classmethod
-    def open(cls, names: Sequence[str], read: Callable[[str], bytes]) -> PictureFiles:
-        """Look at every file's size; all must be equal."""
-        sizes = {name: _picture(name, read, decode=False).size for name in names}
-        width, height = sizes[names[0]]
-        for name, size in sizes.items():
-            if size != (width, height):
-                raise BadRecordings(
-                    f"Pictures differ in size: {names[0]} is {width} × {height}, {name} is {size[0]} × {size[1]}.",
-                    todo="Bring them to one size first, as they were shown.",
-                )
-        return cls(names, read, (len(names), height, width, 3))
-
-    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
-        return np.stack([np.asarray(_picture(name, self.read)) for name in self.names[rows]])
-
-
-def _picture(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
-    from PIL import Image
-
-    try:
-        picture = Image.open(io.BytesIO(read(name)))
-        return picture.convert("RGB") if decode else picture
-    except (OSError, ValueError, SyntaxError) as error:
-        raise BadRecordings(f"{name} cannot be read as a picture: {error}.") from error
-
-
 def _pictures(images: Path, table: dict[str, list[str]]) -> tuple[PictureFiles, tuple[str, ...]]:
-    names, read = _files(images)
-    if not names:
-        raise BadRecordings(f"No pictures in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
+    names, read = list_pictures(images)
     rows = len(next(iter(table.values()))) if table else len(names)
     if "filename" in table:
         names = _ordered(table["filename"], names, images)
@@ -111,23 +73,6 @@ def _pictures(images: Path, table: dict[str, list[str]]) -> tuple[PictureFiles, 
     column = next((key for key in ID_COLUMNS if key in table), None)
     ids = tuple(table[column]) if column else tuple(Path(name).stem for name in names)
     return PictureFiles.open(names, read), ids
-
-
-def _files(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """Return the pictures' names in natural order, and what reads one."""
-    if images.is_dir():
-        names = [str(path.relative_to(images)) for path in images.rglob("*") if path.suffix.lower() in ENDINGS]
-        return sorted(names, key=_natural), lambda name: (images / name).read_bytes()
-    if not zipfile.is_zipfile(images):
-        raise BadRecordings(f"{images} is neither a folder nor a zip of pictures.")
-    archive = zipfile.ZipFile(images)
-    names = [name for name in archive.namelist() if name.lower().endswith(ENDINGS) and not name.startswith("__MACOSX/")]
-    return sorted(names, key=_natural), archive.read
-
-
-def _natural(name: str) -> list[tuple[bool, Any]]:
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
 
 
 def _ordered(wanted: list[str], present: list[str], images: Path) -> list[str]:
@@ -147,25 +92,37 @@ def _ordered(wanted: list[str], present: list[str], images: Path) -> list[str]:
 
 
 def _read_csv(path: Path) -> dict[str, list[str]]:
+    """Return the columns of a CSV by name."""
+    rows = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            for row in filter(None, reader):
+                if len(row) != len(header):
+                    raise BadRecordings(
+                        f"{path}: line {reader.line_num} has {len(row)} fields, but the header has {len(header)}."
+                    )
+                rows.append(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadRecordings(f"Cannot read {path}: {error}.") from error
     if not rows:
         raise BadRecordings(f"{path} has no rows below its header.")
-    ragged = [number for number, row in enumerate(rows, 2) if None in row or None in row.values()]
-    if ragged:
-        raise BadRecordings(f"{path}: line {ragged[0]} has not as many fields as the header.")
-    return {key: [row[key] for row in rows] for key in rows[0]}
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise BadRecordings(f"{path}: the fields of the header {header[0]!r} are not separated by commas.")
+    if len(set(header)) != len(header) or "" in header:
+        raise BadRecordings(
+            f"{path}: every column needs a name of its own, not {', '.join(map(repr, header))}.",
+            todo="From pandas, write it with to_csv(index=False).",
+        )
+    return {name: [row[index] for row in rows] for index, name in enumerate(header)}
 
 
 def _column(texts: list[str]) -> NDArray[Any]:
     for kind in (int, float):
-        try:
-            return np.array([kind(text) for text in texts])
-        except ValueError:
-            continue
+        with suppress(ValueError):
+            if not any("_" in text for text in texts):  # Python reads 1_2 as 12
+                return np.array([kind(text) for text in texts])
     return np.array(texts, dtype=object)
 
 
@@ -176,20 +133,24 @@ def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[An
     variable = variable if path != Path(source) else ""
     if not path.is_file():
         raise BadRecordings(f"No file of responses {path}.")
+    values: NDArray[Any]
+    own: tuple[str, ...] | None
     try:
         if path.suffix == ".npy":
-            values, own = np.load(path, allow_pickle=False), None
+            values, own = np.lib.format.open_memmap(path, mode="r"), None
         elif path.suffix == ".nc":
             values, own = _from_netcdf(path, variable)
         elif path.suffix in (".h5", ".hdf5"):
             values, own = _from_hdf5(path, variable)
         else:
             raise BadRecordings(f"{path}: unknown ending {path.suffix!r}.", known="Known: .npy, .nc, .h5.")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise BadRecordings(f"{path} cannot be read: {error}.") from error
     names = tuple(dims) if dims else own
     if names is None:
         raise BadOption(f"{path} does not say what its axes are.", todo="Say it: --dims site,stimulus,repetition")
+    if own and set(own) <= set(DIMS) and names != own:
+        raise BadOption(f"{path} says that its axes are {','.join(own)}, not {','.join(names)}.", todo="Omit --dims.")
     return values, names
 
 
@@ -209,18 +170,20 @@ def _from_hdf5(path: Path, variable: str) -> tuple[NDArray[Any], None]:
 
 
 def _choose(path: Path, variable: str, known: list[str]) -> str:
-    if variable in known:
-        return variable
-    if variable or len(known) != 1:
-        raise UnknownName.of("variable", variable, known, where=f"{path}: ", todo=f"Name one: --responses {path}:NAME")
-    return known[0]
+    if variable and variable not in known:
+        raise UnknownName.of("variable", variable, known, where=f"{path}: ")
+    if not variable and len(known) != 1:
+        raise BadOption(
+            f"{path} holds {len(known)} variables: {', '.join(known)}.", todo=f"Name one: --responses {path}:NAME"
+        )
+    return variable or known[0]
 
 
 def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_pictures: int) -> NDArray[np.floating]:
     """Return responses as (repetition, stimulus, site) after checking them against the pictures."""
     for dim in dims:
         if dim not in DIMS:
-            raise UnknownName.of("dimension", dim, DIMS)
+            raise UnknownName.of("dimension", dim, DIMS, todo="Name them in order: --dims site,stimulus,repetition")
     if len(set(dims)) != len(dims) or not {"stimulus", "site"} <= set(dims):
         raise BadOption(
             f"--dims {','.join(dims)} must name stimulus and site once each, and repetition if there is one."
@@ -231,14 +194,19 @@ def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_pictures: int) -
         )
     sizes = dict(zip(dims, values.shape, strict=True))
     if sizes["stimulus"] != n_pictures:
-        fitting = [str(axis) for axis, size in enumerate(values.shape) if size == n_pictures]
+        here, fitting = dims.index("stimulus"), [axis for axis, size in enumerate(values.shape) if size == n_pictures]
+        swapped = list(dims)
+        for axis in fitting[:1]:
+            swapped[here], swapped[axis] = dims[axis], dims[here]
         raise BadRecordings(
             f"{sizes['stimulus']} stimuli in the responses, but {n_pictures} pictures.",
             known=f"The responses have the shape {values.shape}, read as ({', '.join(dims)}).",
-            todo=f"Axis {fitting[0]} has {n_pictures}: give --dims in that order." if fitting else "",
+            todo=f"Axis {fitting[0]} has {n_pictures}; is it --dims {','.join(swapped)}?" if fitting else "",
         )
+    if not values.size:
+        raise BadRecordings(f"Responses of shape {values.shape} hold no number.")
     labelled = xr.DataArray(values, dims=dims)
     if "repetition" not in dims:
         labelled = labelled.expand_dims("repetition")
     ordered = labelled.transpose(*DIMS).values
-    return ordered if ordered.dtype.kind == "f" else ordered.astype(np.float64)
+    return ordered.astype(np.float32 if ordered.dtype == np.float32 else np.float64)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import inspect
 import os
 import re
 import sys
+import traceback
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,8 @@ from itbench.benchmark import Benchmark
 from itbench.errors import BadPlugin, ItbenchError, ItbenchWarning, UnknownName
 from itbench.protocols import Model, Readout, Weights
 
+HOOKS = ("itbench_models", "itbench_metrics", "itbench_benchmarks")
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -28,11 +33,18 @@ class ModelEntry:
 
     name: str
     factory: Callable[[Weights], Model]
-    file: str
     layers: Sequence[str] = ()
     source: str = ""
     weights: Sequence[str] = ("pretrained", "random")
     description: str = ""
+    file: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        for key in ("layers", "weights"):
+            if isinstance(getattr(self, key), str):
+                raise TypeError(f"{key} of the model {self.name!r} must be a sequence of names, not one text")
+        if not callable(self.factory):
+            raise TypeError(f"the factory of the model {self.name!r} cannot be called")
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,12 @@ class MetricEntry:
 
     name: str
     readout: type[Readout]
-    file: str
     description: str = ""
+    file: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.readout, type) and is_dataclass(self.readout)):
+            raise TypeError(f"the readout of the metric {self.name!r} must be a dataclass")
 
 
 @dataclass(frozen=True)
@@ -63,9 +79,13 @@ class Registry:
 
     def benchmark(self, name: str) -> Benchmark:
         """Return the benchmark called `name`, or the one in the YAML file at that path."""
-        if name.endswith((".yaml", ".yml")):
-            return Benchmark.read(Path(name))
-        return _look_up("benchmark", name, self.benchmarks)
+        if not name.endswith((".yaml", ".yml")):
+            return _look_up("benchmark", name, self.benchmarks)
+        benchmark = Benchmark.read(Path(name).expanduser())
+        other = self.benchmarks.get(benchmark.name, benchmark)
+        if other.file.resolve() != benchmark.file.resolve():
+            raise _two("benchmark", benchmark.name, other.file, benchmark.file)
+        return benchmark
 
 
 def load(files: Sequence[str | Path] = ()) -> Registry:
@@ -77,98 +97,101 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
         If a file named is missing, or two plugins claim one name. A plugin that fails is named in a warning and left
         out; the others work.
     """
-    named = [
-        Path(name).expanduser() for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name
-    ]
-    return _load(tuple(path.resolve() for path in named))
-
-
-@lru_cache(maxsize=8)
-def _load(files: tuple[Path, ...]) -> Registry:
+    named = [Path(name) for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name]
+    paths = [path.expanduser().resolve() for path in named]
+    for path in paths:
+        if not path.is_file():
+            raise BadPlugin(
+                f"No plugin file {path}.", known="It was named by --plugin or ITBENCH_PLUGINS.", todo="Check the path."
+            )
     manager = pluggy.PluginManager("itbench")
     manager.add_hookspecs(hookspecs)
-    manager.register(builtin, name="built-in benchmarks")
-    for path in files:
-        if not path.is_file():
-            raise BadPlugin(f"No plugin file {path}.", known="It was named by --plugin or ITBENCH_PLUGINS.")
-    for path in (*builtin.plugin_files(), *dict.fromkeys(files)):
-        with _surviving(str(path)):
-            manager.register(_import(path), name=str(path))
+    manager.register(builtin, name=builtin.__file__)
+    for path in dict.fromkeys((*builtin.plugin_files(), *paths)):
+        with _surviving(f"Plugin {path}", str(path)):
+            _add(manager, _import(path))
     for point in importlib.metadata.entry_points(group="itbench"):
-        with _surviving(point.value):
-            manager.register(point.load(), name=point.value)
-    with _surviving("a plugin"):
-        manager.check_pending()
+        with _surviving(f"Plugin {point.value} of the package {point.dist.name if point.dist else '?'}"):
+            _add(manager, point.load())
     return Registry(
-        _gather(
-            manager,
-            "itbench_models",
-            lambda file, name, factory, **about: (name, ModelEntry(name, factory, file, **about)),
-        ),
-        _gather(
-            manager,
-            "itbench_metrics",
-            lambda file, name, readout, **about: (name, MetricEntry(name, readout, file, **about)),
-        ),
+        _gather(manager, "itbench_models", ModelEntry),
+        _gather(manager, "itbench_metrics", MetricEntry),
         _gather(manager, "itbench_benchmarks", _benchmark),
     )
 
 
-def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., tuple[str, Any]]) -> dict[str, Any]:
+def _add(manager: pluggy.PluginManager, plugin: Any) -> None:
+    """Register a plugin under the name of its file; warn of hooks that itbench does not have."""
+    file = str(Path(inspect.getfile(plugin if inspect.ismodule(plugin) else type(plugin))).resolve())
+    manager.register(plugin, name=file)
+    hooks = manager.get_hookcallers(plugin) or []
+    if not hooks:
+        _warn(f"Plugin {file} has no hook: it needs a function {' or '.join(HOOKS)} under @itbench.hookimpl.")
+    for hook in hooks:
+        if not hook.has_spec():
+            _warn(f"Plugin {file}: {UnknownName.of('hook', hook.name, HOOKS)}")
+
+
+def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., Any]) -> dict[str, Any]:
     """Call one hook of every plugin by itself, so that one that breaks does not stop the others."""
     found: dict[str, Any] = {}
-    origin: dict[str, str] = {}
     plugins = manager.get_plugins()
-    for plugin, module in manager.list_name_plugin():
-        mine: dict[str, Any] = {}
-
-        def register(*args: Any, _plugin: str = plugin, _mine: dict[str, Any] = mine, **about: Any) -> None:
-            name, value = entry(_plugin, *args, **about)
-            _refuse_twice(hook, name, _plugin, {**origin, **dict.fromkeys(_mine, _plugin)})
-            _mine[name] = value
-
-        with _surviving(plugin):
-            manager.subset_hook_caller(hook, remove_plugins=plugins - {module})(register=register)
-            found.update(mine)
-            origin.update(dict.fromkeys(mine, plugin))
+    for file, plugin in manager.list_name_plugin():
+        call = manager.subset_hook_caller(hook, remove_plugins=plugins - {plugin})
+        with _surviving(f"{hook} of the plugin {file}", file):
+            found |= _offered(call, hook, partial(entry, file=file), found)
     return dict(sorted(found.items()))
 
 
-def _refuse_twice(hook: str, name: str, plugin: str, origin: Mapping[str, str]) -> None:
-    if name in origin:
-        kind = hook.removeprefix("itbench_").removesuffix("s")
-        raise BadPlugin(
-            f"Two plugins register the {kind} {name!r}: {origin[name]} and {plugin}.", todo="Rename one of them."
-        )
+def _offered(
+    call: Callable[..., Any], hook: str, entry: Callable[..., Any], found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what one plugin registers, by name; refuse a name that is taken."""
+    mine: dict[str, Any] = {}
+
+    def register(*args: Any, **about: Any) -> None:
+        new = entry(*args, **about)
+        other = found.get(new.name) or mine.get(new.name)
+        if other:
+            raise _two(hook.removeprefix("itbench_").removesuffix("s"), new.name, other.file, new.file)
+        mine[new.name] = new
+
+    call(register=register)
+    return mine
 
 
-def _benchmark(file: str, path: str | Path) -> tuple[str, Benchmark]:
-    benchmark = Benchmark.read(Path(path))
-    return benchmark.name, benchmark
+def _benchmark(path: str | Path, *, file: str) -> Benchmark:
+    return Benchmark.read(Path(file).parent / path)
 
 
-class _surviving:
-    """Turn what a plugin raises into a warning that names it; errors about names go on."""
+def _two(kind: str, name: str, *files: str | Path) -> BadPlugin:
+    return BadPlugin(
+        f"Two files register the {kind} {name!r}: {files[0]} and {files[1]}.", todo="Rename or leave out one of them."
+    )
 
-    def __init__(self, plugin: str) -> None:
-        self.plugin = plugin
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: Any) -> bool:
-        if not isinstance(error, Exception) or isinstance(error, BadPlugin):
-            return False
+@contextmanager
+def _surviving(what: str, file: str = "") -> Iterator[None]:
+    """Turn what a plugin raises into a warning that names it and the line; errors about names go on."""
+    try:
+        yield
+    except BadPlugin:
+        raise
+    except (Exception, SystemExit) as error:
         said = str(error) if isinstance(error, ItbenchError) else f"{type(error).__name__}: {error}"
-        warnings.warn(f"Plugin {self.plugin} is left out: {said}", ItbenchWarning, stacklevel=2)
-        return True
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        _warn(f"{what} is left out: {said}{f' (line {lines[-1]})' if lines else ''}")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ItbenchWarning, stacklevel=2)
 
 
 def _import(path: Path) -> Any:
     name = f"itbench_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(path))}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise BadPlugin(f"{path} is not a Python file.")
+        raise BadPlugin(f"The plugin {path} is not a Python file.", todo="Its name must end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)

@@ -1,13 +1,14 @@
 """Recordings: pictures and the responses to them, in one self-describing HDF5 file.
 
-The file is netCDF-4: ``pictures`` (stimulus, picture_y, picture_x, channel) uint8, ``responses`` (repetition, stimulus, site) with NaN
-where there was no repetition, and flat coordinates of stimuli and sites as variables of one dimension. Any HDF5 or
-netCDF reader opens it.
+The file is netCDF-4: ``pictures`` (stimulus, picture_y, picture_x, channel) uint8, ``responses`` (repetition, stimulus,
+site) with NaN where there was no repetition, and flat coordinates of stimuli and sites as variables of one dimension.
+Any HDF5 or netCDF reader opens it.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +20,13 @@ import numpy as np
 import xarray as xr
 
 from itbench.errors import BadRecordings, DamagedFile
-from itbench.files import digest, whole_file
+from itbench.files import check_space, digest, whole_file
 from itbench.responses import DIMS, check_sites
 from itbench.stimuli import StimulusSet
 
 FORMAT = "itbench recordings 1"
 PICTURE_DIMS = ("picture_y", "picture_x", "channel")
+OVERHEAD = 2048  # bytes a stimulus that coordinates and HDF5's own tables take, generously
 RESERVED = {*DIMS, *PICTURE_DIMS, "responses", "pictures"}
 
 
@@ -50,15 +52,28 @@ class Recordings:
     digests: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        missing = set(DIMS) - set(self.responses.dims)
-        if missing:
-            raise BadRecordings(f"Responses have no dimension {', '.join(sorted(missing))}.")
+        if set(self.responses.dims) != set(DIMS):
+            raise BadRecordings(
+                f"Responses have the dimensions {', '.join(map(str, self.responses.dims))}, not {', '.join(DIMS)}."
+            )
         n = self.responses.sizes["stimulus"]
         if n != len(self.stimuli):
             raise BadRecordings(f"{n} stimuli in the responses, but {len(self.stimuli)} pictures.")
-        clash = sorted(RESERVED & set(self.stimuli.metadata))
-        if clash:
-            raise BadRecordings(f"Stimulus coordinates cannot be called {', '.join(clash)}: the file keeps these names.")
+        of_stimuli, of_sites = set(self.stimuli.metadata), set(self.site_coordinates()) - {"site"}
+        unfit = {name for name in of_stimuli | of_sites if name in RESERVED or not name or "/" in name}
+        if unfit:
+            raise BadRecordings(f"Coordinates cannot be called {', '.join(map(repr, sorted(unfit)))} in a file.")
+        if of_stimuli & of_sites:
+            raise BadRecordings(
+                f"Stimuli and sites both have a coordinate called {', '.join(sorted(of_stimuli & of_sites))}.",
+                todo="Rename one of the two: a file has one variable of a name.",
+            )
+
+    def site_coordinates(self) -> dict[str, Any]:
+        """Return the flat coordinates of the sites, as xarray takes them."""
+        return {
+            str(key): ("site", coord.values) for key, coord in self.responses.coords.items() if coord.dims == ("site",)
+        }
 
 
 def write_recordings(recordings: Recordings, path: Path) -> None:
@@ -68,6 +83,8 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     ------
     BadRecordings
         For infinite or wholly missing sites, and for pictures that occur twice.
+    NoSpace
+        If the disk is too full.
     """
     check_sites(recordings.responses)
     responses = recordings.responses.transpose(*DIMS)
@@ -76,7 +93,9 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     variables["stimulus"] = ("stimulus", _storable(stimuli.ids))
     variables |= {key: ("stimulus", _storable(column)) for key, column in stimuli.metadata.items()}
     variables |= {str(key): ("site", _storable(responses[key].values)) for key in _site_columns(responses)}
+    size = responses.values.nbytes + math.prod(stimuli.pictures.shape)
     with whole_file(path) as partial:
+        check_space(path.parent, size + size // 10 + OVERHEAD * (len(stimuli) + 64))
         xr.Dataset(variables).to_netcdf(partial, engine="h5netcdf")
         with h5netcdf.File(partial, "a") as file:
             for dim, size in zip(PICTURE_DIMS, stimuli.pictures.shape[1:], strict=True):
@@ -103,28 +122,28 @@ def read_recordings(path: Path) -> Recordings:
     """
     try:
         file = h5py.File(path, "r")  # stays open: pictures are read in slices
-        if file.attrs.get("format") != FORMAT:
-            raise BadRecordings(f"{path} is not a file of recordings.", todo="Make one with: itbench data pack")
-        ids = tuple(file["stimulus"].asstr()[:])
-        stimuli = StimulusSet(ids, file["pictures"], _columns(file, "stimulus"))
-        stored = {key: str(file.attrs[key]) for key in ("stimuli", "responses", "content")}
-        if _digests(file, stimuli) != stored:
-            raise DamagedFile(_damage(path), known="Its content is not what its digest says.", todo=_mend(path))
-        sites = _columns(file, "site")
-        about = json.loads(file.attrs["about"])
-        responses = xr.DataArray(
-            file["responses"][:],
-            dims=DIMS,
-            coords={"stimulus": list(ids), **{key: ("site", column) for key, column in sites.items()}},
-            name="responses",
-        )
+        if file.attrs.get("format") == FORMAT:
+            return _read(file, path)
     except FileNotFoundError as error:
         raise BadRecordings(
             f"No file of recordings {path}.", todo="List what there is with: itbench data list"
         ) from error
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except DamagedFile:
+        raise
+    except Exception as error:  # HDF5 and h5py say in many ways that a file is broken
         raise DamagedFile(_damage(path), known=f"It cannot be read: {error}.", todo=_mend(path)) from error
-    return Recordings(str(file.attrs["name"]), stimuli, responses, about, stored)
+    raise BadRecordings(f"{path} is not a file of recordings.", todo="Make one with: itbench data pack")
+
+
+def _read(file: h5py.File, path: Path) -> Recordings:
+    ids = tuple(file["stimulus"].asstr()[:])
+    stimuli = StimulusSet(ids, file["pictures"], _columns(file, "stimulus"))
+    stored = {key: str(file.attrs[key]) for key in ("stimuli", "responses", "content")}
+    if _digests(file, stimuli) != stored:
+        raise DamagedFile(_damage(path), known="Its content is not what its digest says.", todo=_mend(path))
+    sites = {key: ("site", column) for key, column in _columns(file, "site").items()}
+    responses = xr.DataArray(file["responses"][:], dims=DIMS, coords={"stimulus": list(ids), **sites}, name="responses")
+    return Recordings(str(file.attrs["name"]), stimuli, responses, json.loads(file.attrs["about"]), stored)
 
 
 def _digests(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:

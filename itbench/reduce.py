@@ -138,17 +138,16 @@ class GramReducer:
             matrix += self.product(values)
             along += values @ reference[panel.columns]
         along += 0.5 * float(reference.astype(np.float64) @ reference)
-        matrix += along
-        matrix += along[:, None]
+        matrix += along[:, None] + along  # one sum, symmetric to the last bit
         return Gram(matrix, layer.row_sums, width, self.ids)
 
     def _write(self, panel: _Panel, rows: slice, part: NDArray[np.float32]) -> None:
         with disk_errors(self._folder):
             if self._scratch is None:
-                self._scratch = tempfile.TemporaryFile(dir=self._folder, buffering=0)
+                self._scratch = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  # closed on exit
             assert panel.offset is not None
             self._scratch.seek(panel.offset + rows.start * part.shape[1] * FLOAT.itemsize)
-            view = memoryview(np.ascontiguousarray(part, FLOAT)).cast("B")
+            view = np.ascontiguousarray(part, FLOAT).data.cast("B")
             while view:
                 view = view[self._scratch.write(view) :]
 
@@ -158,7 +157,7 @@ class GramReducer:
             return panel.array
         assert self._scratch is not None
         values = np.empty((len(self.ids), panel.columns.stop - panel.columns.start), FLOAT)
-        view = memoryview(values).cast("B")
+        view = values.data.cast("B")
         self._scratch.seek(panel.offset)
         while view:
             view = view[self._scratch.readinto(view) :]  # type: ignore[attr-defined]  # a raw file has it
@@ -180,7 +179,8 @@ class GramReducer:
             free = shutil.disk_usage(self._folder).free
         if free < self.scratch_bytes:
             raise NoSpace(
-                f"{self.scratch_bytes / 1e9:.1f} GB of scratch space needed in {self._folder}, {free / 1e9:.1f} GB free.",
+                f"{self.scratch_bytes / 1e9:.1f} GB of scratch space needed, "
+                f"{free / 1e9:.1f} GB free in {self._folder}.",
                 todo="Name another folder with --scratch, grant more --memory, or score fewer --layer at a time.",
             )
 

@@ -44,31 +44,27 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
     per_site : bool
         Choose a penalty for each site; else one for all, by the error summed over sites in units of their variance.
     """
-    mean = responses.mean(axis=0)
-    centred = responses - mean
+    centred = responses - responses.mean(axis=0)
     projected = basis.vectors.T @ centred
-    leverage = basis.vectors**2
-    n = len(responses)
+    shrink = basis.values[:, None] / (basis.values[:, None] + alphas)  # (component, alpha)
+    # a row that alone spans a component has leverage 1: without it nothing is known but the mean
+    left = np.maximum(1.0 - 1.0 / len(responses) - basis.vectors**2 @ shrink, 1e-12)  # (train, alpha)
 
-    def residual(alpha: float) -> Array:
-        shrink = basis.values / (basis.values + alpha)
-        fitted = basis.vectors @ (shrink[:, None] * projected)
-        # a row that alone spans a component has leverage 1: without it nothing is known but the mean
-        left = np.maximum(1.0 - 1.0 / n - leverage @ shrink, 1e-12)
-        return (centred - fitted) / left[:, None]
+    def residual(index: int, sites: NDArray[np.bool_] | slice = slice(None)) -> Array:
+        fitted = basis.vectors @ (shrink[:, index, None] * projected[:, sites])
+        return (centred[:, sites] - fitted) / left[:, index, None]
 
-    error = np.stack([(residual(alpha) ** 2).mean(axis=0) for alpha in alphas])
+    error = np.stack([np.square(residual(index)).mean(axis=0) for index in range(len(alphas))])
     if per_site:
         best = error.argmin(axis=0)
     else:
         variance = centred.var(axis=0)
         usable = variance > 0
-        shared = (error[:, usable] / variance[usable]).sum(axis=1).argmin()
-        best = np.full(responses.shape[1], shared)
+        best = np.full(responses.shape[1], (error[:, usable] / variance[usable]).sum(axis=1).argmin())
     predictions = np.empty_like(responses)
     for index in np.unique(best):
         sites = best == index
-        predictions[:, sites] = (responses - residual(alphas[index]))[:, sites]
+        predictions[:, sites] = responses[:, sites] - residual(index, sites)
     return LeaveOneOut(error, best, predictions)
 
 

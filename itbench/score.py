@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
-import re
+import warnings
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from itbench.errors import BadScore, DamagedFile
-from itbench.files import digest, whole_file
+from itbench.errors import BadScore, DamagedFile, ItbenchWarning
+from itbench.files import whole_file
 
 FORMAT = "itbench score 1"
 FAILED = ".failed.json"
+NAMES = ("model", "weights", "benchmark", "metric")  # what a row of a leaderboard is called by
 
 
 def over_splits(score: xr.Dataset, variable: str) -> xr.DataArray:
@@ -50,7 +54,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
     chosen = chosen_layers(score)
     about = provenance(score)
     return {
-        **{key: score.attrs[key] for key in ("model", "weights", "benchmark", "metric")},
+        **{key: score.attrs[key] for key in NAMES},
         "layer": next(iter(chosen)),
         "layers_chosen": chosen,
         "explained_variance": _mean(ev),
@@ -68,24 +72,18 @@ def provenance(score: xr.Dataset) -> dict[str, Any]:
     return dict(json.loads(score.attrs["provenance"]))
 
 
-def file_stem(attrs: dict[str, Any], settings: dict[str, Any]) -> str:
-    """Return the file name of a score, without ending; what departs from the defaults adds a short digest."""
-    parts = [str(attrs[key]) for key in ("model", "weights", "benchmark", "metric")]
-    if settings:
-        parts.append(digest(settings)[:8])
-    return "--".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts)
-
-
 def write_score(score: xr.Dataset, folder: Path) -> Path:
     """Write a score into `folder`, whole or not at all, and return its path.
 
-    A score of the same model, weights, benchmark, metric and settings takes the place of the former one.
+    A score of the same model, weights, benchmark, metric and settings takes the place of the former one. The file is
+    netCDF-4; behind it stands a line with its SHA-256, which readers of netCDF pass over.
     """
     path = folder / f"{score.attrs['file_stem']}.nc"
-    sealed = score.assign_attrs(format=FORMAT, content=_content(score))
     with whole_file(path) as partial:
-        sealed.to_netcdf(partial, engine="h5netcdf")
-    (folder / f"{score.attrs['file_stem']}{FAILED}").unlink(missing_ok=True)
+        score.assign_attrs(format=FORMAT).to_netcdf(partial, engine="h5netcdf")
+        with partial.open("r+b") as file:
+            file.write(_seal(file.read()))
+    forget_failures(folder, score.attrs)
     return path
 
 
@@ -94,23 +92,42 @@ def read_score(path: Path) -> xr.Dataset:
 
     Raises
     ------
+    BadScore
+        If it is missing, or no score of this version.
     DamagedFile
         If it is truncated or was altered.
     """
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as dataset:
-            score = dataset.load()
-        sealed = score.attrs.pop("content")
-        whole = score.attrs.pop("format") == FORMAT and sealed == _content(score)
-    except FileNotFoundError as error:
-        raise BadScore(f"No score file {path}.") from error
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise DamagedFile(f"The score {path} cannot be read: {error}.", todo="Remove it and score again.") from error
-    if not whole:
+        sealed = path.read_bytes()
+    except OSError as error:
+        raise BadScore(f"No score file {path}: {error.strerror}.") from error
+    content = sealed[: -len(_seal(b""))]
+    if sealed != content + _seal(content):  # before HDF5 sees it: a flipped bit can make HDF5 loop for ever
         raise DamagedFile(
-            f"The score {path} was altered since it was written; it is not used.", todo="Remove it and score again."
+            f"The score {path} is truncated or was altered since it was written; it is not used.",
+            todo="Remove it and score again.",
         )
+    score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    if score.attrs.pop("format", None) != FORMAT:
+        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Remove it and score again.")
     return score
+
+
+def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield the records of runs that failed; warn of one that cannot be read."""
+    for path in sorted(folder.glob(f"*{FAILED}")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            yield path, {key: record[key] for key in (*NAMES, "failed")}
+        except (OSError, ValueError, KeyError, TypeError):
+            warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
+
+
+def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:
+    """Remove the records of failed runs of the same model, weights, benchmark and metric."""
+    for path, record in failures(folder):
+        if all(record[key] == about[key] for key in NAMES):
+            path.unlink(missing_ok=True)
 
 
 def _layer_summary(score: xr.Dataset, layer: str) -> dict[str, Any]:
@@ -128,7 +145,5 @@ def _mean(values: xr.DataArray, statistic: Any = np.mean) -> float | None:
     return float(statistic(finite)) if len(finite) else None
 
 
-def _content(score: xr.Dataset) -> str:
-    attrs = sorted((key, str(value)) for key, value in score.attrs.items() if key not in ("content", "format"))
-    variables = [part for name in sorted(map(str, score.variables)) for part in (name, score[name].values)]
-    return digest(attrs, *variables)
+def _seal(content: bytes) -> bytes:
+    return f"\nitbench SHA-256 {hashlib.sha256(content).hexdigest()}\n".encode()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from itbench.errors import BadBenchmark, ItbenchError, UnknownName
 
 KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify")}
+MOST = 2**32 - 1  # the largest seed that scikit-learn takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +68,21 @@ class SplitPlan:
                 f"{where}key 'splits' must be a mapping with a kind, not {spec!r}.",
                 known="Such as {kind: provided} or {kind: kfold, folds: 5, seed: 0, stratify: category}.",
             )
-        if spec["kind"] not in KEYS:
+        if str(spec["kind"]) not in KEYS:
             raise UnknownName.of("kind of splits", str(spec["kind"]), KEYS, where=where)
         for key in spec:
             if key not in KEYS[spec["kind"]]:
                 raise UnknownName.of("key of splits", str(key), KEYS[spec["kind"]], where=where)
         for key, least in (("folds", 2), ("seed", 0)):
             value = spec.get(key, least)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise BadBenchmark(f"{where}key 'splits: {key}' must be a whole number from {least}, not {value!r}.")
+            if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
+                raise BadBenchmark(
+                    f"{where}key 'splits: {key}' must be a whole number from {least} to {MOST}, not {value!r}."
+                )
+        if not isinstance(spec.get("stratify"), str | None):
+            raise BadBenchmark(
+                f"{where}key 'splits: stratify' must be the name of a stimulus coordinate, not {spec['stratify']!r}."
+            )
         return cls(**spec)
 
     def divide(self, n: int, metadata: Mapping[str, NDArray[Any]]) -> list[Split]:
@@ -101,7 +108,7 @@ class SplitPlan:
         if counts.min() < self.folds:
             raise ItbenchError(
                 f"{self.folds} folds cannot be stratified by {self.stratify!r}: "
-                f"{names[counts.argmin()]!r} has {counts.min()} stimuli.",
+                f"'{names[counts.argmin()]}' has {counts.min()} stimuli.",
                 todo="Use fewer folds, or another coordinate.",
             )
         return list(StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(rows, classes))

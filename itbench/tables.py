@@ -40,7 +40,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return ", ".join(map(str, value)) or "–"
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 

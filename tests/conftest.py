@@ -24,7 +24,7 @@ TOY_PLUGIN = '''
 
 import numpy as np
 
-from itbench import FunctionModel, Network, hookimpl, with_weights
+from itbench import FunctionModel, hookimpl, with_weights
 
 
 @hookimpl
@@ -46,7 +46,7 @@ def toy(weights):
 def toy_nan(weights):
     def features(pictures):
         rows = pictures.reshape(len(pictures), -1)[:, :20] / 255
-        rows[rows[:, 0] > 0.99] = np.nan
+        rows[rows[:, 0] > 0.9] = np.nan
         return {"good": rows}
 
     return FunctionModel(features, layers=("good",), identity="toy-nan 1")
@@ -67,6 +67,8 @@ def toy_net(weights):
 
     from torch import nn
 
+    from itbench import Network
+
     def build(pretrained):
         if pretrained:
             raise OSError("no route to host")
@@ -78,6 +80,8 @@ def toy_net(weights):
 
 def toy_tuple(weights):
     from torch import nn
+
+    from itbench import Network
 
     class Pair(nn.Module):
         def forward(self, x):

@@ -7,11 +7,15 @@ import pytest
 from tests.conftest import ROOT, run_python
 
 # Each module may import those before it.
-ORDER = (
-    "errors folders files gram options tables stimuli responses splits protocols agreement kernel ridge drawing recordings "
-    "synthetic benchmark hookspecs builtin datasets plugins provenance reduce function network zoo extract cache score "
-    "evaluate leaderboard pack cli"
-).split()
+ORDER = """
+    errors folders files gram options tables stimuli responses splits protocols
+    agreement kernel ridge
+    drawing pictures recordings synthetic benchmark datasets pack
+    hookspecs builtin plugins provenance
+    reduce function network zoo extract cache
+    score run record evaluate leaderboard
+    cli
+""".split()
 TORCH = {"network", "zoo"}
 
 

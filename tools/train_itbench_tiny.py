@@ -3,8 +3,8 @@
     python tools/train_itbench_tiny.py                 # twenty minutes on 2 cores
     python tools/train_itbench_tiny.py --pictures 512 --epochs 1 --output /tmp/try.safetensors
 
-The classes are 64 kinds of object: 8 of each of the 8 categories. Object seeds 0 to 7 belong to synthetic-it and are never
-drawn here. Training uses other exemplars of every kind than the held-out pictures do, and both other backgrounds and views.
+The classes are 64 kinds of object: 8 of each of the 8 categories. Object seeds 0 to 7 belong to synthetic-it and are
+never drawn here. Training uses other exemplars of every kind than the held-out pictures do, and other backgrounds.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ TRAIN_EXEMPLARS, HELD_OUT_EXEMPLARS = range(1, 41), range(41, 51)  # 0 is the be
 MARGIN = 8  # pixels drawn beyond what the network sees, for random crops
 
 
-make_object = lru_cache(maxsize=4096)(make_object)
+cached_object = lru_cache(maxsize=4096)(make_object)
 
 
 def draw_one(index: int, exemplars: range, seed: int, pixels: int) -> tuple[NDArray[np.uint8], int]:
     """Draw picture number `index` of a set and return it with its class."""
     rng = np.random.default_rng((seed, index))
     category, kind = int(rng.integers(len(CATEGORIES))), int(rng.integers(KINDS))
-    solids = make_object(CATEGORIES[category], kind + KINDS * int(rng.choice(exemplars)))
+    solids = cached_object(CATEGORIES[category], kind + KINDS * int(rng.choice(exemplars)))
     return draw(solids, sample_view(rng), seed=int(rng.integers(2**62)), size=pixels), category * KINDS + kind
 
 
@@ -71,7 +71,8 @@ def accuracy(network: torch.nn.Module, pictures: torch.Tensor, labels: torch.Ten
 def load_plugin() -> ModuleType:
     """Import the plugin's file, which defines the network."""
     spec = importlib.util.spec_from_file_location("itbench_tiny", PLUGIN)
-    assert spec and spec.loader
+    if spec is None or spec.loader is None:
+        raise ImportError(PLUGIN)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -116,7 +117,9 @@ def main(pictures: int, held_out: int, epochs: int, batch: int, seed: int, outpu
             f"epoch {epoch + 1}: loss {total / (pictures // batch):.3f}, held out: kind {kind:.3f}, "
             f"category {category:.3f} ({time.time() - start:.0f} s)"
         )
-    state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in network.state_dict().items()}
+    state = {
+        name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in network.state_dict().items()
+    }
     note = {"held_out_accuracy_kind": f"{kind:.3f}", "held_out_accuracy_category": f"{category:.3f}", "seed": str(seed)}
     save_file({name: tensor.contiguous() for name, tensor in state.items()}, output, metadata=note)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.2f} MB)")

@@ -34,10 +34,12 @@ class Command(click.Command):
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(context)
-            except ItbenchError as error:
+            except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+                raise
+            except Exception as error:
                 if context.meta.get("itbench.debug"):
                     raise
-                say(f"Error: {error}")
+                say(f"Error: {readable(error)}")
                 context.exit(1)
 
 
@@ -87,6 +89,13 @@ def print_rows(
         )
     else:
         click.echo(markdown(rows, columns) if rows else empty)
+
+
+def readable(error: Exception) -> ItbenchError:
+    """Return what a plugin or a library raised as an error of our own."""
+    if isinstance(error, ItbenchError):
+        return error
+    return ItbenchError(f"{type(error).__name__}: {error}", todo="See where it comes from with --debug.")
 
 
 def say(message: str) -> None:

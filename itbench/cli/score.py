@@ -13,18 +13,20 @@ from itbench.cli.common import (
     load_registry,
     parse_bytes,
     print_rows,
+    readable,
     say,
     with_json,
     with_plugins,
     with_results,
 )
-from itbench.errors import ItbenchError
+from itbench.errors import BadOption, ItbenchError, UnknownName
 
 if TYPE_CHECKING:
     import xarray as xr
 
 COLUMNS = ("model", "weights", "benchmark", "metric", "layer", "EV", "correlation", "sites", "seconds")
 LAYER_COLUMNS = ("layer", "features", "EV", "correlation", "inner EV")
+MISTAKES = (UnknownName, BadOption)  # of what was typed; they say nothing about the model
 
 
 @click.command(cls=Command)
@@ -91,45 +93,38 @@ def score(
     itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
     """
     from itbench import folders, options
+    from itbench.cache import GramCache
     from itbench.cli.report import TerminalReporter
-    from itbench.evaluate import score_model
+    from itbench.evaluate import evaluate
     from itbench.extract import ExtractionSettings
     from itbench.leaderboard import write_failure
-    from itbench.protocols import Weights
-    from itbench.score import file_stem, provenance, summary, write_score
+    from itbench.record import file_stem
+    from itbench.run import plan_run
+    from itbench.score import provenance, summary, write_score
 
     registry = load_registry(plugin_files)
-    metric_options = options.pairs(option_texts)
-    settings = ExtractionSettings(device, precision, batch_size, memory, scratch or folders.scratch())
     folder = results or folders.results()
-    Weights.parse(weights, seed)
-    runs = [(registry.model(model).name, name, registry.benchmark(name)) for name in benchmarks for model in models]
-    for _, _, bench in runs:
-        options.build(registry.metric(metric or bench.metric).readout, metric_options)
+    how: dict[str, Any] = {
+        "metric": metric,
+        "metric_options": options.pairs(option_texts),
+        "weights": weights,
+        "seed": seed,
+        "layers": layers,
+        "settings": ExtractionSettings(device, precision, batch_size, memory, scratch or folders.scratch()),
+    }
+    pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
+    runs = [plan_run(registry, model, benchmark, **how) for model, benchmark in pairs]
     finished: list[tuple[xr.Dataset, Path]] = []
-    failed = 0
-    for model, name, bench in runs:
+    for run in runs:
+        title = f"{run.model.name} on {run.benchmark.name}"
         try:
-            result = score_model(
-                model,
-                name,
-                metric=metric,
-                metric_options=metric_options,
-                weights=weights,
-                seed=seed,
-                layers=layers,
-                settings=settings,
-                registry=registry,
-                reporter=TerminalReporter(f"{model} on {bench.name}"),
-            )
-        except ItbenchError as error:
-            label = Weights.parse(weights, seed).label if registry.model(model).weights else "none"
-            run = {"model": model, "weights": label, "benchmark": bench.name, "metric": metric or bench.metric}
-            write_failure(folder, file_stem(run, {}), run, error)
+            result = evaluate(run, GramCache(), TerminalReporter(title))
+        except Exception as error:  # a plugin may raise anything
+            if not isinstance(error, MISTAKES):
+                write_failure(folder, file_stem(run), run.about, error)
             if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
                 raise
-            failed += 1
-            say(f"Error: {model} on {bench.name}: {error}")
+            say(f"Error: {title}: {readable(error)}")
             continue
         finished.append((result, write_score(result, folder)))
     rows = [{**summary(result), "file": str(path)} for result, path in finished]
@@ -143,8 +138,8 @@ def score(
     for result, path in finished:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(result)["seconds"].items())
         say(f"{path} ({stages})")
-    if failed:
-        raise ItbenchError(f"{failed} of {len(runs)} runs failed; see above.")
+    if len(finished) < len(runs):
+        raise ItbenchError(f"{len(runs) - len(finished)} of {len(runs)} runs failed; see above.")
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,6 @@ def edge_remarks(inner, alphas, responses):
     for edge, neighbour, name in ((0, 1, "smallest"), (len(alphas) - 1, -2, "largest")):
         sites = int(((inner.best == edge) & (scaled[neighbour] - scaled[edge] > GAIN)).sum())
         if sites:
-            remarks.append(
-                f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}"
-            )
+            chosen = f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}"
+            remarks.append(f"{chosen}; widen it with -o alphas=low:high:count")
     return tuple(remarks)

@@ -2,7 +2,7 @@
 
 from itbench import from_torchvision, hookimpl
 
-LAYERS = tuple(f"features.{index}" for index in (1, 2, 4, 5, 7, 9, 11, 12)) + ("classifier.2", "classifier.5")
+LAYERS = (*(f"features.{index}" for index in (1, 2, 4, 5, 7, 9, 11, 12)), "classifier.2", "classifier.5")
 
 
 @hookimpl

@@ -1,0 +1,35 @@
+# Two commands: make demo, make test. Both make .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test fast lint perf clean
+
+demo: $(READY)  ## score pixels and a small network, trained and not, and print the leaderboard
+	$(BIN)/itbench score -m pixels -m itbench-tiny
+	$(BIN)/itbench score -m itbench-tiny --weights random
+	$(BIN)/itbench leaderboard -b synthetic-it --output leaderboard/README.md
+	@cat leaderboard/README.md
+
+test: $(READY) lint  ## style, types and all tests, the slow ones too
+	$(BIN)/python -m pytest
+
+fast: $(READY)  ## the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+perf: $(READY)  ## speed and memory beside others, as ratios in one run
+	$(BIN)/python perf/run.py
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "itbench needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache

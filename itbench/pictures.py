@@ -1,0 +1,92 @@
+"""Pictures as labs keep them: files in a folder or a zip, in natural order, decoded when they are asked for."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadRecordings
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True, eq=False)
+class PictureFiles:
+    """Pictures in files, decoded when a slice of them is asked for."""
+
+    names: Sequence[str]
+    read: Callable[[str], bytes]
+    shape: tuple[int, int, int, int]
+
+    @classmethod
+    def open(cls, names: Sequence[str], read: Callable[[str], bytes]) -> PictureFiles:
+        """Look at every file's size; all must be equal."""
+        sizes = {name: _picture(name, read, decode=False).size for name in names}
+        width, height = sizes[names[0]]
+        for name, size in sizes.items():
+            if size != (width, height):
+                raise BadRecordings(
+                    f"Pictures differ in size: {names[0]} is {width} × {height}, {name} is {size[0]} × {size[1]}.",
+                    todo="Bring them to one size first, as they were shown.",
+                )
+        return cls(names, read, (len(names), height, width, 3))
+
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
+        return np.stack([np.asarray(_picture(name, self.read)) for name in self.names[rows]])
+
+
+def list_pictures(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    """Return the names of the pictures in a folder or zip, numbers counted, and what reads one.
+
+    Hidden files and what macOS adds to a zip are passed over.
+    """
+    if images.is_dir():
+        names = [path.relative_to(images).as_posix() for path in images.rglob("*")]
+        return _chosen(names, images), lambda name: (images / name).read_bytes()
+    try:
+        archive = zipfile.ZipFile(images)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BadRecordings(f"{images} is neither a folder nor a zip of pictures: {error}.") from error
+    return _chosen(archive.namelist(), images), archive.read
+
+
+def _chosen(names: Sequence[str], images: Path) -> list[str]:
+    chosen = [
+        name
+        for name in names
+        if name.lower().endswith(ENDINGS) and not re.search(r"(^|/)(\.|__MACOSX/)", str(PurePosixPath(name)))
+    ]
+    if not chosen:
+        raise BadRecordings(f"No pictures in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
+    return sorted(chosen, key=_natural)
+
+
+def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
+    parts = [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in re.split(r"(\d+)", name)]
+    return parts, name  # the name itself decides between a1 and a01
+
+
+def _picture(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
+    from PIL import Image
+
+    try:
+        picture = Image.open(io.BytesIO(read(name)))
+        colours = picture.convert("RGB") if decode else picture
+        clear = decode and picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255
+    except Exception as error:  # decoders and archives raise what they like
+        raise BadRecordings(f"{name} cannot be read as a picture: {error}.") from error
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        raise BadRecordings(
+            f"{name} has more than 8 bits a channel (mode {picture.mode}).", todo="Save it with 8, as it was shown."
+        )
+    if clear:
+        raise BadRecordings(f"{name} is transparent in parts.", todo="Save it on the background that it was shown on.")
+    return colours

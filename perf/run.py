@@ -1,0 +1,252 @@
+"""Speed and memory beside others, as ratios in one run on one machine.
+
+python perf/run.py                      # everything: about half an hour on 2 cores
+python perf/run.py readout help         # some of it
+python perf/run.py --output docs/performance.md
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import click
+import numpy as np
+
+from itbench.recordings import Recordings, write_recordings
+from itbench.responses import make_responses
+from itbench.stimuli import StimulusSet
+from itbench.tables import markdown
+
+T = TypeVar("T")
+ITBENCH = str(Path(sys.executable).with_name("itbench"))
+COLUMNS = ("what", "itbench", "beside", "ratio", "wanted", "met")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was measured, beside what, and what was wanted."""
+
+    what: str
+    itbench: str
+    beside: str
+    ratio: str
+    wanted: str
+    met: bool
+
+    def cells(self) -> dict[str, str]:
+        """Return the line as text."""
+        return {**vars(self), "met": "yes" if self.met else "no"}
+
+
+def densenet(home: Path) -> Iterator[Row]:
+    """A whole score against a bare forward loop and one matrix product a layer."""
+    benchmark = make_benchmark(home, 640, provided=False)
+    before = time.perf_counter()
+    floor, parts = densenet_floor(home)
+    print(f"floor {floor:.1f} s = {parts}, took {time.perf_counter() - before:.0f} s", file=sys.stderr)
+    seconds, rss = itbench(home, "score", "-m", "densenet201", "--weights", "random", "-b", benchmark)
+    yield Row(
+        "score densenet201, 8 layers, 640 pictures (whole command, imports too)",
+        f"{seconds:.1f} s, {rss:.1f} GB",
+        f"floor {floor:.1f} s ({parts})",
+        f"{seconds / floor:.2f} ×",
+        "≤ 1.25 × floor",
+        seconds <= 1.25 * floor,
+    )
+
+
+def densenet_floor(home: Path) -> tuple[float, str]:
+    """Time the forward loop over prepared batches, and one product N² · features a layer at the measured rate."""
+    import torch
+
+    from itbench import plugins
+    from itbench.protocols import Weights
+    from itbench.recordings import read_recordings
+
+    model = plugins.load().model("densenet201").factory(Weights("random"))
+    model.place("cpu", "float32")
+    pictures = read_recordings(home / "data" / "perf-640.h5").stimuli.pictures
+    widths = [int(np.prod(shape)) for shape in model.shapes(pictures[0], model.layers).values()]
+    batches = [model.prepare(pictures[start : start + 32]) for start in range(0, 640, 32)]
+    with torch.inference_mode():
+        model.module(batches[0])
+        forward = timed(lambda: [model.module(batch) for batch in batches])
+    panel = torch.randn(640, 65_536)
+    rate = 2 * 640**2 * 65_536 / min(timed(lambda: panel @ panel.T) for _ in range(3))
+    products = sum(2 * 640**2 * width / rate for width in widths)
+    return forward + products, f"forward {forward:.1f} s + products {products:.1f} s at {rate / 1e9:.0f} GFLOP/s"
+
+
+def readout(home: Path) -> Iterator[Row]:
+    """Gram and ridge from features in memory, against scikit-learn's PCA and RidgeCV."""
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import RidgeCV
+
+    from itbench import plugins
+    from itbench.agreement import explained_variance
+    from itbench.reduce import GramReducer
+
+    n, p, sites = 2_880, 100_352, 168
+    rng = np.random.default_rng(0)
+    latent = rng.standard_normal((n, 200), np.float32) * np.geomspace(10, 0.3, 200, dtype=np.float32)
+    features = latent @ rng.standard_normal((200, p), np.float32)
+    features += rng.standard_normal((n, p), np.float32)
+    responses = latent @ rng.standard_normal((200, sites)) + 15 * rng.standard_normal((n, sites))
+    train, test = np.arange(2_592), np.arange(2_592, n)
+    alphas = np.geomspace(1e-2, 1e10, 25)
+
+    def ours() -> np.ndarray:
+        ids = [str(row) for row in range(n)]
+        with GramReducer({"layer": p}, ids, memory=4 * 10**9, scratch=home) as reducer:
+            for start in range(0, n, 32):
+                reducer.put("layer", slice(start, min(start + 32, n)), features[start : start + 32])
+            gram = reducer.gram("layer")
+        return plugins.load().metric("ridge").readout()(gram, responses[train], train, test).predictions
+
+    def theirs() -> np.ndarray:
+        pca = PCA(1000, random_state=0).fit(features[train])
+        ridge = RidgeCV(alphas, alpha_per_target=True).fit(pca.transform(features[train]), responses[train])
+        return ridge.predict(pca.transform(features[test]))
+
+    (mine, fast), (other, slow) = measured(ours), measured(theirs)
+    difference = abs(explained_variance(responses[test], mine) - explained_variance(responses[test], other)).mean()
+    ev = explained_variance(responses[test], mine).mean()
+    yield Row(
+        f"readout of 2,592 × 100,352 features, 168 sites (EV {ev:.4f}, mean difference {difference:.1e})",
+        f"{fast:.1f} s",
+        f"sklearn PCA(1000) + RidgeCV {slow:.1f} s",
+        f"{slow / fast:.1f} × faster",
+        "≥ 4 × faster, EV equal to 1e-3",
+        slow >= 4 * fast and difference <= 1e-3,
+    )
+
+
+def conv1(home: Path) -> Iterator[Row]:
+    """The widest layer within the default memory, then scores from the cache."""
+    benchmark = make_benchmark(home, 3_200, provided=True)
+    command = ("score", "-m", "resnet50", "--weights", "random", "-b", benchmark, "-l", "conv1")
+    seconds, rss = itbench(home, *command)
+    yield Row(
+        "resnet50 conv1 (802,816 features), 3,200 pictures, --memory 4GB",
+        f"{rss:.2f} GB peak, {seconds:.0f} s",
+        "features held: 10.3 GB",
+        f"{10.28 / rss:.1f} × less",
+        "peak ≤ 4 GB",
+        rss <= 4.0,
+    )
+    again, _ = itbench(home, *command)
+    yield Row(
+        "the same again, from the cache (whole command, imports too)",
+        f"{again:.1f} s",
+        f"first time {seconds:.0f} s",
+        f"{seconds / again:.0f} × faster",
+        "≤ 5 s a layer",
+        again <= 5,
+    )
+
+
+def help_(home: Path) -> Iterator[Row]:
+    """The first thing that a user types."""
+    seconds = min(itbench(home, "--help")[0] for _ in range(5))
+    bare = min(timed(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)) for _ in range(5))
+    yield Row(
+        "itbench --help",
+        f"{seconds:.2f} s",
+        f"python -c pass {bare:.2f} s",
+        f"{seconds / bare:.1f} ×",
+        "≤ 0.3 s",
+        seconds <= 0.3,
+    )
+
+
+def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
+    """Write recordings of noise, 224 × 224, 168 sites, and return the path of a benchmark on them."""
+    name = f"perf-{n}"
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)
+    ids = [f"{number:04d}" for number in range(n)]
+    split = np.array(["train"] * (n - n // 10) + ["test"] * (n // 10), dtype=object)
+    responses = make_responses(rng.standard_normal((1, n, 168)).astype(np.float32), ids)
+    recordings = Recordings(name, StimulusSet(tuple(ids), pictures, {"split": split}), responses)
+    write_recordings(recordings, home / "data" / f"{name}.h5")
+    path = home / f"{name}.yaml"
+    path.write_text(f"data: {name}\nsplits: {{kind: {'provided' if provided else 'kfold'}}}\n")
+    return str(path)
+
+
+def itbench(home: Path, *arguments: str) -> tuple[float, float]:
+    """Run a command; return its seconds and its peak resident memory in GB."""
+    environment = {**os.environ, "ITBENCH_HOME": str(home), "ITBENCH_RESULTS": str(home / "scores")}
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [ITBENCH, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
+    if status:
+        raise SystemExit(f"itbench {' '.join(arguments)} failed:\n{said}")
+    print(said.strip(), file=sys.stderr)
+    return time.perf_counter() - start, usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
+
+
+def timed(function: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
+    return measured(function)[1]
+
+
+def measured(function: Callable[[], T]) -> tuple[T, float]:
+    """Return what a call gives, and its seconds."""
+    start = time.perf_counter()
+    value = function()
+    return value, time.perf_counter() - start
+
+
+def machine() -> str:
+    """Describe the machine: processor, cores, memory, versions."""
+    import torch
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    name = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}; Python "
+        f"{platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}; {time.strftime('%Y-%m-%d')}"
+    )
+
+
+SECTIONS = {"help": help_, "readout": readout, "densenet": densenet, "conv1": conv1}
+
+
+@click.command()
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option("--output", type=click.Path(path_type=Path), help="Also write the table below the marker in this file.")
+def main(sections: tuple[str, ...], output: Path | None) -> None:
+    """Measure and print a markdown table."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="itbench-perf-") as folder:
+        for name in sections or SECTIONS:
+            for row in SECTIONS[name](Path(folder)):
+                rows.append(row.cells())
+                print(markdown(rows[-1:], COLUMNS), file=sys.stderr)
+    table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
+    click.echo(table)
+    if output:
+        above = output.read_text(encoding="utf-8").partition("<!-- measured -->")[0]
+        output.write_text(f"{above}<!-- measured -->\n\n{table}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What the documents tell a reader to type, typed."""
+
+import re
+import shlex
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from itbench import plugins
+from tests.conftest import ROOT, SHARED, run
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def files(text):
+    """Return the files that a document shows: blocks whose first line is a comment with a file name."""
+    named = [re.match(r"# ([\w.]+)\n", block) for language in ("python", "yaml") for block in blocks(text, language)]
+    return {match[1]: match.string for match in named if match}
+
+
+def commands(text):
+    """Return the itbench commands of a document, in order, as lists of words."""
+    lines = "".join(blocks(text, "sh")).replace("\\\n", " ").splitlines()
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("itbench ")]
+
+
+@pytest.fixture
+def lab(home):
+    """The current folder of a user: pictures, rates, a CSV, and the files that the documents show."""
+    rng = np.random.default_rng(0)
+    (home.parent / "work" / "pictures").mkdir()
+    for number in range(40):
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(f"pictures/{number}.png")
+    np.save("rates.npy", rng.standard_normal((6, 40, 3)))
+    rows = "".join(f"{number}.png,{'cat' if number % 2 else 'dog'}\n" for number in range(40))
+    (home.parent / "work" / "pictures.csv").write_text("filename,category\n" + rows)
+    for name, content in (files(README) | files(CONTRIBUTING)).items():
+        (home.parent / "work" / name).write_text(content)
+
+
+OWN = [words for words in commands(README) if {"mine", "mine.yaml"} & set(words)]
+
+
+def test_the_readmes_own_recordings_and_plugins_work(lab):
+    assert [words[0] for words in OWN] == ["data", "data", "score", "score", "score"]
+    for words in OWN:
+        done = run(*words)
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+    board = run("leaderboard", "-b", "mine").stdout
+    assert "my-resnet18" in board
+    assert "neighbours" in board
+
+
+@pytest.mark.parametrize(("name", "model"), [("my_network.py", "my-network"), ("my_function.py", "edges")])
+def test_the_models_of_contributing_work(name, model, lab):
+    run(*OWN[0])
+    done = run("score", "-m", model, "--plugin", name, "--weights", "random", "-b", "mine.yaml")
+    assert done.exit_code == 0, done.stderr
+
+
+def test_every_command_of_the_readme_parses():
+    for words in commands(README):
+        assert "Usage: " in run(words[0], *([words[1]] if words[0] == "data" else []), "--help").stdout
+        assert run(*words[:1], "--nonsense").exit_code == 2
+
+
+@pytest.mark.slow
+def test_the_readmes_commands_on_the_synthetic_benchmark_work(home):
+    plain = [words for words in commands(README) if not {"mine", "mine.yaml", "cowley2023-v4"} & set(words)]
+    for words in [words for words in plain if "resnet50" not in words]:
+        done = run(*words)
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+    python = next(block for block in blocks(README, "python") if "score_model" in block)
+    exec(compile(python, "README", "exec"), {})
+
+
+def table(name):
+    """Return a table of the README as rows of cells."""
+    text = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL)[1]
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
+    ][2:]
+
+
+@pytest.mark.slow
+def test_the_readmes_demo_table_is_what_the_demo_gives(home):
+    run("score", "-m", "pixels", "-m", "itbench-tiny")
+    run("score", "-m", "itbench-tiny", "--weights", "random")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in run("leaderboard").stdout.splitlines()
+        if line.startswith("|")
+    ]
+    for shown, given in zip(table("demo"), rows[2:], strict=True):
+        assert shown[:4] == given[:4]
+        np.testing.assert_allclose(
+            [float(cell) for cell in shown[4:6]], [float(cell) for cell in given[4:6]], atol=0.005
+        )
+
+
+V4 = [SHARED / "cowley2023-v4-210325" / name for name in ("images_210325.zip", "responses_raw.npy")]
+WEIGHTS = SHARED / "mobilenetv2_100_imagenet" / "model.safetensors"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not all(path.exists() for path in (*V4, WEIGHTS)),
+    reason="the V4 recordings or weights are not beside this checkout",
+)
+def test_v4_prefers_trained_to_random_weights_and_both_to_pixels(home, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("ITBENCH_RESULTS", str(home / "scores"))
+    places = {"images_210325.zip": V4[0], "responses_raw.npy": V4[1], "mobilenetv2_100_imagenet.safetensors": WEIGHTS}
+    for words in [words for words in commands(README) if "cowley2023-v4" in words]:
+        done = run(*(places.get(word, word) for word in words))
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in done.stdout.splitlines()
+        if line.startswith("|")
+    ][2:]
+    assert [row[1:3] for row in rows] == [
+        ["mobilenetv2_100_same", "model.safetensors"],
+        ["mobilenetv2_100_same", "random-0"],
+        ["pixels", "none"],
+    ]
+    figures = np.array([[float(cell) for cell in row[4:6]] for row in rows])
+    assert (np.diff(figures, axis=0) < -0.05).all()  # in explained variance and in correlation
+    shown = np.array([[float(cell) for cell in row[4:6]] for row in table("v4")])
+    np.testing.assert_allclose(shown, figures, atol=0.005)
+
+
+def test_the_readme_lists_only_what_there_is():
+    registry = plugins.load()
+    for words in commands(README):
+        for flag, known in (("-m", registry.models), ("--benchmark", registry.benchmarks)):
+            names = [words[i + 1] for i, word in enumerate(words) if word == flag]
+            assert set(names) <= {*known, "my-resnet18"}

@@ -1,0 +1,25 @@
+"""Lay one picture of each object of synthetic-it side by side: docs/synthetic-it.jpg."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from itbench import datasets
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+def main() -> None:
+    """Write the sheet, a category a row."""
+    stimuli = datasets.load("synthetic-it").stimuli
+    objects = stimuli.metadata["object"]
+    first = [int(np.flatnonzero(objects == name)[index % 3]) for index, name in enumerate(dict.fromkeys(objects))]
+    tiles = np.stack([stimuli.pictures[row] for row in first])
+    n, y, x, channels = tiles.shape
+    sheet = tiles.reshape(8, n // 8, y, x, channels).swapaxes(1, 2).reshape(8 * y, n // 8 * x, channels)
+    Image.fromarray(sheet).save(DOCS / "synthetic-it.jpg", quality=88)
+
+
+if __name__ == "__main__":
+    main()
