@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from itbench import folders
 from itbench.errors import BadRecordings, DamagedFile, UnknownName
-from itbench.files import PARTIAL
 from itbench.recordings import Recordings, read_recordings, write_recordings
 from itbench.responses import mean_over_repetitions, repetitions_per_stimulus
 
@@ -52,7 +51,7 @@ def path_of(name: str) -> Path:
 
 def installed() -> dict[str, Path]:
     """Return the recordings in the data folder, by name."""
-    return {path.stem: path for path in sorted(folders.data().glob(f"*{ENDING}")) if not path.name.endswith(PARTIAL)}
+    return {path.stem: path for path in sorted(folders.data().glob(f"*{ENDING}"))}
 
 
 def load(name: str, note: Callable[[str], None] = lambda message: None) -> Recordings:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from itbench.errors import NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
+FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
 
@@ -32,6 +34,9 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for forgotten in path.parent.glob(f".{path.name}.*{PARTIAL}"):  # by a writer that was killed
+            if time.time() - forgotten.stat().st_mtime > FORGOTTEN:
+                forgotten.unlink(missing_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
         os.close(handle)
         partial = Path(name)

@@ -53,7 +53,7 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[di
             if (model, weights) not in present
         ]
         for row in [*_ranked(here), *sorted(absent, key=lambda row: row["model"])]:
-            rows.append({"benchmark": table[0], "metric": table[1], **row})
+            rows.append({"benchmark": table[0], "metric": table[1], **dict.fromkeys(COLUMNS), **row})
     return rows
 
 

@@ -18,6 +18,7 @@ from itbench.recordings import Recordings
 from itbench.responses import DIMS, make_responses
 from itbench.stimuli import StimulusSet
 
+Labels = dict[str, dict[str, list[Any]]]  # by axis, by name
 ID_COLUMNS = ("stimulus", "stimulus_id", "image_id")
 
 
@@ -57,10 +58,14 @@ def pack_recordings(
         raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
     table = _read_csv(stimuli) if stimuli else {}
     pictures, ids = _pictures(images, table)
-    values = _in_order(*_read_responses(responses, dims), n_pictures=len(ids))
+    values, axes, labels = _read_responses(responses, dims)
+    values = _in_order(values, axes, n_pictures=len(ids))
+    _same_order(labels.get("stimulus", {}), ids)
     metadata = {key: _column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
-    return Recordings(name, StimulusSet(ids, pictures, metadata), make_responses(values, ids), about)
+    return Recordings(
+        name, StimulusSet(ids, pictures, metadata), make_responses(values, ids, sites=labels.get("site")), about
+    )
 
 
 def _pictures(images: Path, table: dict[str, list[str]]) -> tuple[PictureFiles, tuple[str, ...]]:
@@ -126,8 +131,8 @@ def _column(texts: list[str]) -> NDArray[Any]:
     return np.array(texts, dtype=object)
 
 
-def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...]]:
-    """Return the values and the names of their axes."""
+def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Labels]:
+    """Return the values, the names of their axes, and what the file itself says along each axis."""
     file, colon, variable = source.rpartition(":")
     path = Path(file) if colon and Path(file).suffix in (".h5", ".hdf5", ".nc") else Path(source)
     variable = variable if path != Path(source) else ""
@@ -135,11 +140,12 @@ def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[An
         raise BadRecordings(f"No file of responses {path}.")
     values: NDArray[Any]
     own: tuple[str, ...] | None
+    along: list[dict[str, list[Any]]] = []
     try:
         if path.suffix == ".npy":
             values, own = np.lib.format.open_memmap(path, mode="r"), None
         elif path.suffix == ".nc":
-            values, own = _from_netcdf(path, variable)
+            values, own, along = _from_netcdf(path, variable)
         elif path.suffix in (".h5", ".hdf5"):
             values, own = _from_hdf5(path, variable)
         else:
@@ -151,13 +157,32 @@ def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[An
         raise BadOption(f"{path} does not say what its axes are.", todo="Say it: --dims site,stimulus,repetition")
     if own and set(own) <= set(DIMS) and names != own:
         raise BadOption(f"{path} says that its axes are {','.join(own)}, not {','.join(names)}.", todo="Omit --dims.")
-    return values, names
+    labels = dict(zip(names, along, strict=True)) if len(along) == len(names) else {}
+    return values, names, labels
 
 
-def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ...], list[dict[str, list[Any]]]]:
+    """Return values, dimensions, and the flat coordinates along each dimension."""
     with xr.open_dataset(path) as dataset:
         chosen = dataset[_choose(path, variable, [str(name) for name in dataset.data_vars])]
-        return chosen.values, tuple(str(dim) for dim in chosen.dims)
+        along = [
+            {str(key): coord.values.tolist() for key, coord in chosen.coords.items() if coord.dims == (dim,)}
+            for dim in chosen.dims
+        ]
+        return chosen.values, tuple(str(dim) for dim in chosen.dims), along
+
+
+def _same_order(labels: dict[str, list[Any]], ids: tuple[str, ...]) -> None:
+    """Refuse responses whose own stimulus ids are those of the pictures in another order."""
+    for key in ID_COLUMNS:
+        named = [str(label) for label in labels.get(key, ())]
+        if set(named) == set(ids) and tuple(named) != ids:
+            row = next(row for row, (label, name) in enumerate(zip(named, ids, strict=True)) if label != name)
+            raise BadRecordings(
+                f"Picture {row} is {ids[row]}, but response {row} belongs to {named[row]}.",
+                known="The responses name the same pictures in another order.",
+                todo="Give the order with a CSV: --stimuli FILE with the column filename.",
+            )
 
 
 def _from_hdf5(path: Path, variable: str) -> tuple[NDArray[Any], None]:

@@ -7,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,13 +59,13 @@ def list_pictures(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
 
 
 def _chosen(names: Sequence[str], images: Path) -> list[str]:
-    chosen = [
-        name
-        for name in names
-        if name.lower().endswith(ENDINGS) and not re.search(r"(^|/)(\.|__MACOSX/)", str(PurePosixPath(name)))
-    ]
+    visible = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name.removeprefix("./"))]
+    chosen = [name for name in visible if name.lower().endswith(ENDINGS)]
     if not chosen:
         raise BadRecordings(f"No pictures in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
+    for name in chosen:
+        if not name.isprintable():  # such as a name in another encoding than UTF-8, which no file of ours can hold
+            raise BadRecordings(f"The name {name!r} in {images} cannot be printed.", todo="Rename the picture.")
     return sorted(chosen, key=_natural)
 
 

@@ -22,11 +22,6 @@ FAILED = ".failed.json"
 NAMES = ("model", "weights", "benchmark", "metric")  # what a row of a leaderboard is called by
 
 
-def over_splits(score: xr.Dataset, variable: str) -> xr.DataArray:
-    """Return a variable (layer, site) averaged over splits."""
-    return score[variable].mean("split", skipna=False)
-
-
 def at_chosen_layer(score: xr.Dataset, variable: str) -> xr.DataArray:
     """Return a variable (site,) at the layer that each split chose on its training rows, averaged over splits."""
     chosen = score["chosen_layer"].values

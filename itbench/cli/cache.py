@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from itbench.cli.common import Command, print_rows, with_json
+from itbench.errors import UnknownName
 
 
 @click.group()
 def cache() -> None:
-    """Grams kept from earlier runs, so that a network need not run twice."""
+    """Grams kept from earlier runs, so that a network need not run twice.
+
+    \b
+    itbench cache list
+    itbench cache clear -m resnet50
+    """
 
 
 @cache.command("list", cls=Command)
 @with_json
 def list_(as_json: bool) -> None:
-    """List the Grams kept."""
+    """List the Grams kept.
+
+    \b
+    itbench cache list
+    """
     from itbench.cache import GramCache
 
     columns = ("model", "weights", "benchmark", "layer", "features", "stimuli", "MB", "written")
@@ -24,9 +36,19 @@ def list_(as_json: bool) -> None:
 
 @cache.command(cls=Command)
 @click.option("-m", "--model", help="Only of this model.")
-def clear(model: str | None) -> None:
-    """Remove the Grams kept; they are made again when they are needed."""
+@with_json
+def clear(model: str | None, as_json: bool) -> None:
+    """Remove the Grams kept; they are made again when they are needed.
+
+    \b
+    itbench cache clear
+    itbench cache clear -m resnet50
+    """
     from itbench.cache import GramCache
 
+    kept = {entry["model"] for entry in GramCache().entries()}
+    if model is not None and model not in kept:
+        raise UnknownName.of("model in the cache", model, kept, todo="List what is kept with: itbench cache list")
     count, size = GramCache().clear(model)
-    click.echo(f"Removed {count} files, {size / 1e6:.1f} MB.")
+    removed = {"files": count, "MB": round(size / 1e6, 1)}
+    click.echo(json.dumps(removed) if as_json else f"Removed {count} files, {removed['MB']} MB.")

@@ -13,7 +13,12 @@ from itbench.errors import BadRecordings
 
 @click.group()
 def data() -> None:
-    """Recordings: pack your own, list, verify and show those that are here."""
+    """Recordings: pack your own, list, verify and show those that are here.
+
+    \b
+    itbench data list
+    itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
+    """
 
 
 @data.command(cls=Command)
@@ -71,7 +76,11 @@ def pack(
 @data.command("list", cls=Command)
 @with_json
 def list_(as_json: bool) -> None:
-    """List the recordings that are here or can be made."""
+    """List the recordings that are here or can be made.
+
+    \b
+    itbench data list
+    """
     from itbench import datasets
 
     print_rows(datasets.overview(), ("name", "state", "MB", "description"), as_json)
@@ -81,7 +90,12 @@ def list_(as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 @with_json
 def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check recordings (all, or NAMES) against their digests."""
+    """Check recordings (all, or NAMES) against their digests.
+
+    \b
+    itbench data verify
+    itbench data verify synthetic-it
+    """
     from itbench import datasets
 
     rows = datasets.verify(names or tuple(datasets.installed()))
@@ -94,7 +108,11 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 @data.command(cls=Command)
 @click.argument("name")
 def show(name: str) -> None:
-    """Show what the recordings called NAME hold."""
+    """Show what the recordings called NAME hold.
+
+    \b
+    itbench data show synthetic-it
+    """
     from itbench import datasets
 
     click.echo(json.dumps(datasets.describe(name), indent=2, ensure_ascii=False, default=str))

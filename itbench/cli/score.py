@@ -52,8 +52,20 @@ MISTAKES = (UnknownName, BadOption)  # of what was typed; they say nothing about
 @click.option("-l", "--layer", "layers", multiple=True, help="A layer to score.  [default: the model's candidates]")
 @click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
-@click.option("--precision", default="float32", show_default=True, type=click.Choice(["float32", "bfloat16"]))
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where the model runs; auto takes a GPU where there is one.",
+)
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Of the model; bfloat16 is faster and coarser, and the leaderboard says so.",
+)
 @click.option(
     "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
 )
@@ -121,7 +133,7 @@ def score(
             result = evaluate(run, GramCache(), TerminalReporter(title))
         except Exception as error:  # a plugin may raise anything
             if not isinstance(error, MISTAKES):
-                write_failure(folder, file_stem(run), run.about, error)
+                write_failure(folder, file_stem(run), run.about, readable(error))
             if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
                 raise
             say(f"Error: {title}: {readable(error)}")

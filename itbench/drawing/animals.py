@@ -102,9 +102,7 @@ def _legs(build: _Build, leg: float, rear: float, half: float, coat: Surface, po
         foot = np.array([x + stride * (0.6 if x > 0 else 1.2), -rear * 0.7 - leg, z])
         parts.append(limb(hip, knee, (thick * 1.55, thick), coat))
         parts.append(limb(knee, foot, (thick, thick * 0.8), coat))
-        parts.append(
-            ellipsoid(foot + by(thick * 0.3, -thick * 0.3, 0), (thick * 1.3, thick * 0.7, thick), points)
-        )
+        parts.append(ellipsoid(foot + by(thick * 0.3, -thick * 0.3, 0), (thick * 1.3, thick * 0.7, thick), points))
     return parts
 
 
@@ -115,13 +113,9 @@ def _head(build: _Build, head: np.ndarray, coat: Surface, points: Surface) -> li
     if build.snout:
         tip = head + by(size * 0.5 + build.snout, -size * 0.2 - build.snout * 0.45, 0)
         parts.append(limb(head + by(size * 0.3, -size * 0.1, 0), tip, (size * 0.7, size * 0.48), coat))
-        parts.append(
-            ellipsoid(tip + by(size * 0.3, size * 0.12, 0), (size * 0.26, size * 0.25, size * 0.36), _DARK)
-        )
+        parts.append(ellipsoid(tip + by(size * 0.3, size * 0.12, 0), (size * 0.26, size * 0.25, size * 0.36), _DARK))
     for side in (-1, 1):
-        parts.append(
-            ellipsoid(head + by(size * 0.62, size * 0.32, side * size * 0.62), [size * 0.16] * 3, _DARK)
-        )
+        parts.append(ellipsoid(head + by(size * 0.62, size * 0.32, side * size * 0.62), [size * 0.16] * 3, _DARK))
         parts.append(_ear(build.ears, head, size, side, points))
     return parts
 
@@ -131,9 +125,7 @@ def _ear(style: str, head: np.ndarray, size: float, side: int, surface: Surface)
     if style == "fans":
         return ellipsoid(head + by(-0.18, -0.05, side * 0.36), (0.3, 0.38, 0.04), surface, (side * 35, 0, 0))
     if style == "long":
-        return ellipsoid(
-            head + by(-0.1, size * 1.9, side * 0.09), (0.075, 0.34, 0.05), surface, (0, side * 10, 14)
-        )
+        return ellipsoid(head + by(-0.1, size * 1.9, side * 0.09), (0.075, 0.34, 0.05), surface, (0, side * 10, 14))
     if style == "sideways":
         return ellipsoid(head + by(-0.06, 0.06, side * size * 1.25), (0.06, 0.06, 0.13), surface)
     if style == "round":
@@ -174,9 +166,7 @@ def _extras(
             for s in (-1, 1)
         ]
         horns = [
-            part
-            for a, b, c in tips
-            for part in (limb(a, b, (0.06, 0.05), _HORN), limb(b, c, (0.05, 0.02), _HORN))
+            part for a, b, c in tips for part in (limb(a, b, (0.06, 0.05), _HORN), limb(b, c, (0.05, 0.02), _HORN))
         ]
         return [*horns, ellipsoid((build.length * 0.7, 0.28, 0), (0.34, 0.22, 0.24), coat)]
     if kind == 6:

@@ -118,9 +118,7 @@ def _wheels(build: _Build, length: float, width: float) -> list[Solid]:
 def _lamps(length: float, y: float, width: float) -> list[Solid]:
     """Return headlamps, bumpers and a radiator grille."""
     shine = Surface(1.1, 1.0, 0.6)
-    lamps = [
-        ellipsoid((length * 0.98, y + 0.04, s * width * 0.7), (0.05, 0.06, 0.08), shine) for s in (-1, 1)
-    ]
+    lamps = [ellipsoid((length * 0.98, y + 0.04, s * width * 0.7), (0.05, 0.06, 0.08), shine) for s in (-1, 1)]
     bumpers = [block((s * length, y - 0.12, 0), (0.03, 0.04, width * 0.95), _STEEL) for s in (-1, 1)]
     return [*lamps, *bumpers, block((length * 0.985, y + 0.03, 0), (0.025, 0.05, width * 0.35), _DARK)]
 

@@ -32,13 +32,9 @@ def make_chair(kind: int, rng: np.random.Generator) -> list[Solid]:
     return makers[kind](rng, wood, cloth, wide, deep)
 
 
-def _slatted(
-    rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float
-) -> list[Solid]:
+def _slatted(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float) -> list[Solid]:
     """Return a kitchen chair with horizontal slats."""
-    posts = [
-        block((s * wide * 0.9, 0.32, -deep * 1.05), (0.05, 0.62, 0.05), wood, (0, -6, 0)) for s in (-1, 1)
-    ]
+    posts = [block((s * wide * 0.9, 0.32, -deep * 1.05), (0.05, 0.62, 0.05), wood, (0, -6, 0)) for s in (-1, 1)]
     count = int(rng.integers(2, 5))
     slats = [
         block((0, y, -deep * 1.02 - 0.1 * y), (wide * 0.88, 0.32 / count, 0.03), wood)
@@ -54,14 +50,9 @@ def _slatted(
     ]
 
 
-def _armchair(
-    rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float
-) -> list[Solid]:
+def _armchair(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float) -> list[Solid]:
     """Return an upholstered armchair."""
-    arms = [
-        block((s * wide * 1.25, -0.12, 0.02), (0.13, 0.36, deep * 1.15), cloth, softness=0.15)
-        for s in (-1, 1)
-    ]
+    arms = [block((s * wide * 1.25, -0.12, 0.02), (0.13, 0.36, deep * 1.15), cloth, softness=0.15) for s in (-1, 1)]
     rolls = [
         frustum((s * wide * 1.25, 0.22, -deep), (s * wide * 1.25, 0.22, deep * 1.25), (0.16, 0.16), cloth)
         for s in (-1, 1)
@@ -72,9 +63,7 @@ def _armchair(
         *arms,
         *rolls,
         block((0, -0.3, 0), (wide * 1.1, 0.18, deep * 1.1), wood, softness=0.1),
-        block(
-            (0, -0.05, 0.06), (wide * 1.08, 0.11, deep * 1.1), Surface(cloth.tone * 1.1, 1.0), softness=0.2
-        ),
+        block((0, -0.05, 0.06), (wide * 1.08, 0.11, deep * 1.1), Surface(cloth.tone * 1.1, 1.0), softness=0.2),
         *legs(wide, deep * 0.9, -0.45, -0.68, 0.06, _DARK),
     ]
 
@@ -84,9 +73,7 @@ def _swivel(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float
     parts = [
         block((0, -0.05, 0), (wide, 0.075, deep), cloth, softness=0.2),
         frustum((0, -0.1, 0), (0, -0.75, 0), (0.06, 0.07), _STEEL),
-        block(
-            (0, 0.58, -deep * 1.1), (wide * 0.9, 0.36, 0.06), cloth, (0, -8, 0), softness=0.2, taper=(0.85, 1)
-        ),
+        block((0, 0.58, -deep * 1.1), (wide * 0.9, 0.36, 0.06), cloth, (0, -8, 0), softness=0.2, taper=(0.85, 1)),
         block((0, 0.12, -deep * 1.12), (0.07, 0.26, 0.03), _DARK),
     ]
     for angle in np.arange(5) * 2 * np.pi / 5 + rng.uniform(0, 1):
@@ -103,13 +90,9 @@ def _swivel(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float
     return parts
 
 
-def _rocking(
-    rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float
-) -> list[Solid]:
+def _rocking(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float) -> list[Solid]:
     """Return a rocking chair: a tall slatted back on curved runners."""
-    parts = _slatted(rng, wood, wood, wide, deep)[:-4] + legs(
-        wide * 0.88, deep * 0.88, -0.15, -0.8, 0.05, wood, 1.0
-    )
+    parts = _slatted(rng, wood, wood, wide, deep)[:-4] + legs(wide * 0.88, deep * 0.88, -0.15, -0.8, 0.05, wood, 1.0)
     z = np.linspace(-0.85, 0.8, 6)
     y = -0.92 + 0.24 * z**2
     for s in (-1, 1):
@@ -122,9 +105,7 @@ def _rocking(
     return parts
 
 
-def _spindle(
-    rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float
-) -> list[Solid]:
+def _spindle(rng: np.random.Generator, wood: Surface, cloth: Surface, wide: float, deep: float) -> list[Solid]:
     """Return a Windsor chair: a fan of spindles under a bow."""
     count = int(rng.integers(5, 8))
     feet, tops = np.linspace(-0.8, 0.8, count) * wide, np.linspace(-1.05, 1.05, count) * wide

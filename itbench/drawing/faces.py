@@ -75,10 +75,7 @@ def _nose(rng: np.random.Generator, skin: Surface) -> list[Solid]:
     y = 0.08 - length
     return [
         limb((0, 0.12, 0.5), (0, y, tip - 0.06), (0.06, broad * 0.75), skin),
-        *[
-            ellipsoid((s * broad * 0.85, y - 0.03, 0.58), (broad * 0.55, broad * 0.5, 0.1), skin)
-            for s in (-1, 1)
-        ],
+        *[ellipsoid((s * broad * 0.85, y - 0.03, 0.58), (broad * 0.55, broad * 0.5, 0.1), skin) for s in (-1, 1)],
         *[ellipsoid((s * broad * 0.55, y - 0.085, 0.62), (0.035, 0.02, 0.05), _PUPIL) for s in (-1, 1)],
     ]
 
@@ -97,10 +94,7 @@ def _mouth(rng: np.random.Generator, jaw: float) -> list[Solid]:
 def _ears(rng: np.random.Generator, wide: float, skin: Surface) -> list[Solid]:
     """Return ears."""
     tall = rng.uniform(0.14, 0.2)
-    return [
-        ellipsoid((s * (wide + 0.03), 0.0, -0.06), (0.06, tall, 0.11), skin, (s * 25, 0, s * -8))
-        for s in (-1, 1)
-    ]
+    return [ellipsoid((s * (wide + 0.03), 0.0, -0.06), (0.06, tall, 0.11), skin, (s * 25, 0, s * -8)) for s in (-1, 1)]
 
 
 def _dress(kind: int, wide: float, long: float, hair: Surface, rng: np.random.Generator) -> list[Solid]:
@@ -112,9 +106,7 @@ def _dress(kind: int, wide: float, long: float, hair: Surface, rng: np.random.Ge
     if kind == 1:
         return [cap, ellipsoid((0.1, 0.66, 0.22), (0.38, 0.16, 0.3), hair, (0, 0, -12))]
     if kind == 2:
-        locks = [
-            limb((s * w * 0.88, 0.3, -0.12), (s * w * 1.02, -0.75, -0.1), (0.2, 0.2), hair) for s in (-1, 1)
-        ]
+        locks = [limb((s * w * 0.88, 0.3, -0.12), (s * w * 1.02, -0.75, -0.1), (0.2, 0.2), hair) for s in (-1, 1)]
         fringe = ellipsoid((-0.16, 0.56, 0.3), (0.36, 0.15, 0.22), hair, (0, 0, 22))
         return [cap, *locks, fringe, ellipsoid((0, -0.2, -0.4), (w, 0.65, 0.26), hair)]
     if kind == 3:
@@ -130,16 +122,11 @@ def _dress(kind: int, wide: float, long: float, hair: Surface, rng: np.random.Ge
             cap,
             ellipsoid((0, 0.95, -0.15), (0.26, 0.22, 0.26), hair),
             ellipsoid((0, 0.2, -0.3), (w, 0.55, 0.48), hair),
-            *[
-                ellipsoid((s * (wide + 0.06), -0.24, -0.02), [0.05] * 3, Surface(1.2, 1.0, 0.6))
-                for s in (-1, 1)
-            ],
+            *[ellipsoid((s * (wide + 0.06), -0.24, -0.02), [0.05] * 3, Surface(1.2, 1.0, 0.6)) for s in (-1, 1)],
         ]
     if kind == 5:
         beard = [dome((0, -0.36, 0.08), (wide * 0.92, 0.5, 0.44), hair, (0, 0, 180), floor=0.1)]
-        beard += [
-            limb((s * 0.03, -0.285, 0.6), (s * 0.22, -0.36, 0.52), (0.055, 0.04), hair) for s in (-1, 1)
-        ]
+        beard += [limb((s * 0.03, -0.285, 0.6), (s * 0.22, -0.36, 0.52), (0.055, 0.04), hair) for s in (-1, 1)]
         return [cap, *beard]
     if kind == 6:
         return [cap, *_glasses(wide)]

@@ -26,9 +26,7 @@ def make_fruit(kind: int, rng: np.random.Generator) -> list[Solid]:
     """
     skin = Surface(rng.uniform(0.6, 0.9), 0.0, 0.35, 0.15)
     leaf = Surface(rng.uniform(0.4, 0.6), 1.0, 0.15)
-    return (_apple, _pear, _bananas, _grapes, _pineapple, _cherries, _strawberry, _melon)[kind](
-        rng, skin, leaf
-    )
+    return (_apple, _pear, _bananas, _grapes, _pineapple, _cherries, _strawberry, _melon)[kind](rng, skin, leaf)
 
 
 def _leaf(base: tuple[float, float, float], length: float, turn: float, leaf: Surface) -> Solid:
@@ -67,9 +65,7 @@ def _bananas(rng: np.random.Generator, skin: Surface, leaf: Surface) -> list[Sol
     for index in range(count):
         z = (index - (count - 1) / 2) * 0.27
         angles = np.radians(np.linspace(175 - 4 * index, 318 - 6 * index, 7))
-        knots = np.stack(
-            [0.95 * np.cos(angles), 0.95 * np.sin(angles) + 0.3, z * np.linspace(0.2, 1.2, 7)], axis=1
-        )
+        knots = np.stack([0.95 * np.cos(angles), 0.95 * np.sin(angles) + 0.3, z * np.linspace(0.2, 1.2, 7)], axis=1)
         widths = (0.05, 0.13, 0.18, 0.19, 0.18, 0.13, 0.05)
         parts += [limb(knots[i], knots[i + 1], (widths[i], widths[i + 1]), skin) for i in range(6)]
         parts.append(limb(knots[6], knots[6] + by(0.05, 0.04, 0), (0.05, 0.04), _STEM))
@@ -103,15 +99,11 @@ def _pineapple(rng: np.random.Generator, skin: Surface, leaf: Surface) -> list[S
     for level, y in enumerate(np.linspace(-0.78, 0.18, 7)):
         ring = 0.43 * np.sqrt(1 - ((y + 0.3) / 0.62) ** 2) + 0.01
         for angle in (np.arange(9) + 0.5 * (level % 2)) * 2 * np.pi / 9:
-            parts.append(
-                ellipsoid((ring * np.cos(angle), y, ring * np.sin(angle)), (0.105, 0.09, 0.105), skin)
-            )
+            parts.append(ellipsoid((ring * np.cos(angle), y, ring * np.sin(angle)), (0.105, 0.09, 0.105), skin))
     for turn in np.arange(12) * 2.4:
         lean = 0.1 + 0.4 * (turn / 26.4)
         out = np.array([lean * np.cos(turn), 0.85 - 0.7 * lean, lean * np.sin(turn)])
-        parts.append(
-            frustum((0.3 * out[0], 0.2, 0.3 * out[2]), (out[0], 0.22 + out[1], out[2]), (0.1, 0.0), leaf)
-        )
+        parts.append(frustum((0.3 * out[0], 0.2, 0.3 * out[2]), (out[0], 0.22 + out[1], out[2]), (0.1, 0.0), leaf))
     return parts
 
 
@@ -140,9 +132,7 @@ def _strawberry(rng: np.random.Generator, skin: Surface, leaf: Surface) -> list[
     for level, y in enumerate(np.linspace(-0.68, 0.2, 6)):
         ring = 0.6 - 0.46 * max(0.0, (0.12 - y) / (tip + 0.12))
         for angle in (np.arange(8) + 0.5 * (level % 2)) * np.pi / 4:
-            parts.append(
-                ellipsoid((ring * np.cos(angle), y, ring * np.sin(angle)), (0.03, 0.05, 0.03), _SEED)
-            )
+            parts.append(ellipsoid((ring * np.cos(angle), y, ring * np.sin(angle)), (0.03, 0.05, 0.03), _SEED))
     for angle in np.arange(7) * 2 * np.pi / 7:
         out = np.array([np.cos(angle), 0, np.sin(angle)])
         knee = 0.38 * out + by(0, 0.6, 0)

@@ -31,9 +31,7 @@ def noise(rng: np.random.Generator, size: int, steepness: float) -> Floats:
     amplitude = frequency ** np.float32(-steepness)
     amplitude[0, 0] = 0
     parts = rng.standard_normal((2, *frequency.shape), np.float32)
-    field = np.fft.irfft2(
-        amplitude * (parts[0] + np.complex64(1j) * parts[1]), s=(size, size), norm="forward"
-    )
+    field = np.fft.irfft2(amplitude * (parts[0] + np.complex64(1j) * parts[1]), s=(size, size), norm="forward")
     # Each column but the first stands for its mirror image too, at twice the amplitude.
     deviation = np.sqrt(np.square(amplitude[:, 0]).sum() + 4 * np.square(amplitude[:, 1:]).sum())
     return (field / deviation).astype(np.float32)

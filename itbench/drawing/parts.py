@@ -25,9 +25,7 @@ def by(x: float, y: float, z: float) -> NDArray[np.float64]:
     return np.array([x, y, z], float)
 
 
-def ellipsoid(
-    centre: ArrayLike, half: ArrayLike, surface: Surface = PLAIN, turn: ArrayLike = (0, 0, 0)
-) -> Solid:
+def ellipsoid(centre: ArrayLike, half: ArrayLike, surface: Surface = PLAIN, turn: ArrayLike = (0, 0, 0)) -> Solid:
     """Return an ellipsoid.
 
     Parameters
@@ -176,9 +174,7 @@ def limb(start: ArrayLike, end: ArrayLike, radii: tuple[float, float], surface: 
     half = float(np.linalg.norm(end - start)) / 2
     if abs(radii[0] - radii[1]) >= 2 * half:
         raise ValueError(f"one ball of a limb contains the other: radii {radii}, {2 * half:.3g} apart")
-    return Solid(
-        Limb(radii[0] / half, radii[1] / half), (start + end) / 2, _frame(end - start) * half, surface
-    )
+    return Solid(Limb(radii[0] / half, radii[1] / half), (start + end) / 2, _frame(end - start) * half, surface)
 
 
 def _placed(shape: Shape, centre: ArrayLike, half: ArrayLike, surface: Surface, turn: ArrayLike) -> Solid:

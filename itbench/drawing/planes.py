@@ -77,9 +77,7 @@ def _body(build: _Build, paint: Surface) -> list[Solid]:
     return [*body, ellipsoid((cockpit, radius * 0.72, 0), (radius * 1.3, radius * 0.6, radius * 0.6), _GLASS)]
 
 
-def _wings(
-    height: float, span: float, chord: float, sweep: float, surface: Surface, x: float = 0.12
-) -> list[Solid]:
+def _wings(height: float, span: float, chord: float, sweep: float, surface: Surface, x: float = 0.12) -> list[Solid]:
     """Return a pair of tapered wings, swept back from the given x."""
     tip, rise, thick = (0.05 if sweep > 0.9 else chord * 0.42), height + 0.05 * span, 0.028
     root = [(x + chord, height, 0), (x - chord, height, 0), (x, height + thick, 0), (x, height - thick, 0)]
@@ -155,8 +153,6 @@ def _nose_engine(build: _Build, mark: Surface) -> list[Solid]:
         *_propeller(0.8, 0, 0, 0.3),
     ]
     for side in (-1, 1):
-        parts.append(
-            frustum((0.25, -radius * 0.7, side * 0.05), (0.3, -0.34, side * 0.2), (0.025, 0.02), _DARK)
-        )
+        parts.append(frustum((0.25, -radius * 0.7, side * 0.05), (0.3, -0.34, side * 0.2), (0.025, 0.02), _DARK))
         parts.append(frustum((0.3, -0.36, side * 0.18), (0.3, -0.36, side * 0.24), (0.1, 0.1), _TYRE))
     return parts

@@ -128,9 +128,7 @@ def draw(solids: Sequence[Solid], view: View, *, seed: int, size: int = 128) -> 
     return develop(behind * (1 - cover[..., None]) + colour, rng)
 
 
-def _draw_object(
-    solids: Sequence[Solid], view: View, rng: np.random.Generator, size: int
-) -> tuple[Floats, Floats]:
+def _draw_object(solids: Sequence[Solid], view: View, rng: np.random.Generator, size: int) -> tuple[Floats, Floats]:
     """Return the object's light, weighted by coverage, (size, size, 3), and its coverage (size, size)."""
     light = random_light(rng)
     hues = np.stack([random_colour(rng, (0.05, 0.4)), random_colour(rng, (0.05, 0.45))])

@@ -107,8 +107,7 @@ def shade(
     """
     surfaces = [solid.surface for solid in solids]
     tone, accent, gloss = (
-        np.array([getattr(surface, name) for surface in surfaces], np.float32)
-        for name in ("tone", "accent", "gloss")
+        np.array([getattr(surface, name) for surface in surfaces], np.float32) for name in ("tone", "accent", "gloss")
     )
     lamp = light.frame[2].astype(np.float32)
     halfway = lamp + np.array([0, 0, 1], np.float32)

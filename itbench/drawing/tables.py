@@ -34,8 +34,7 @@ def _dining(rng: np.random.Generator, wood: Surface, trim: Surface) -> list[Soli
     """Return a rectangular table on square legs."""
     wide, deep, tall = rng.uniform(0.85, 1.0), rng.uniform(0.48, 0.6), rng.uniform(0.9, 1.05)
     legs = [
-        block((x * wide * 0.88, 0.4 - tall / 2, z * deep * 0.85), (0.065, tall / 2, 0.065), wood)
-        for x, z in CORNERS
+        block((x * wide * 0.88, 0.4 - tall / 2, z * deep * 0.85), (0.065, tall / 2, 0.065), wood) for x, z in CORNERS
     ]
     return [
         block((0, 0.42, 0), (wide, 0.05, deep), wood, softness=0.02),
@@ -127,9 +126,7 @@ def _picnic(rng: np.random.Generator, wood: Surface, trim: Surface) -> list[Soli
     wide = rng.uniform(0.85, 0.95)
     boards = [block((0, 0.36, z), (wide, 0.035, 0.085), wood) for z in (-0.3, -0.1, 0.1, 0.3)]
     benches = [block((0, -0.08, s * 0.72), (wide, 0.035, 0.12), wood) for s in (-1, 1)]
-    legs = [
-        limb((x * 0.6, 0.32, s * 0.2), (x * 0.6, -0.48, s * 0.62), (0.05, 0.05), trim) for x, s in CORNERS
-    ]
+    legs = [limb((x * 0.6, 0.32, s * 0.2), (x * 0.6, -0.48, s * 0.62), (0.05, 0.05), trim) for x, s in CORNERS]
     return [
         *boards,
         *benches,
@@ -141,9 +138,7 @@ def _picnic(rng: np.random.Generator, wood: Surface, trim: Surface) -> list[Soli
 def _draped(rng: np.random.Generator, wood: Surface, trim: Surface) -> list[Solid]:
     """Return a table under a short cloth, with a jug on it."""
     wide, deep, drop = rng.uniform(0.75, 0.85), rng.uniform(0.5, 0.58), rng.uniform(0.14, 0.22)
-    cloth = block(
-        (0, 0.3 - drop, 0), (wide * 1.04, drop, deep * 1.04), trim, taper=(0.96, 0.95), softness=0.03
-    )
+    cloth = block((0, 0.3 - drop, 0), (wide * 1.04, drop, deep * 1.04), trim, taper=(0.96, 0.95), softness=0.03)
     jug = [
         frustum((0.2, 0.3, 0), (0.2, 0.58, 0), (0.15, 0.1), wood),
         ellipsoid((0.2, 0.42, 0), (0.17, 0.14, 0.17), wood),

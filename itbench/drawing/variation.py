@@ -28,10 +28,6 @@ def varied(build: "Build", rng: np.random.Generator, spread: float = 0.14) -> "B
     dataclass instance
         The varied proportions.
     """
-    numbers = {
-        f.name: getattr(build, f.name) for f in fields(build) if isinstance(getattr(build, f.name), float)
-    }
+    numbers = {f.name: getattr(build, f.name) for f in fields(build) if isinstance(getattr(build, f.name), float)}
     factors = np.exp(rng.uniform(-spread, spread, len(numbers)))
-    return replace(
-        build, **{name: value * float(k) for (name, value), k in zip(numbers.items(), factors, strict=True)}
-    )
+    return replace(build, **{name: value * float(k) for (name, value), k in zip(numbers.items(), factors, strict=True)})

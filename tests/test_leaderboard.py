@@ -1,0 +1,329 @@
+"""The leaderboard: a pure function of a folder of scores."""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from itbench import write_score
+from itbench.errors import ItbenchWarning, UnknownName
+from itbench.leaderboard import COLUMNS, compile_leaderboard, render
+from tests.conftest import run
+from tests.test_score import MEASURES, small_score
+
+SETUP = {
+    "digests": {"content": "0123456789abcdef"},
+    "splits": {"kind": "kfold", "folds": 5, "seed": 0, "stratify": None},
+    "options": {"given": {}, "defaulted": {}},
+    "precision": "float32",
+    "layers": "candidates",
+    "seconds": {},
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "scores"
+
+
+def put(folder, model, ev, benchmark="b", metric="ridge", weights="pretrained", skipped=0, stem="", **setup):
+    """Write a score whose explained variance is `ev` at every site."""
+    score = small_score(
+        model=model,
+        weights=weights,
+        benchmark=benchmark,
+        metric=metric,
+        file_stem=stem or f"{model}--{weights}--{benchmark}--{metric}",
+        n_sites_scored=3 - skipped,
+        provenance=json.dumps({**SETUP, **setup}),
+    )
+    for name in MEASURES:
+        score[name][:] = ev
+        score[name][:, :, :skipped] = np.nan
+    return write_score(score, folder)
+
+
+def fail(folder, model, benchmark="b", said="no route to host"):
+    folder.mkdir(exist_ok=True)
+    names = {"model": model, "weights": "pretrained", "benchmark": benchmark, "metric": "ridge"}
+    path = folder / f"{model}--pretrained--{benchmark}--ridge.failed.json"
+    path.write_text(json.dumps({**names, "failed": said}))
+    return path
+
+
+def rows_of(folder, *benchmarks):
+    """Return (benchmark, rank, model, EV, note) of every row."""
+    return [
+        (
+            row["benchmark"],
+            row["rank"],
+            row["model"],
+            row["EV"] if row["EV"] is None else round(row["EV"], 9),
+            row["note"],
+        )
+        for row in compile_leaderboard(folder, benchmarks)
+    ]
+
+
+def test_ranks_by_explained_variance_within_benchmark_and_metric(folder):
+    for model, ev, benchmark, metric in [
+        ("low", 0.1, "b", "ridge"),
+        ("high", 0.5, "b", "ridge"),
+        ("negative", -0.2, "b", "ridge"),
+        ("low", 0.9, "b", "pls"),
+        ("high", 0.2, "b", "pls"),
+        ("negative", 0.0, "b", "pls"),
+    ]:
+        put(folder, model, ev, benchmark, metric)
+    rows = compile_leaderboard(folder)
+    assert [(row["metric"], row["rank"], row["model"], round(row["EV"], 9)) for row in rows] == [
+        ("pls", 1, "low", 0.9),
+        ("pls", 2, "high", 0.2),
+        ("pls", 3, "negative", 0.0),
+        ("ridge", 1, "high", 0.5),
+        ("ridge", 2, "low", 0.1),
+        ("ridge", 3, "negative", -0.2),
+    ]
+
+
+def test_a_model_never_run_on_a_benchmark_is_no_zero(folder):
+    put(folder, "everywhere", 0.5, "a")
+    put(folder, "everywhere", -0.1, "b")
+    put(folder, "once", 0.4, "a")
+    assert rows_of(folder) == [
+        ("a", 1, "everywhere", 0.5, ""),
+        ("a", 2, "once", 0.4, ""),
+        ("b", 1, "everywhere", -0.1, ""),
+        ("b", None, "once", None, "not run"),
+    ]
+    (line,) = [line for line in render(compile_leaderboard(folder)).splitlines() if "not run" in line]
+    assert [cell.strip() for cell in line.strip("|").split("|")] == ["–", "once", "pretrained", *"––––", "not run"]
+
+
+def test_a_model_that_failed_is_no_zero(folder):
+    put(folder, "fine", 0.5)
+    fail(folder, "broken")
+    assert rows_of(folder) == [
+        ("b", 1, "fine", 0.5, ""),
+        ("b", None, "broken", None, "failed: no route to host"),
+    ]
+    assert "0.000" not in render(compile_leaderboard(folder))
+
+
+def test_a_score_of_no_site_is_no_zero(folder):
+    put(folder, "fine", 0.5)
+    put(folder, "empty", 0.5, skipped=3)
+    assert rows_of(folder)[1] == ("b", None, "empty", None, "failed: no site scored")
+
+
+def test_weights_of_one_model_are_rows_of_their_own(folder):
+    put(folder, "net", 0.5)
+    put(folder, "net", 0.1, weights="random-0")
+    rows = compile_leaderboard(folder)
+    assert [(row["weights"], row["rank"]) for row in rows] == [("pretrained", 1), ("random-0", 2)]
+
+
+@pytest.mark.parametrize(
+    ("setup", "says"),
+    [
+        ({"options": {"given": {"components": "5"}, "defaulted": {}}}, "options: components=5"),
+        ({"digests": {"content": "fedcba9876543210"}}, "recordings: fedcba98"),
+        ({"splits": {**SETUP["splits"], "seed": 7}}, "splits: kind=kfold folds=5 seed=7"),
+        ({"precision": "bfloat16"}, "precision: bfloat16"),
+        ({"layers": "named"}, "layers: named"),
+        ({"skipped": 1}, "2 sites"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_rows_that_were_not_scored_alike_say_so(setup, says, folder):
+    put(folder, "one", 0.3)
+    put(folder, "two", 0.2)
+    put(folder, "odd", 0.9, **setup)
+    notes = {row["model"]: row["note"] for row in compile_leaderboard(folder)}
+    assert notes == {"one": "", "two": "", "odd": f"not comparable: {says}"}
+    assert says in render(compile_leaderboard(folder))
+
+
+def test_sites_that_were_skipped_are_counted(folder):
+    put(folder, "one", 0.3, skipped=1)
+    assert compile_leaderboard(folder)[0]["sites"] == "2/3"
+
+
+def test_a_layer_chosen_by_some_splits_says_by_how_many(folder):
+    put(folder, "one", 0.3)
+    assert compile_leaderboard(folder)[0]["layer"] == "late (2/3)"
+
+
+def test_a_damaged_score_is_named_and_left_out(folder):
+    put(folder, "fine", 0.5)
+    damaged = put(folder, "damaged", 0.9)
+    damaged.write_bytes(damaged.read_bytes()[:-5])
+    foreign = folder / "foreign.nc"
+    foreign.write_text("not netCDF")
+    with pytest.warns(ItbenchWarning) as caught:
+        rows = rows_of(folder)
+    assert rows == [("b", 1, "fine", 0.5, "")]
+    assert [path for path in (damaged, foreign) if any(str(path) in str(item.message) for item in caught)] == [
+        damaged,
+        foreign,
+    ]
+    shown = run("leaderboard", "--results", folder)
+    assert shown.exit_code == 0
+    assert f"Warning: The score {damaged}" in shown.stderr
+    assert "Warning" not in shown.stdout
+
+
+def test_a_damaged_record_of_a_failure_is_named_and_left_out(folder):
+    put(folder, "fine", 0.5)
+    record = fail(folder, "broken")
+    for text in ("", "[]", "{}", '{"model": "x"}'):
+        record.write_text(text)
+        with pytest.warns(ItbenchWarning, match=record.name):
+            assert rows_of(folder) == [("b", 1, "fine", 0.5, "")]
+
+
+def test_markdown_is_one_aligned_table_a_benchmark(folder):
+    put(folder, "a|b", 0.5, "first")
+    put(folder, "much-longer-name", 0.25, "first")
+    put(folder, "a|b", 0.5, "second")
+    lines = render(compile_leaderboard(folder)).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == ["## first · ridge", "## second · ridge"]
+    table = lines[2 : lines.index("", 2)]
+    assert len({len(line) for line in table}) == 1
+    assert [cell.strip() for cell in table[0].strip("|").split("|")] == list(COLUMNS)
+    assert "a\\|b" in table[2]
+    assert " 0.500 |" in table[2]
+
+
+def test_csv_and_json_hold_the_same_rows(folder):
+    put(folder, "one, two", 1 / 3)
+    fail(folder, "broken", said='it said "no", twice')
+    rows = compile_leaderboard(folder)
+    from_csv = list(csv.DictReader(io.StringIO(render(rows, "csv"))))
+    from_json = json.loads(render(rows, "json"))
+    assert [row["model"] for row in from_csv] == [row["model"] for row in from_json] == ["one, two", "broken"]
+    assert float(from_csv[0]["EV"]) == from_json[0]["EV"] == pytest.approx(1 / 3)
+    assert from_csv[1]["EV"] == ""
+    assert from_csv[1]["note"] == from_json[1]["note"] == 'failed: it said "no", twice'
+
+
+def test_every_row_has_every_key(folder):
+    put(folder, "one", 0.5, "a")
+    put(folder, "two", 0.5, "b")
+    fail(folder, "broken")
+    keys = {tuple(row) for row in json.loads(render(compile_leaderboard(folder), "json"))}
+    assert keys == {("benchmark", "metric", *COLUMNS)}
+
+
+def test_the_order_of_files_does_not_matter(folder, tmp_path):
+    for number, model in enumerate(("x", "y", "z")):
+        put(folder, model, 0.1 * number, stem=f"{number}")
+    for number, model in enumerate(("x", "y", "z")):
+        put(tmp_path / "other", model, 0.1 * number, stem=f"{9 - number}")
+    assert compile_leaderboard(folder) == compile_leaderboard(tmp_path / "other")
+
+
+def test_only_the_benchmarks_asked_for(folder):
+    put(folder, "one", 0.5, "alpha")
+    put(folder, "two", 0.4, "beta")
+    assert rows_of(folder, "beta") == [("beta", 1, "two", 0.4, ""), ("beta", None, "one", None, "not run")]
+
+
+def test_an_unknown_benchmark_gives_the_nearest(folder):
+    put(folder, "one", 0.5, "synthetic-it")
+    with pytest.raises(UnknownName, match="Did you mean synthetic-it"):
+        compile_leaderboard(folder, ["syntetic-it"])
+    shown = run("leaderboard", "--results", folder, "-b", "syntetic-it")
+    assert shown.exit_code == 1
+    assert "Did you mean synthetic-it?" in shown.stderr
+    assert "itbench score" in shown.stderr
+
+
+def test_no_scores_yet(folder):
+    folder.mkdir()
+    shown = run("leaderboard", "--results", folder)
+    assert shown.exit_code == 0
+    assert "No scores yet" in shown.stdout
+    assert "itbench score -m" in shown.stdout
+    assert json.loads(run("leaderboard", "--results", folder, "--json").stdout) == []
+    assert run("leaderboard").stdout == shown.stdout
+
+
+def test_a_folder_that_was_mistyped_is_an_error(folder):
+    shown = run("leaderboard", "--results", folder)
+    assert shown.exit_code == 1
+    assert str(folder) in shown.stderr
+
+
+@pytest.mark.parametrize("form", ["markdown", "csv", "json"])
+def test_output_is_what_would_be_printed(form, folder, tmp_path):
+    put(folder, "one", 0.5)
+    printed = run("leaderboard", "--results", folder, "--format", form)
+    written = run("leaderboard", "--results", folder, "--format", form, "--output", tmp_path / "new" / "board")
+    assert written.exit_code == 0
+    assert written.stdout == ""
+    assert (tmp_path / "new" / "board").read_text() == printed.stdout
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["board"]
+
+
+def test_output_is_written_whole_or_not_at_all(folder, tmp_path, monkeypatch):
+    put(folder, "one", 0.5)
+    board = tmp_path / "boards" / "board.md"
+    assert run("leaderboard", "--results", folder, "--output", board).exit_code == 0
+    former = board.read_text()
+
+    def full(self, text, **how):
+        self.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    shown = run("leaderboard", "--results", folder, "--output", board)
+    assert shown.exit_code == 1
+    assert "No space left" in shown.stderr
+    assert board.read_text() == former
+    assert [path.name for path in board.parent.iterdir()] == ["board.md"]
+
+
+def board(*arguments):
+    return [(row["model"], row["note"]) for row in json.loads(run("leaderboard", "--json", *arguments).stdout)]
+
+
+@pytest.mark.parametrize("later", [(), ("-l", "first"), ("-o", "components=5")], ids=["same", "layer", "option"])
+def test_a_failure_is_on_record_until_a_later_success(later, toy, tmp_path, monkeypatch):
+    def spoilt(*arguments):
+        raise OSError("the cable is out")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("itbench.network.Network.activations", spoilt)
+        assert run("score", "-m", "toy-net", "-b", toy, "--weights", "random", "-o", "components=7").exit_code == 1
+    assert board() == [("toy-net", "failed: OSError: the cable is out")]
+    assert run("score", "-m", "toy-net", "-b", toy, "--weights", "random", *later).exit_code == 0
+    assert board() == [("toy-net", "")]
+
+
+def test_a_failure_is_recorded_once(toy):
+    for option in ("components=5", "components=6"):
+        assert run("score", "-m", "toy-net", "-b", toy, "-o", option).exit_code == 1
+    ((model, note),) = board()
+    assert model == "toy-net"
+    assert "pretrained weights of toy-net cannot be had" in note
+
+
+def test_what_was_mistyped_is_no_failure_of_the_model(toy):
+    assert run("score", "-m", "toy", "-b", toy).exit_code == 0
+    for mistake in (("-l", "godo"), ("--precision", "bfloat16")):
+        assert run("score", "-m", "toy", "-b", toy, *mistake).exit_code == 1
+    assert board() == [("toy", "")]
+
+
+def test_real_scores_make_a_leaderboard(toy, tmp_path):
+    assert run("score", "-m", "toy", "-m", "pixels", "-b", toy).exit_code == 0
+    rows = json.loads(run("leaderboard", "--json").stdout)
+    assert [(row["rank"], row["model"], row["weights"]) for row in rows] == [(1, "toy", "none"), (2, "pixels", "none")]
+    assert rows[0]["EV"] > rows[1]["EV"]
+    shutil.move(tmp_path / "work" / "leaderboard" / "scores", tmp_path / "moved")
+    assert json.loads(run("leaderboard", "--json", "--results", tmp_path / "moved").stdout) == rows
