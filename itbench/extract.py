@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from threadpoolctl import threadpool_limits
 
 from itbench import folders
 from itbench.errors import BadActivations, NoSpace, UnknownName
@@ -108,7 +109,7 @@ def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Ite
     def prepare(rows: slice) -> Any:
         return model.prepare(stimuli.pictures[rows])
 
-    with ThreadPoolExecutor(ahead, thread_name_prefix="prepare") as pool:
+    with ThreadPoolExecutor(ahead, "prepare", initializer=_on_one_core) as pool:
         try:
             for start in range(0, len(stimuli), batch_size):
                 rows = slice(start, min(start + batch_size, len(stimuli)))
@@ -122,6 +123,11 @@ def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Ite
         finally:
             for _, future in waiting:
                 future.cancel()
+
+
+def _on_one_core() -> None:
+    """Keep this thread from starting more: they would spin against the forward pass."""
+    threadpool_limits(1, "openmp")
 
 
 def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) -> int:

@@ -102,19 +102,18 @@ def _setup(about: dict[str, Any]) -> dict[str, str]:
     return {
         "recordings": about["digests"].get("content", "")[:8],
         "splits": " ".join(f"{key}={value}" for key, value in about["splits"].items() if value is not None),
-        "options": " ".join(f"{key}={value}" for key, value in about["options"]["given"].items()) or "default",
         "precision": about["precision"],
         "layers": about["layers"],
+        **about["options"]["defaulted"],
+        **about["options"]["given"],
     }
 
 
 def _ranked(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     scored = [run for run in runs if run.get("explained_variance") is not None]
     scored.sort(key=lambda run: -run["explained_variance"])
-    usual = {
-        key: Counter(run["setup"][key] for run in scored).most_common(1)[0][0]
-        for key in (scored[0]["setup"] if scored else ())
-    }
+    keys = dict.fromkeys(key for run in scored for key in run["setup"])
+    usual = {key: Counter(run["setup"].get(key) for run in scored).most_common(1)[0][0] for key in keys}
     usual_sites = Counter(run["n_sites_scored"] for run in scored).most_common(1)[0][0] if scored else 0
     rows: list[dict[str, Any]] = []
     for rank, run in enumerate(scored, 1):

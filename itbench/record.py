@@ -63,13 +63,13 @@ def file_stem(run: Run, weights: str = "") -> str:
 
     `weights` is the digest of the weights: two files of one name are not the same weights.
     """
+    names = list(run.about.values())
+    clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
     departures = {
-        "options": run.options_given,
+        "names": names if names != clean else "",
+        "options": run.options_changed,
         "layers": run.layers,
         "precision": run.settings.precision if run.settings.precision != "float32" else "",
         "weights": weights if run.weights.kind == "file" else "",
     }
-    parts = [*run.about.values()]
-    if any(departures.values()):
-        parts.append(digest(departures)[:8])
-    return "--".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts)
+    return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])

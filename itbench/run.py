@@ -57,6 +57,12 @@ class Run:
         return {key: options.text(getattr(self.readout, key)) for key in sorted(self.given)}
 
     @property
+    def options_changed(self) -> dict[str, str]:
+        """Options whose value is not the default, as text."""
+        default = {item["option"]: item["default"] for item in options.describe(type(self.readout))}
+        return {key: value for key, value in self.options_given.items() if value != default[key]}
+
+    @property
     def options_defaulted(self) -> dict[str, str]:
         """Options that kept their defaults, as text."""
         described = options.describe(type(self.readout))

@@ -50,40 +50,30 @@ class Row:
 def densenet(home: Path) -> Iterator[Row]:
     """A whole score against a bare forward loop and one matrix product a layer."""
     benchmark = make_benchmark(home, 640, provided=False)
-    before = time.perf_counter()
-    floor, parts = densenet_floor(home)
-    print(f"floor {floor:.1f} s = {parts}, took {time.perf_counter() - before:.0f} s", file=sys.stderr)
+    floors = {pages: densenet_floor(home, pages) for pages in ("0", "1")}
     seconds, rss = itbench(home, "score", "-m", "densenet201", "--weights", "random", "-b", benchmark)
-    yield Row(
-        "score densenet201, 8 layers, 640 pictures (whole command, imports too)",
-        f"{seconds:.1f} s, {rss:.1f} GB",
-        f"floor {floor:.1f} s ({parts})",
-        f"{seconds / floor:.2f} ×",
-        "≤ 1.25 × floor",
-        seconds <= 1.25 * floor,
-    )
+    for pages, (forward, products, rate) in floors.items():
+        floor = forward + products
+        kind = "floor" if pages == "0" else "floor with torch's large pages on"
+        yield Row(
+            "score densenet201, 8 layers, 640 pictures (whole command, imports too)",
+            f"{seconds:.1f} s, {rss:.1f} GB",
+            f"{kind} {floor:.1f} s: forward {forward:.1f} s, products {products:.1f} s at {rate / 1e9:.0f} GFLOP/s",
+            f"{seconds / floor:.2f} ×",
+            "≤ 1.25 × floor",
+            seconds <= 1.25 * floor,
+        )
 
 
-def densenet_floor(home: Path) -> tuple[float, str]:
-    """Time the forward loop over prepared batches, and one product N² · features a layer at the measured rate."""
-    import torch
-
-    from itbench import plugins
-    from itbench.protocols import Weights
-    from itbench.recordings import read_recordings
-
-    model = plugins.load().model("densenet201").factory(Weights("random"))
-    model.place("cpu", "float32")
-    pictures = read_recordings(home / "data" / "perf-640.h5").stimuli.pictures
-    widths = [int(np.prod(shape)) for shape in model.shapes(pictures[0], model.layers).values()]
-    batches = [model.prepare(pictures[start : start + 32]) for start in range(0, 640, 32)]
-    with torch.inference_mode():
-        model.module(batches[0])
-        forward = timed(lambda: [model.module(batch) for batch in batches])
-    panel = torch.randn(640, 65_536)
-    rate = 2 * 640**2 * 65_536 / min(timed(lambda: panel @ panel.T) for _ in range(3))
-    products = sum(2 * 640**2 * width / rate for width in widths)
-    return forward + products, f"forward {forward:.1f} s + products {products:.1f} s at {rate / 1e9:.0f} GFLOP/s"
+def densenet_floor(home: Path, large_pages: str) -> tuple[float, float, float]:
+    """Time the bare loop and the products in a process of its own: seconds, seconds, FLOP/s."""
+    environment = {**os.environ, "ITBENCH_HOME": str(home), "THP_MEM_ALLOC_ENABLE": large_pages}
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import floor; floor.main(sys.argv[2])"
+    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(home / "data" / "perf-640.h5")]
+    said = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
+    print(f"large pages {large_pages}: {said.strip()}", file=sys.stderr)
+    forward, products, rate = map(float, said.split())
+    return forward, products, rate
 
 
 def readout(home: Path) -> Iterator[Row]:
@@ -143,14 +133,15 @@ def conv1(home: Path) -> Iterator[Row]:
         "peak ≤ 4 GB",
         rss <= 4.0,
     )
-    again, _ = itbench(home, *command)
+    itbench(home, *command, "-l", "maxpool")
+    again, _ = itbench(home, *command, "-l", "maxpool")
     yield Row(
-        "the same again, from the cache (whole command, imports too)",
-        f"{again:.1f} s",
-        f"first time {seconds:.0f} s",
-        f"{seconds / again:.0f} × faster",
+        "conv1 and maxpool again, from the cache (whole command, imports too), a layer",
+        f"{again / 2:.1f} s",
+        f"conv1 the first time {seconds:.0f} s",
+        f"{2 * seconds / again:.0f} × faster",
         "≤ 5 s a layer",
-        again <= 5,
+        again / 2 <= 5,
     )
 
 

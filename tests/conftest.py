@@ -38,7 +38,8 @@ def itbench_models(register):
 def toy(weights):
     def features(pictures):
         rows = pictures.reshape(len(pictures), -1) / 255
-        return {"noise": np.stack([np.random.default_rng(row[:8].view("u8")).random(40) for row in rows]), "good": rows[:, :20]}
+        noise = np.stack([np.random.default_rng(row[:8].view("u8")).random(40) for row in rows])
+        return {"noise": noise, "good": rows[:, :20]}
 
     return FunctionModel(features, layers=("noise", "good"), identity="toy 1")
 
@@ -72,8 +73,8 @@ def toy_net(weights):
     def build(pretrained):
         if pretrained:
             raise OSError("no route to host")
-        layers = {"first": nn.Conv2d(3, 8, 3, padding=1), "relu": nn.ReLU(inplace=True), "second": nn.Conv2d(8, 4, 3, 2)}
-        return nn.Sequential(OrderedDict(layers))
+        first, second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 3, 2)
+        return nn.Sequential(OrderedDict(first=first, relu=nn.ReLU(inplace=True), second=second))
 
     return Network(with_weights("toy-net", build, weights), Scale(), layers=("first", "second"))
 
@@ -108,7 +109,9 @@ def toy_recordings(n: int = 80, sites: int = 5, repetitions: int = 4, noise: flo
     responses = signal + noise * rng.standard_normal((repetitions, n, sites))
     ids = [f"picture{number:03d}" for number in range(n)]
     metadata = {"category": np.array(["cat", "dog"] * (n // 2), dtype=object)}
-    return Recordings("toy", StimulusSet(tuple(ids), pictures, metadata), make_responses(responses, ids), {"region": "V4"})
+    return Recordings(
+        "toy", StimulusSet(tuple(ids), pictures, metadata), make_responses(responses, ids), {"region": "V4"}
+    )
 
 
 @pytest.fixture(autouse=True)

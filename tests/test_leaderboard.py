@@ -130,7 +130,7 @@ def test_weights_of_one_model_are_rows_of_their_own(folder):
 @pytest.mark.parametrize(
     ("setup", "says"),
     [
-        ({"options": {"given": {"components": "5"}, "defaulted": {}}}, "options: components=5"),
+        ({"options": {"given": {"components": "5"}, "defaulted": {}}}, "components: 5"),
         ({"digests": {"content": "fedcba9876543210"}}, "recordings: fedcba98"),
         ({"splits": {**SETUP["splits"], "seed": 7}}, "splits: kind=kfold folds=5 seed=7"),
         ({"precision": "bfloat16"}, "precision: bfloat16"),
