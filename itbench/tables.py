@@ -7,10 +7,12 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+DECIMALS = {"MB": 1}  # of a column's numbers; 3 elsewhere
+
 
 def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Return rows as an aligned markdown table; numbers to the right, what is missing as a dash."""
-    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    cells = [[_cell(row.get(column), DECIMALS.get(column, 3)) for column in columns] for row in rows]
     right = [bool(rows) and all(_numeric(row.get(column)) for row in rows) for column in columns]
     widths = [max(3, len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
     rule = ["-" * (width - 1) + ":" if at_right else "-" * width for width, at_right in zip(widths, right, strict=True)]
@@ -34,11 +36,11 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     return buffer.getvalue().rstrip("\n")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, decimals: int = 3) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{value:.{decimals}f}"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "–"
     return str(value).replace("|", "\\|").replace("\n", " ")
