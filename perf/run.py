@@ -174,21 +174,27 @@ def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
     return str(path)
 
 
+# A process of its own starts the command: the system counts the peak of whoever forks as the child's.
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def itbench(home: Path, *arguments: str) -> tuple[float, float]:
     """Run a command; return its seconds and its peak resident memory in GB."""
     environment = {**os.environ, "ITBENCH_HOME": str(home), "ITBENCH_RESULTS": str(home / "scores")}
     start = time.perf_counter()
-    process = subprocess.Popen(
-        [ITBENCH, *arguments], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    said = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status
-    if status:
-        raise SystemExit(f"itbench {' '.join(arguments)} failed:\n{said}")
-    print(said.strip(), file=sys.stderr)
-    return time.perf_counter() - start, usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
+    command = [sys.executable, "-c", LAUNCHER, ITBENCH, *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise SystemExit(f"itbench {' '.join(arguments)} failed:\n{done.stderr}")
+    print(done.stderr.strip(), file=sys.stderr)
+    return seconds, int(done.stdout) / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
 
 
 def timed(function: Callable[[], object]) -> float:
