@@ -15,7 +15,6 @@ from itbench.score import FAILED, failures, forget_failures, provenance, read_sc
 from itbench.tables import csv_text, markdown
 
 COLUMNS = ("rank", "model", "weights", "layer", "EV", "correlation", "sites", "note")
-FORMATS = ("markdown", "csv", "json")
 
 
 def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[dict[str, Any]]:
