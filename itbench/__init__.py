@@ -34,7 +34,7 @@ _PUBLIC = {
     "pack_recordings": "pack",
     "read_score": "score",
     "score_model": "evaluate",
-    "with_weights": "zoo",
+    "with_weights": "weights",
     "write_score": "score",
 }
 _RENAMED = {"load_plugins": "load"}

@@ -69,6 +69,10 @@ class NoWeights(ItbenchError):
     """Weights that cannot be had, or do not fit the network."""
 
 
+class Unreachable(ItbenchError):
+    """A source on the network that cannot be had."""
+
+
 class NoSpace(ItbenchError):
     """Too little disk or memory for what was asked."""
 

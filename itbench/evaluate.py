@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from itbench import datasets, plugins
 from itbench.agreement import correlation, explained_variance, refuse_impossible, varies
 from itbench.cache import GramCache
+from itbench.degrees import at_degrees, label
 from itbench.errors import BadOption, BadRecordings, ItbenchWarning
-from itbench.extract import VERSION, extract_grams
+from itbench.extract import VERSION
 from itbench.files import digest
 from itbench.gram import Gram
+from itbench.grams import layer_grams
+from itbench.layers import expand, is_pattern
 from itbench.protocols import Model, Readout, Reporter, Silence
 from itbench.record import provenance_of, score_attributes
-from itbench.recordings import Recordings
 from itbench.responses import mean_over_repetitions
 from itbench.run import Run, plan_run
 from itbench.splits import Split
+from itbench.stimuli import StimulusSet
 
 MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
 
@@ -88,15 +91,24 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     with clock("model"):
         model = run.model.factory(run.weights)
         model.place(run.settings.device, run.settings.precision)
-        layers = tuple(run.layers or model.layers or run.model.layers)
-        if not layers:
-            raise BadOption(f"{run.model.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
+        stimuli, degrees = _as_seen(run, recordings.stimuli)
+        layers = _layers(run, model, stimuli)
         plugin = digest(Path(run.model.file).read_bytes())
-        identity = {**model.identity, "plugin": plugin, "extraction": VERSION}
+        pictures = {"degrees": degrees, "pool": run.settings.pool}
+        identity = {**model.identity, **pictures, "plugin": plugin, "extraction": VERSION}
     results = {name: np.full((len(splits), len(layers), responses.shape[1]), np.nan) for name in MEASURES}
     widths: dict[str, int] = {}
     remarks: list[str] = []
-    grams = _grams(run, model, identity, recordings, layers, cache, reporter)
+    grams = layer_grams(
+        model,
+        stimuli,
+        layers,
+        run.settings,
+        identity={**identity, "stimuli": recordings.digests["stimuli"]},
+        cache=cache,
+        about=run.about,
+        reporter=reporter,
+    )
     for layer, gram in clock.each("activations", grams):
         widths[layer] = gram.n_features
         with clock("readout"):
@@ -125,28 +137,25 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     )
 
 
-def _grams(
-    run: Run,
-    model: Model,
-    identity: Mapping[str, Any],
-    recordings: Recordings,
-    layers: Sequence[str],
-    cache: GramCache,
-    reporter: Reporter,
-) -> Iterator[tuple[str, Gram]]:
-    """Yield each layer's Gram: first those in the cache, then, from one pass of the model, the others."""
-    keys = {layer: {**identity, "stimuli": recordings.digests["stimuli"], "layer": layer} for layer in layers}
-    missing = []
-    for layer in layers:
-        gram = cache.read(keys[layer])
-        if gram is None:
-            missing.append(layer)
-        else:
-            yield layer, gram
-    if missing:
-        for layer, gram in extract_grams(model, recordings.stimuli, missing, run.settings, reporter):
-            cache.write(keys[layer], gram, **run.about, layer=layer)
-            yield layer, gram
+def _as_seen(run: Run, stimuli: StimulusSet) -> tuple[StimulusSet, str]:
+    """Return the stimuli at the visual angle that the model expects, and what was done; by default nothing is."""
+    expected, shown = run.settings.degrees or run.model.degrees, run.benchmark.degrees
+    if run.settings.degrees and shown is None:
+        raise BadOption(
+            f"--degrees needs a benchmark that says how large its pictures were; {run.benchmark.name} does not.",
+            todo="Add a line such as 'degrees: 8' to its file.",
+        )
+    if expected is None or shown is None or expected == shown:
+        return stimuli, ""
+    return at_degrees(stimuli, shown, expected), label(shown, expected)
+
+
+def _layers(run: Run, model: Model, stimuli: StimulusSet) -> tuple[str, ...]:
+    """Return the layers to score, patterns replaced by the layers that they fit."""
+    names = tuple(run.layers or model.layers or run.model.layers)
+    if not names:
+        raise BadOption(f"{run.model.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
+    return expand(names, model.shapes(stimuli.pictures[0:1][0])) if any(map(is_pattern, names)) else names
 
 
 def _measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,8 @@ from threadpoolctl import threadpool_limits
 from itbench import folders
 from itbench.errors import BadActivations, NoSpace, UnknownName
 from itbench.gram import Gram
+from itbench.layers import LIST, Shapes
+from itbench.pooling import Pool, pools_of
 from itbench.protocols import Model, Reporter
 from itbench.reduce import GramReducer, working_bytes
 from itbench.stimuli import StimulusSet
@@ -39,6 +42,10 @@ class ExtractionSettings:
         Bytes that the process shall not exceed.
     scratch : Path
         Folder for activations that do not fit.
+    pool : {"none", "cls", "mean"}
+        Of layers (tokens, channels): all tokens, the class token, or the mean over patches.
+    degrees : float, optional
+        Visual angle that the model's picture spans; pictures shown at another one are padded or cropped.
     """
 
     device: str = "auto"
@@ -46,6 +53,8 @@ class ExtractionSettings:
     batch_size: int | None = None
     memory: int = 4 * 10**9
     scratch: Path = field(default_factory=folders.scratch)
+    pool: str = "none"
+    degrees: float | None = None
 
 
 def extract_grams(
@@ -55,15 +64,17 @@ def extract_grams(
 
     Raises
     ------
-    UnknownName, BadActivations
-        For a layer that does not exist, gives no tensor, or gives NaN or infinity.
+    UnknownName, BadActivations, BadOption
+        For a layer that does not exist, gives no tensor, cannot be pooled as asked, or gives NaN or infinity.
     NoSpace
         If memory or scratch space does not suffice; before any work.
     """
     shapes = model.shapes(stimuli.pictures[0:1][0])
-    widths = {layer: width_of(layer, shapes) for layer in layers}
+    plain = {layer: width_of(layer, shapes) for layer in layers}
+    pools = pools_of(settings.pool, layers, shapes, model)
+    widths = {layer: width_of(layer, shapes, pools) for layer in layers}
     per_picture = 4 * (
-        2 * sum(widths.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str))
+        2 * sum(plain.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str))
     )
     batch_size = settings.batch_size or _fitting_batch(model, per_picture, len(stimuli), settings.memory)
     reducer = GramReducer(
@@ -81,7 +92,8 @@ def extract_grams(
         with reporter.progress("pictures", len(stimuli), "images") as advance:
             for rows, batch in prepared_batches(model, stimuli, batch_size):
                 for layer, activations in model.activations(batch, layers).items():
-                    reducer.put(layer, rows, activations)
+                    pool = pools.get(layer)
+                    reducer.put(layer, rows, pool(activations) if pool else activations)
                 advance(rows.stop - rows.start)
         with reporter.progress("Grams", len(layers), "layers") as advance:
             for layer in layers:
@@ -89,16 +101,16 @@ def extract_grams(
                 advance(1)
 
 
-def width_of(layer: str, shapes: Mapping[str, tuple[int, ...] | str]) -> int:
-    """Return the number of features of a layer; refuse one that is unknown or gives no tensor."""
+def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:
+    """Return the number of features of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
     if layer not in shapes:
-        raise UnknownName.of("layer", layer, shapes, todo="List them with: itbench layers MODEL")
+        raise UnknownName.of("layer", layer, shapes, todo=LIST)
     shape = shapes[layer]
     if isinstance(shape, str):
         raise BadActivations(
             f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL"
         )
-    return int(np.prod(shape))
+    return math.prod(pools[layer].shape(shape) if pools and layer in pools else shape)
 
 
 def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Iterator[tuple[slice, Any]]:

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import platform
+import re
 import shutil
 import tempfile
 import time
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from itbench.errors import NoSpace
 
@@ -34,10 +37,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for forgotten in path.parent.glob(f".{path.name}.*{PARTIAL}"):  # by a writer that was killed
-            if time.time() - forgotten.stat().st_mtime > FORGOTTEN:
-                forgotten.unlink(missing_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PARTIAL, dir=path.parent)
+        _sweep(path)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.{_writer()}.", suffix=PARTIAL, dir=path.parent)
         os.close(handle)
         partial = Path(name)
         try:
@@ -120,6 +121,23 @@ def _bytes(part: Any) -> tuple[str, bytes | memoryview]:
     if isinstance(part, bytes):
         return "bytes", part
     return "json", canonical_json(part).encode()
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of `path` left: of processes of this machine that have ended, or a day old."""
+    for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
+        machine, _, process = partial.name.removeprefix(f".{path.name}.").split(".")[0].rpartition("-")
+        ended = machine == _machine() and process.isdecimal() and not psutil.pid_exists(int(process))
+        if ended or time.time() - partial.stat().st_mtime > FORGOTTEN:
+            partial.unlink(missing_ok=True)
+
+
+def _writer() -> str:
+    return f"{_machine()}-{os.getpid()}"
+
+
+def _machine() -> str:
+    return re.sub(r"[^\w-]", "_", platform.node())
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from itbench.reduce import times_transpose
 class FunctionModel:
     """A function from uint8 pictures (batch, y, x, 3) to a mapping of layer to activations (batch, …).
 
+    Of recordings whose pictures are not exact to 8 bits it gets float32 in 0…255.
+
     Parameters
     ----------
     function : callable
@@ -21,17 +24,21 @@ class FunctionModel:
         The keys of what it returns, early to late.
     identity : str
         Says what it computes; change it whenever the numbers change, since cached Grams are found by it.
+    extra_tokens : int, optional
+        Of layers (tokens, channels): how many come before those of the patches, a class token first.
     """
 
     def __init__(
         self,
-        function: Callable[[NDArray[np.uint8]], Mapping[str, NDArray[np.floating]]],
+        function: Callable[[NDArray[Any]], Mapping[str, NDArray[np.floating]]],
         *,
         layers: Sequence[str],
         identity: str,
+        extra_tokens: int = 0,
     ) -> None:
         self.function, self.layers, self._identity = function, tuple(layers), identity
         self.device = "cpu"
+        self.extra_tokens, self.class_token = extra_tokens, extra_tokens > 0
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -43,11 +50,11 @@ class FunctionModel:
         if precision != "float32":
             raise BadOption("A model that is a function computes in float32 only.", todo="Leave --precision out.")
 
-    def prepare(self, pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def prepare(self, pictures: NDArray[Any]) -> NDArray[Any]:
         """Return the pictures as they are."""
         return pictures
 
-    def activations(self, batch: NDArray[np.uint8], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+    def activations(self, batch: NDArray[Any], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Call the function and return the outputs of `layers`."""
         outputs = self.function(batch)
         return {layer: np.asarray(outputs[layer], np.float32) for layer in layers}

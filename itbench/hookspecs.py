@@ -12,10 +12,14 @@ hookimpl = pluggy.HookimplMarker("itbench")
 
 @hookspec
 def itbench_models(register: Callable[..., None]) -> None:
-    """Add models: ``register(name, factory, layers=(...), source="", weights=(...), description="")``.
+    """Add models: ``register(name, factory, layers=(...), source="", weights=(...), description="", degrees=None)``.
 
     ``weights`` names the kinds it has: ``("pretrained", "random")`` unless said otherwise, ``()`` for a model without.
     ``factory(weights)`` gets an `itbench.Weights` and returns an `itbench.Model`; it runs when the model is used.
+    ``degrees`` is the visual angle that it expects its picture to span: others are then padded or cropped to it.
+
+    Many models at once: ``register("prefix/*", factory, names=list_names)``. The user writes ``prefix/NAME``, and
+    ``factory(weights, name="NAME")`` is called; ``list_names()`` returns every NAME, when one is searched or used.
     """
 
 

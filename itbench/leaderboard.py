@@ -102,6 +102,8 @@ def _setup(about: dict[str, Any]) -> dict[str, str]:
         "recordings": about["digests"].get("content", "")[:8],
         "splits": " ".join(f"{key}={value}" for key, value in about["splits"].items() if value is not None),
         "precision": about["precision"],
+        "pool": about.get("pool", "none"),
+        "degrees": about.get("degrees") or "as shown",
         "layers": about["layers"],
         **about["options"]["defaulted"],
         **about["options"]["given"],

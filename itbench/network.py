@@ -13,8 +13,11 @@ from PIL import Image
 
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.files import digest, digest_stream
+from itbench.layers import spread
 from itbench.reduce import times_transpose
 
+CANDIDATES = 8  # layers of a network that names none
+CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -26,9 +29,10 @@ class Network:
     module : torch.nn.Module
         Takes a batch (batch, 3, y, x).
     preprocess : callable
-        PIL picture to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does.
+        PIL picture to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. Of
+        recordings whose pictures are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
     layers : sequence of str
-        Candidate layers, early to late, as `named_modules` names them.
+        Candidate layers, early to late, as `named_modules` names them; some spread over depth if there are none.
     package : str
         Name and version of the package that defines the module, if another version may compute something else.
 
@@ -41,7 +45,7 @@ class Network:
     def __init__(
         self,
         module: torch.nn.Module,
-        preprocess: Callable[[Image.Image], torch.Tensor],
+        preprocess: Callable[[Any], torch.Tensor],
         *,
         layers: Sequence[str] = (),
         package: str = "",
@@ -50,8 +54,10 @@ class Network:
             raise ValueError("preprocess needs a __repr__ that says what it does: it is part of the cache key")
         self.module = module.eval().requires_grad_(False)
         self.preprocess = preprocess
-        self.layers = tuple(layers)
+        self._layers = tuple(layers)
         self.device, self.precision = "cpu", "float32"
+        self.class_token = any(name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters())
+        self.extra_tokens = int(getattr(module, "num_prefix_tokens", self.class_token))  # timm counts registers too
         self._modules = {name: part for name, part in module.named_modules() if name}
         self._calls: dict[str, int] = {}
         self._identity = {
@@ -60,6 +66,16 @@ class Network:
             "preprocessing": repr(preprocess),
             "package": package,
         }
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Candidate layers, early to late."""
+        if not self._layers:
+            outer = outermost(self.module)
+            shapes = self.shapes(np.zeros((256, 256, 3), np.uint8), outer)
+            in_order = [layer for layer in self._calls if not isinstance(shapes[layer], str)]
+            self._layers = spread(in_order, CANDIDATES)
+        return self._layers
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -78,10 +94,10 @@ class Network:
         self.device, self.precision = device, precision
         self.module.to(self.device).to(memory_format=torch.channels_last)
 
-    def prepare(self, pictures: NDArray[np.uint8]) -> torch.Tensor:
+    def prepare(self, pictures: NDArray[Any]) -> torch.Tensor:
         """Preprocess pictures (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
-        batch = torch.stack([self.preprocess(Image.fromarray(picture)) for picture in pictures])
-        return batch.contiguous(memory_format=torch.channels_last)
+        prepared = [self.preprocess(_as_taken(picture)) for picture in pictures]
+        return torch.stack(prepared).contiguous(memory_format=torch.channels_last)
 
     def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Return the outputs (batch, …) of `layers`, caught in one forward pass."""
@@ -142,6 +158,45 @@ class Network:
 
 class _AllCaught(Exception):
     """Every layer asked for has been caught: the rest of the forward pass is not needed."""
+
+
+def outermost(module: torch.nn.Module) -> tuple[str, ...]:
+    """Return the outermost modules that hold weights, the largest opened until there are six, without the last.
+
+    The last is the classifier, which no brain area has.
+    """
+    found = _holding_weights(module)
+    while len(found) < 6:
+        sizes = {name: len(list(part.modules())) for name, part in found.items()}
+        largest = max(sizes, key=lambda name: sizes[name], default="")
+        inside = _holding_weights(found[largest], f"{largest}.") if largest else {}
+        if not inside:
+            break
+        found = {
+            name: part
+            for outer in found
+            for name, part in (inside if outer == largest else {outer: found[outer]}).items()
+        }
+    names = tuple(found)
+    return names[:-1] or names
+
+
+def _holding_weights(module: torch.nn.Module, prefix: str = "") -> dict[str, torch.nn.Module]:
+    """Return the children that hold weights, by name; of a list of modules, which never runs itself, its members."""
+    found: dict[str, torch.nn.Module] = {}
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
+            found |= _holding_weights(child, f"{prefix}{name}.")
+        elif next(child.parameters(), None) is not None:
+            found[prefix + name] = child
+    return found
+
+
+def _as_taken(picture: NDArray[Any]) -> Image.Image | torch.Tensor:
+    """Return a picture (y, x, 3) as preprocessing takes it: PIL of bytes, a tensor in [0, 1] of floats in 0…255."""
+    if picture.dtype == np.uint8:
+        return Image.fromarray(picture)
+    return torch.from_numpy(picture / np.float32(255)).permute(2, 0, 1)
 
 
 def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:

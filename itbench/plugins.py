@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import importlib.metadata
 import importlib.util
 import inspect
@@ -12,7 +13,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field, is_dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,21 +23,27 @@ import pluggy
 from itbench import builtin, hookspecs
 from itbench.benchmark import Benchmark
 from itbench.errors import BadPlugin, ItbenchError, ItbenchWarning, UnknownName
-from itbench.protocols import Model, Readout, Weights
+from itbench.protocols import Model, Readout
 
+FAMILY = "/*"  # the ending of a family's name
 HOOKS = ("itbench_models", "itbench_metrics", "itbench_benchmarks")
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A registered model: its name, what makes it, and what a table says of it."""
+    """A registered model: its name, what makes it, and what a table says of it.
+
+    With `names`, a family of models: it is called ``PREFIX/*``, and its factory gets the rest of the name too.
+    """
 
     name: str
-    factory: Callable[[Weights], Model]
+    factory: Callable[..., Model]
     layers: Sequence[str] = ()
     source: str = ""
     weights: Sequence[str] = ("pretrained", "random")
     description: str = ""
+    degrees: float | None = None
+    names: Callable[[], Sequence[str]] | None = None
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -45,6 +52,23 @@ class ModelEntry:
                 raise TypeError(f"{key} of the model {self.name!r} must be a sequence of names, not one text")
         if not callable(self.factory):
             raise TypeError(f"the factory of the model {self.name!r} cannot be called")
+        if self.name.endswith(FAMILY) != (self.names is not None):
+            raise TypeError(f"a family of models is called PREFIX{FAMILY} and has names; {self.name!r} has only one")
+
+    def member(self, name: str) -> ModelEntry:
+        """Return the model of this family whose whole name is `name`.
+
+        Raises
+        ------
+        UnknownName
+            If the family has none.
+        """
+        assert self.names is not None
+        own = name.removeprefix(self.name.removesuffix("*"))
+        known = self.names()
+        if own not in known:
+            raise UnknownName.of(f"model of {self.name}", own, known, todo=f"Search them: itbench models '{name}*'")
+        return replace(self, name=name, factory=partial(self.factory, name=own), names=None)
 
 
 @dataclass(frozen=True)
@@ -70,8 +94,23 @@ class Registry:
     benchmarks: Mapping[str, Benchmark]
 
     def model(self, name: str) -> ModelEntry:
-        """Return the model called `name`."""
-        return _look_up("model", name, self.models)
+        """Return the model called `name`, be it of a family."""
+        family = self.models.get(f"{name.partition('/')[0]}{FAMILY}")
+        if name not in self.models and family and "*" not in name:
+            return family.member(name)
+        return _look_up("model", name, {key: entry for key, entry in self.models.items() if not entry.names})
+
+    def find_models(self, pattern: str) -> list[ModelEntry]:
+        """Return the models whose name fits a pattern such as ``resnet*`` or ``timm/*resnet*``.
+
+        Families are opened only if the pattern holds their prefix, since that imports their framework.
+        """
+        prefix = pattern.partition("/")[0] + FAMILY if "/" in pattern else ""
+        opened = []
+        family = self.models.get(prefix)
+        if family and family.names:
+            opened = [replace(family, name=f"{prefix[:-1]}{own}", names=None) for own in family.names()]
+        return [entry for entry in [*self.models.values(), *opened] if fnmatch.fnmatch(entry.name, pattern)]
 
     def metric(self, name: str) -> MetricEntry:
         """Return the metric called `name`."""

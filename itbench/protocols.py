@@ -61,6 +61,12 @@ class Model(Protocol):
     device: str
     """Where it runs: ``cpu`` or ``cuda``."""
 
+    class_token: bool
+    """Whether the first token of its token layers (tokens, channels) is a class token."""
+
+    extra_tokens: int
+    """How many tokens stand before those of the picture's patches: the class token and registers."""
+
     @property
     def identity(self) -> Mapping[str, str]:
         """All that changes the activations: digests of weights and code, preprocessing, precision."""
@@ -68,8 +74,11 @@ class Model(Protocol):
     def place(self, device: str, precision: str) -> None:
         """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16``."""
 
-    def prepare(self, pictures: NDArray[np.uint8]) -> Any:
-        """Preprocess uint8 pictures (batch, y, x, 3). Runs in other threads, ahead of `activations`."""
+    def prepare(self, pictures: NDArray[Any]) -> Any:
+        """Preprocess pictures (batch, y, x, 3). Runs in other threads, ahead of `activations`.
+
+        They are uint8, or float32 in 0…255 where recordings hold pictures that are not exact to 8 bits.
+        """
 
     def activations(self, batch: Any, layers: Sequence[str]) -> Mapping[str, NDArray[np.floating]]:
         """Return the outputs (batch, …) of `layers` for one prepared batch."""
@@ -126,8 +135,13 @@ class Reporter(Protocol):
     def note(self, message: str) -> None:
         """Take a sentence about what happens next."""
 
-    def progress(self, description: str, total: int, unit: str) -> AbstractContextManager[Callable[[int], None]]:
-        """Return a context manager that gives a function taking the number of units just done."""
+    def progress(
+        self, description: str, total: int, unit: str, start: int = 0
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Return a context manager that gives a function taking the number of units just done.
+
+        `total` is 0 where it is not known, `start` counts those that were done before, and the unit ``B`` means bytes.
+        """
 
 
 class Silence:
@@ -137,6 +151,6 @@ class Silence:
         """Ignore it."""
 
     @contextmanager
-    def progress(self, description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
         """Ignore all progress."""
         yield lambda done: None

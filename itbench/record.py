@@ -48,6 +48,8 @@ def provenance_of(
         "repetitions": repetitions_per_stimulus(recordings.responses),
         "device": model.device,
         "precision": run.settings.precision,
+        "pool": run.settings.pool,
+        "degrees": identity["degrees"],
         "layers": "named" if run.layers else "candidates",
         "options": {"given": run.options_given, "defaulted": run.options_defaulted},
         "seconds": dict(seconds),
@@ -70,6 +72,8 @@ def file_stem(run: Run, weights: str = "") -> str:
         "options": run.options_changed,
         "layers": run.layers,
         "precision": run.settings.precision if run.settings.precision != "float32" else "",
+        "pool": run.settings.pool if run.settings.pool != "none" else "",
+        "degrees": run.settings.degrees or "",
         "weights": weights if run.weights.kind == "file" else "",
     }
     return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from itbench.errors import NoWeights
+from itbench.offline import keep_offline
 from itbench.protocols import Weights
+from itbench.weights import with_weights
 
 if TYPE_CHECKING:  # plugins import this module when they are listed, and listing takes no torch
     import torch
 
     from itbench.network import Network
 
-SHOWN = 8  # keys that do not fit, shown of each kind
 
+def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str] = (), tag: str = "DEFAULT") -> Network:
+    """Build a torchvision network.
 
-def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str], tag: str) -> Network:
-    """Build a torchvision network; `tag` names its weights, whose preprocessing is used with any weights."""
+    Parameters
+    ----------
+    name : str
+        As `torchvision.models.list_models` has it.
+    weights : Weights
+    layers : sequence of str, optional
+        Candidate layers; else some spread over its depth.
+    tag : str, optional
+        Of its published weights, whose preprocessing is used with any weights.
+
+    Raises
+    ------
+    NoWeights
+    """
     import torchvision
 
     from itbench.network import Network
@@ -33,9 +47,28 @@ def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str], tag:
 
 
 def from_timm(
-    name: str, weights: Weights, *, layers: Sequence[str], data: dict[str, Any] | None = None, **arguments: Any
+    name: str, weights: Weights, *, layers: Sequence[str] = (), data: dict[str, Any] | None = None, **arguments: Any
 ) -> Network:
-    """Build a timm network; `data` replaces parts of its data configuration, `arguments` go to ``create_model``."""
+    """Build a timm network.
+
+    Parameters
+    ----------
+    name : str
+        As `timm.list_models` has it, with or without the tag of its weights (``resnet18.a1_in1k``).
+    weights : Weights
+        A file may be one that timm published: what timm does to it before loading is done.
+    layers : sequence of str, optional
+        Candidate layers; else some spread over its depth.
+    data : dict, optional
+        Replaces parts of its data configuration.
+    **arguments
+        Of ``timm.create_model``; ``img_size`` also sets the size of the preprocessed picture.
+
+    Raises
+    ------
+    NoWeights
+    """
+    keep_offline()  # before huggingface_hub is imported, which looks once whether it may use the network
     import timm
 
     from itbench.network import Network
@@ -43,70 +76,15 @@ def from_timm(
     def build(pretrained: bool) -> torch.nn.Module:
         return timm.create_model(name, pretrained=pretrained, **arguments)
 
-    module = with_weights(name, build, weights)
-    config = {**timm.data.resolve_model_data_config(module), **(data or {})}
+    module = with_weights(name, build, weights, _as_timm_loads)
+    size = arguments.get("img_size")
+    sized = {"input_size": (3, size, size)} if size else {}
+    config = {**timm.data.resolve_model_data_config(module), **sized, **(data or {})}
     transform = timm.data.create_transform(**config, is_training=False)
     return Network(module, transform, layers=layers, package=f"timm {timm.__version__}")
 
 
-def with_weights(name: str, build: Callable[[bool], torch.nn.Module], weights: Weights) -> torch.nn.Module:
-    """Build a module and give it pretrained, random (seeded) or a file's weights.
-
-    Raises
-    ------
-    NoWeights
-        If pretrained weights cannot be had, or a file does not fit. Random ones never stand in.
-    """
-    import torch
-
-    if weights.kind == "pretrained":
-        try:
-            return build(True)
-        except Exception as error:
-            raise NoWeights(
-                f"The pretrained weights of {name} cannot be had: {type(error).__name__}: {error}",
-                todo="Use --weights FILE for a file that you have, or --weights random for an untrained network.",
-            ) from error
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(weights.seed)
-        module = build(False)
-    if weights.path is not None:
-        load_file(module, weights.path)
-    return module
-
-
-def load_file(module: torch.nn.Module, path: Path) -> None:
-    """Load a ``.safetensors``, ``.pt`` or ``.pth`` state dict into `module`, every tensor or none."""
-    state = _read(path)
-    own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    theirs = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    problems = {
-        "missing": sorted(own.keys() - theirs.keys()),
-        "unexpected": sorted(theirs.keys() - own.keys()),
-        "of another shape": sorted(name for name in own.keys() & theirs.keys() if own[name] != theirs[name]),
-    }
-    if any(problems.values()):
-        raise NoWeights(
-            f"The weights in {path} do not fit the network.",
-            known="\n".join(
-                f"{len(names)} {what}: {', '.join(names[:SHOWN])}" for what, names in problems.items() if names
-            ),
-        )
-    module.load_state_dict(state, strict=True)
-
-
-def _read(path: Path) -> dict[str, torch.Tensor]:
-    import torch
-
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file as load_safetensors
-
-            return load_safetensors(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise NoWeights(f"{path} cannot be read as weights: {type(error).__name__}: {error}") from error
-    state = state.get("state_dict", state) if isinstance(state, dict) else state
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise NoWeights(f"{path} holds no state dict of tensors.", known=f"It holds a {type(state).__name__}.")
-    return state
+def _as_timm_loads(state: Any, module: torch.nn.Module) -> Any:
+    """Rename and resize the tensors of a published file as timm does for this architecture."""
+    filters = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
+    return filters(state, module) if filters else state

@@ -11,16 +11,16 @@ from tests.conftest import ROOT, run_python
 ORDER = re.findall(
     r"\w+",
     """
-    errors folders files gram options tables stimuli responses splits protocols
+    errors folders offline files gram options tables layers stimuli responses splits protocols
     agreement kernel ridge
-    drawing pictures recordings synthetic benchmark datasets pack
+    drawing pictures recordings degrees synthetic course assembly linking download benchmark known datasets pack
     hookspecs builtin plugins provenance
-    reduce function network zoo extract cache
-    score run record evaluate leaderboard
+    reduce function pooling network weights zoo extract activations cache grams
+    score run record evaluate leaderboard check templates
     cli
     """,
 )
-TORCH = {"network", "zoo"}
+TORCH = {"network", "weights", "zoo"}
 
 
 def imported(path):

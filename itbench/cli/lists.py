@@ -8,26 +8,33 @@ from itbench.cli.common import Command, load_registry, print_rows, with_json, wi
 
 
 @click.command(cls=Command)
+@click.argument("pattern", default="*")
 @with_plugins
 @with_json
-def models(plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the models.
+def models(pattern: str, plugin_files: tuple[str, ...], as_json: bool) -> None:
+    """List the models, or those whose name fits PATTERN.
+
+    A row that ends in /* stands for a family, whose members are searched with its prefix.
 
     \b
     itbench models
+    itbench models '*net*'
+    itbench models 'timm/*resnet*'
     itbench models --plugin my_model.py
     """
+    registry = load_registry(plugin_files)
     rows = [
         {
             "model": entry.name,
             "source": entry.source,
-            "layers": len(entry.layers),
+            "layers": len(entry.layers) or None,
             "weights": list(entry.weights),
-            "description": entry.description,
+            "description": entry.description if entry.name in registry.models else "",
         }
-        for entry in load_registry(plugin_files).models.values()
+        for entry in registry.find_models(pattern)
     ]
-    print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json)
+    nothing = f"No model fits {pattern!r}. List all with: itbench models"
+    print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json, empty=nothing)
 
 
 @click.command(cls=Command)

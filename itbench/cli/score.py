@@ -49,7 +49,25 @@ MISTAKES = (UnknownName, BadOption)  # of what was typed; they say nothing about
     metavar="KEY=VALUE",
     help="An option of the metric, such as components=100.",
 )
-@click.option("-l", "--layer", "layers", multiple=True, help="A layer to score.  [default: the model's candidates]")
+@click.option(
+    "-l",
+    "--layer",
+    "layers",
+    multiple=True,
+    help="A layer to score, a pattern such as 'blocks.*', or a sum A+B.  [default: the model's candidates]",
+)
+@click.option(
+    "--pool",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "cls", "mean"]),
+    help="Of token layers: all tokens, the class token, or the mean over patches.",
+)
+@click.option(
+    "--degrees",
+    type=click.FloatRange(0, min_open=True),
+    help="Visual angle that the model's picture spans; pictures are padded on grey or cropped to it.",
+)
 @click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
 @click.option(
@@ -84,6 +102,8 @@ def score(
     metric: str | None,
     option_texts: tuple[str, ...],
     layers: tuple[str, ...],
+    pool: str,
+    degrees: float | None,
     weights: str,
     seed: int,
     device: str,
@@ -103,6 +123,8 @@ def score(
     itbench score -m itbench-tiny
     itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
     itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
+    itbench score -m vit_b_16 -l 'encoder.layers.*' --pool cls
+    itbench score -m timm/resnet18 -l layer3+layer4
     """
     from itbench import folders, options
     from itbench.cache import GramCache
@@ -122,7 +144,9 @@ def score(
         "weights": weights,
         "seed": seed,
         "layers": layers,
-        "settings": ExtractionSettings(device, precision, batch_size, memory, scratch or folders.scratch()),
+        "settings": ExtractionSettings(
+            device, precision, batch_size, memory, scratch or folders.scratch(), pool, degrees
+        ),
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
     runs = [plan_run(registry, model, benchmark, **how) for model, benchmark in pairs]

@@ -37,9 +37,11 @@ def itbench_tiny(weights):
 
 
 def preprocessing():
-    from torchvision import transforms as t
+    import torch
+    from torchvision.transforms import v2
 
-    return t.Compose([t.Resize((PIXELS, PIXELS)), t.ToTensor(), t.Normalize((0.5,) * 3, (0.25,) * 3)])
+    floats = v2.ToDtype(torch.float32, scale=True)  # bytes to [0, 1]; floats stay
+    return v2.Compose([v2.Resize((PIXELS, PIXELS)), v2.ToImage(), floats, v2.Normalize((0.5,) * 3, (0.25,) * 3)])
 
 
 def build():
