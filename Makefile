@@ -23,7 +23,8 @@ lint: $(READY)
 	$(BIN)/mypy
 
 perf: $(READY)  ## speed and memory beside others, as ratios in one run
-	$(BIN)/python perf/run.py
+	$(BIN)/python -m perf.run
+	$(BIN)/python -m perf.full
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "itbench needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

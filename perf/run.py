@@ -1,22 +1,19 @@
 """Speed and memory beside others, as ratios in one run on one machine.
 
-python perf/run.py                      # everything: about half an hour on 2 cores
-python perf/run.py readout help         # some of it
-python perf/run.py --output docs/performance.md
+python -m perf.run                      # everything: about half an hour on 2 cores
+python -m perf.run readout help         # some of it
+python -m perf.run --output docs/performance.md
 """
 
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import click
 import numpy as np
@@ -26,9 +23,8 @@ from itbench.responses import make_responses
 from itbench.score import provenance, read_score
 from itbench.stimuli import StimulusSet
 from itbench.tables import markdown
+from perf.commands import itbench, machine, measured, timed, write_section
 
-T = TypeVar("T")
-ITBENCH = str(Path(sys.executable).with_name("itbench"))
 COLUMNS = ("what", "itbench", "beside", "ratio", "wanted", "met")
 
 
@@ -52,7 +48,7 @@ def densenet(home: Path) -> Iterator[Row]:
     """A whole score against a bare forward loop and one matrix product a layer."""
     benchmark = make_benchmark(home, 640, provided=False)
     floors = {pages: densenet_floor(home, pages) for pages in ("0", "1")}
-    seconds, rss = itbench(home, "score", "-m", "densenet201", "--weights", "random", "-b", benchmark)
+    seconds, rss, _ = itbench(home, "score", "-m", "densenet201", "--weights", "random", "-b", benchmark)
     for pages, (forward, products, rate) in floors.items():
         floor = forward + products
         kind = "floor" if pages == "0" else "floor with torch's large pages on"
@@ -69,8 +65,7 @@ def densenet(home: Path) -> Iterator[Row]:
 def densenet_floor(home: Path, large_pages: str) -> tuple[float, float, float]:
     """Time the bare loop and the products in a process of its own: seconds, seconds, FLOP/s."""
     environment = {**os.environ, "ITBENCH_HOME": str(home), "THP_MEM_ALLOC_ENABLE": large_pages}
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import floor; floor.main(sys.argv[2])"
-    arguments = [sys.executable, "-c", code, str(Path(__file__).parent), str(home / "data" / "perf-640.h5")]
+    arguments = [sys.executable, "-m", "perf.floor", str(home / "data" / "perf-640.h5")]
     said = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
     print(f"large pages {large_pages}: {said.strip()}", file=sys.stderr)
     forward, products, rate = map(float, said.split())
@@ -125,7 +120,7 @@ def conv1(home: Path) -> Iterator[Row]:
     """The widest layer within the default memory, then scores from the cache."""
     benchmark = make_benchmark(home, 3_200, provided=True)
     command = ("score", "-m", "resnet50", "--weights", "random", "-b", benchmark, "-l", "conv1")
-    seconds, rss = itbench(home, *command)
+    seconds, rss, _ = itbench(home, *command)
     yield Row(
         "resnet50 conv1 (802,816 features), 3,200 pictures, --memory 4GB",
         f"{rss:.2f} GB peak, {seconds:.0f} s",
@@ -137,7 +132,7 @@ def conv1(home: Path) -> Iterator[Row]:
     itbench(home, *command, "-l", "maxpool")
     for path in (home / "scores").glob("*.nc"):
         path.unlink()
-    again, _ = itbench(home, *command, "-l", "maxpool")
+    again = itbench(home, *command, "-l", "maxpool").seconds
     (path,) = (home / "scores").glob("*.nc")
     stages = provenance(read_score(path))["seconds"]
     layer = (stages["activations"] + stages["readout"]) / 2
@@ -153,7 +148,7 @@ def conv1(home: Path) -> Iterator[Row]:
 
 def help_(home: Path) -> Iterator[Row]:
     """The first thing that a user types."""
-    seconds = min(itbench(home, "--help")[0] for _ in range(5))
+    seconds = min(itbench(home, "--help").seconds for _ in range(5))
     bare = min(timed(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)) for _ in range(5))
     yield Row(
         "itbench --help",
@@ -180,62 +175,14 @@ def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
     return str(path)
 
 
-# A process of its own starts the command: the system counts the peak of whoever forks as the child's.
-LAUNCHER = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(usage.ru_maxrss)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-
-
-def itbench(home: Path, *arguments: str) -> tuple[float, float]:
-    """Run a command; return its seconds and its peak resident memory in GB."""
-    environment = {**os.environ, "ITBENCH_HOME": str(home), "ITBENCH_RESULTS": str(home / "scores")}
-    start = time.perf_counter()
-    command = [sys.executable, "-c", LAUNCHER, ITBENCH, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if done.returncode:
-        raise SystemExit(f"itbench {' '.join(arguments)} failed:\n{done.stderr}")
-    print(done.stderr.strip(), file=sys.stderr)
-    return seconds, int(done.stdout) / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
-
-
-def timed(function: Callable[[], object]) -> float:
-    """Return the seconds that a call takes."""
-    return measured(function)[1]
-
-
-def measured(function: Callable[[], T]) -> tuple[T, float]:
-    """Return what a call gives, and its seconds."""
-    start = time.perf_counter()
-    value = function()
-    return value, time.perf_counter() - start
-
-
-def machine() -> str:
-    """Describe the machine: processor, cores, memory, versions."""
-    import torch
-
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    name = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
-    )
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return (
-        f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB of memory, {platform.system()}; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}; {time.strftime('%Y-%m-%d')}"
-    )
-
-
 SECTIONS = {"help": help_, "readout": readout, "densenet": densenet, "conv1": conv1}
 
 
 @click.command()
 @click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
-@click.option("--output", type=click.Path(path_type=Path), help="Also write the table below the marker in this file.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Also write the table between the markers in this file."
+)
 def main(sections: tuple[str, ...], output: Path | None) -> None:
     """Measure and print a markdown table."""
     rows = []
@@ -247,8 +194,7 @@ def main(sections: tuple[str, ...], output: Path | None) -> None:
     table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
     click.echo(table)
     if output:
-        above = output.read_text(encoding="utf-8").partition("<!-- measured -->")[0]
-        output.write_text(f"{above}<!-- measured -->\n\n{table}\n", encoding="utf-8")
+        write_section(output, "measured", table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,11 @@
 """What the documents tell a reader to type, typed."""
 
+import http.server
+import io
+import json
 import re
 import shlex
+import threading
 
 import numpy as np
 import pytest
@@ -62,6 +66,29 @@ def test_the_models_of_contributing_work(name, model, lab):
     run(*OWN[0])
     done = run("score", "-m", model, "--plugin", name, "--weights", "random", "-b", "mine.yaml")
     assert done.exit_code == 0, done.stderr
+
+
+def test_a_remote_model_of_contributing_works(lab, monkeypatch):
+    class Far(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = np.load(io.BytesIO(self.rfile.read(int(self.headers["Content-Length"]))))["pictures"]
+            answer = io.BytesIO()
+            np.savez(answer, features=asked.reshape(len(asked), -1)[:, :30] / 255)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(answer.getvalue())
+
+        def log_message(self, *_):
+            pass
+
+    run(*OWN[0])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Far) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("FAR_AWAY", f"http://127.0.0.1:{server.server_port}/")
+        done = run("score", "-m", "far-away", "--plugin", "my_remote.py", "-b", "mine.yaml", "--json")
+        server.shutdown()
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)[0]["layers"][0]["n_features"] == 30
 
 
 def test_every_command_of_the_readme_parses():

@@ -13,6 +13,7 @@ from itbench.errors import NoWeights
 from itbench.protocols import Weights
 from itbench.weights import load_file, looks_untrained
 from itbench.zoo import from_timm
+from tests.conftest import run_python
 
 TINY = "itbench-tiny"
 
@@ -212,6 +213,29 @@ def test_a_torchvision_cache_on_disk_is_found_without_a_network(monkeypatch, tmp
     torch.save(network.state_dict(), tmp_path / "hub" / "checkpoints" / file)
     loaded = build("resnet50", Weights("pretrained"))
     assert torch.equal(loaded.module.fc.weight, network.fc.weight)
+
+
+def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
+    """As huggingface_hub lays it out: refs name a commit, its snapshot holds the files."""
+    import timm
+
+    torch.manual_seed(12)
+    network = timm.create_model("resnet10t")
+    cache = tmp_path / "hub" / "models--timm--resnet10t.c3_in1k"
+    for folder in ("refs", "snapshots/abc123"):
+        (cache / folder).mkdir(parents=True)
+    (cache / "refs" / "main").write_text("abc123")
+    save_file(network.state_dict(), cache / "snapshots" / "abc123" / "model.safetensors")
+    code = (
+        "from itbench import Weights, load_plugins\n"
+        "model = load_plugins().model('timm/resnet10t').factory(Weights('pretrained'))\n"
+        "print(model.identity['weights'])"
+    )
+    found = run_python(code, ITBENCH_OFFLINE="1", HF_HOME=str(tmp_path))
+    assert found.returncode == 0, found.stderr
+    fits = from_timm("resnet10t", Weights("file", path=cache / "snapshots" / "abc123" / "model.safetensors"))
+    assert found.stdout.strip() == fits.identity["weights"]
+    assert "look untrained" in found.stderr
 
 
 def test_tensorflow_padding_and_preprocessing_of_the_variant():
