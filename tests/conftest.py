@@ -120,6 +120,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("ITBENCH_HOME", str(tmp_path / "home"))
     for part in ("DATA", "CACHE", "SCRATCH", "RESULTS", "PLUGINS"):
         monkeypatch.delenv(f"ITBENCH_{part}", raising=False)
+    for variable in ("ITBENCH_OFFLINE", "HF_HUB_OFFLINE"):  # a command may set them for its process
+        monkeypatch.setenv(variable, "")
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
