@@ -15,8 +15,8 @@ ORDER = re.findall(
     agreement kernel ridge
     drawing pictures recordings degrees synthetic course assembly linking download benchmark known datasets pack
     hookspecs builtin plugins provenance
-    reduce function pooling network weights zoo extract activations cache grams
-    score run record evaluate leaderboard check templates
+    reduce function pooling network weights zoo extract cache grams
+    score run activations record evaluate leaderboard check templates
     cli
     """,
 )
@@ -60,7 +60,7 @@ def test_only_network_code_names_torch(name, path):
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem)
 def test_plugins_are_short_and_import_only_the_public_names(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
-    allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "pathlib"}
+    allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "functools", "pathlib"}
     for target in imported(path):
         assert target.split(".")[0] in allowed
         if path.parent.name == "models":

@@ -35,9 +35,13 @@ packages = ["itbench_other"]
 """
 
 OTHER_PLUGIN = '''
-"""A model and a benchmark from another package."""
+"""A model, a metric and a benchmark from another package."""
 
-from itbench import FunctionModel, hookimpl
+from dataclasses import dataclass
+
+import numpy as np
+
+from itbench import FunctionModel, Reading, hookimpl
 
 
 @hookimpl
@@ -46,8 +50,21 @@ def itbench_models(register):
 
 
 @hookimpl
+def itbench_metrics(register):
+    register("other-mean-response", MeanResponse, description="predicts the mean: explains nothing")
+
+
+@hookimpl
 def itbench_benchmarks(register):
     register("toy.yaml")
+
+
+@dataclass(frozen=True)
+class MeanResponse:
+    def __call__(self, gram, responses, train, test):
+        mean = responses.mean(axis=0)
+        rest = (len(train) * mean - responses) / (len(train) - 1)
+        return Reading(np.tile(mean, (len(test), 1)), rest, np.full(len(mean), np.nan))
 
 
 def mean(weights):
@@ -109,9 +126,9 @@ def bin_folder(wheel, other, tmp_path_factory):
 def itbench(bin_folder, home):
     """Run the console script in an empty folder, with nothing of this checkout on the path."""
     write_recordings(toy_recordings(), home / "data" / "toy.h5")
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
     def run(*words):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
         return checked(bin_folder / "itbench", *words, env=environment)
 
     return run
@@ -143,7 +160,8 @@ def test_lists_every_built_in_and_what_another_package_brings(itbench):
     assert {row["model"] for row in json.loads(models.stdout)} == {*here.models, "other-mean"}
     benchmarks = json.loads(itbench("benchmarks", "--json").stdout)
     assert {row["benchmark"] for row in benchmarks} == {*here.benchmarks, "toy"}
-    assert {row["metric"] for row in json.loads(itbench("metrics", "--json").stdout)} == set(here.metrics)
+    metrics = {row["metric"] for row in json.loads(itbench("metrics", "--json").stdout)}
+    assert metrics == {*here.metrics, "other-mean-response"}
     warning = "Warning: Plugin itbench_other.broken of the package itbench-other is left out: RuntimeError"
     assert warning in models.stderr
 
@@ -155,6 +173,26 @@ def test_scores_a_built_in_model_and_one_of_another_package(itbench, home):
     board = itbench("leaderboard").stdout
     assert "pixels" in board
     assert "other-mean" in board
+
+
+def test_scores_with_a_metric_of_another_package(itbench):
+    scored = json.loads(
+        itbench("score", "-m", "pixels", "-b", "toy", "--metric", "other-mean-response", "--json").stdout
+    )
+    assert scored[0]["explained_variance"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("way", ["--plugin", "ITBENCH_PLUGINS"])
+def test_starts_checks_and_scores_a_plugin_of_the_users_own(way, itbench, monkeypatch):
+    """What `itbench new` writes travels in the wheel, and works where no checkout is."""
+    itbench("new", "model", "mine")
+    passed = itbench("check", "mine.py")
+    assert "FAIL" not in passed.stdout
+    plugin = ("--plugin", "mine.py") if way == "--plugin" else ()
+    if not plugin:
+        monkeypatch.setenv("ITBENCH_PLUGINS", "mine.py")
+    scored = json.loads(itbench("score", "-m", "mine", "--weights", "random", "-b", "toy", "--json", *plugin).stdout)
+    assert [row["model"] for row in scored] == ["mine"]
 
 
 def test_scores_a_network_of_the_wheel(itbench):

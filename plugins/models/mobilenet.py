@@ -6,26 +6,28 @@ were converted from there: it pads like TensorFlow ("same") and takes bytes x as
 
 from itbench import from_timm, hookimpl
 
+NETWORK = "mobilenetv2_100.ra_in1k"
 LAYERS = ("bn1", *(f"blocks.{stage}" for stage in range(7)), "bn2", "global_pool")
 TENSORFLOW = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": "bilinear", "crop_pct": 1.0}
 
 
 @hookimpl
 def itbench_models(register):
-    about = {"layers": LAYERS, "source": "timm"}
-    register("mobilenetv2_100", mobilenet, description="Sandler et al. 2018, ImageNet-1k", **about)
+    about = "Sandler et al. 2018, ImageNet-1k"
+    register("mobilenetv2_100", mobilenet, layers=LAYERS, source="timm ra_in1k", description=about)
     register(
         "mobilenetv2_100_same",
         mobilenet_same,
+        layers=LAYERS,
+        source="timm",
         weights=("random",),
         description="the same with TensorFlow's padding and preprocessing, for --weights FILE",
-        **about,
     )
 
 
 def mobilenet(weights):
-    return from_timm("mobilenetv2_100", weights, layers=LAYERS)
+    return from_timm("mobilenetv2_100.ra_in1k", weights, layers=LAYERS)
 
 
 def mobilenet_same(weights):
-    return from_timm("mobilenetv2_100", weights, layers=LAYERS, data=TENSORFLOW, pad_type="same", num_classes=1000)
+    return from_timm(NETWORK, weights, layers=LAYERS, data=TENSORFLOW, pad_type="same", num_classes=1000)

@@ -1,17 +1,30 @@
-"""ResNet-50: He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR.
+"""ResNet: He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR. ResNeXt: Xie, Girshick, Dollár,
+Tu & He (2017), Aggregated residual transformations for deep neural networks, CVPR.
 
-The weights are torchvision's first ones (IMAGENET1K_V1), which the published scores used.
+The weights are torchvision's first: trained as the articles describe, so that the networks differ in their structure, and
+those of the scores published for the course data. ``torchvision/resnet50.IMAGENET1K_V2`` has later ones.
 """
+
+from functools import partial
 
 from itbench import from_torchvision, hookimpl
 
+ARTICLES = {
+    "resnet18": "He et al. 2016",
+    "resnet50": "He et al. 2016",
+    "resnet152": "He et al. 2016",
+    "resnext101_32x8d": "Xie et al. 2017",
+}
 LAYERS = ("relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
+TAG = "IMAGENET1K_V1"
 
 
 @hookimpl
 def itbench_models(register):
-    register("resnet50", resnet50, layers=LAYERS, source="torchvision", description="He et al. 2016, ImageNet-1k")
+    for name, article in ARTICLES.items():
+        about = {"source": f"torchvision {TAG}", "description": f"{article}, ImageNet-1k"}
+        register(name, partial(resnet, name=name), layers=LAYERS, **about)
 
 
-def resnet50(weights):
-    return from_torchvision("resnet50", weights, layers=LAYERS, tag="IMAGENET1K_V1")
+def resnet(weights, name):
+    return from_torchvision(name, weights, layers=LAYERS, tag=TAG)
