@@ -6,8 +6,10 @@ import pytest
 
 from itbench import datasets
 from itbench.errors import BadRecordings, UnknownName
+from itbench.known import KNOWN, KnownDataset
 from itbench.recordings import read_recordings, write_recordings
 from tests.conftest import run, toy_recordings
+from tests.serving import Heard
 
 
 @pytest.fixture
@@ -22,12 +24,11 @@ def drawn(monkeypatch):
     """Put a toy in the place of synthetic-it; return the list of what was made."""
     made = []
 
-    def make():
+    def make(files, reporter):
         made.append("toy")
         return toy_recordings(n=20)
 
-    known = datasets.KnownDataset("a toy", make)
-    monkeypatch.setattr(datasets, "KNOWN", {"synthetic-it": known})
+    monkeypatch.setitem(KNOWN, "synthetic-it", KnownDataset("a toy", make))
     return made
 
 
@@ -42,18 +43,24 @@ def damage(path):
 # ---- list
 
 
-def test_list_says_what_is_here_and_what_can_be_made(mine):
-    rows = json.loads(run("data", "list", "--json").stdout)
-    assert [(row["name"], row["state"]) for row in rows] == [("mine", "here"), ("synthetic-it", "made when needed")]
-    assert rows[0]["MB"] == pytest.approx(mine.stat().st_size / 1e6, abs=0.06)
-    assert rows[1]["MB"] is None
-    assert rows[1]["description"] == datasets.KNOWN["synthetic-it"].description
+def test_list_says_what_is_here_and_what_can_be_had(mine):
+    rows = {row["name"]: row for row in json.loads(run("data", "list", "--json").stdout)}
+    assert {name: row["state"] for name, row in rows.items()} == {
+        "mine": "here",
+        "majaj-it": "fetched when needed",
+        "majajhong2015-it": "fetched when needed",
+        "majajhong2015-v4": "fetched when needed",
+        "synthetic-it": "made when needed",
+    }
+    assert rows["mine"]["MB"] == pytest.approx(mine.stat().st_size / 1e6, abs=0.06)
+    assert rows["synthetic-it"]["MB"] is None
+    assert rows["synthetic-it"]["description"] == KNOWN["synthetic-it"].description
 
 
 def test_list_is_a_table(mine):
     lines = run("data", "list").stdout.splitlines()
     assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == ["name", "state", "MB", "description"]
-    assert [line.split("|")[1].strip() for line in lines[2:]] == ["mine", "synthetic-it"]
+    assert [line.split("|")[1].strip() for line in lines[2:]] == sorted(["mine", *KNOWN])
 
 
 def test_what_is_still_being_written_is_not_listed(mine):
@@ -163,11 +170,11 @@ def test_a_path_that_is_not_there_is_refused(tmp_path):
 
 def test_a_known_data_set_is_made_once_when_it_is_needed(drawn, home):
     assert datasets.state("synthetic-it") == "made when needed"
-    said = []
-    first = datasets.load("synthetic-it", said.append)
-    again = datasets.load("synthetic-it", said.append)
+    heard = Heard()
+    first = datasets.load("synthetic-it", heard)
+    again = datasets.load("synthetic-it", heard)
     assert drawn == ["toy"]
-    assert said == ["making synthetic-it: a toy"]
+    assert heard.notes == ["making synthetic-it: a toy"]
     assert first.digests == again.digests
     assert datasets.state("synthetic-it") == "here"
     assert (home / "data" / "synthetic-it.h5").exists()
@@ -180,9 +187,11 @@ def test_a_damaged_known_data_set_is_not_replaced_in_silence(drawn):
     done = run("data", "show", "synthetic-it")
     assert done.exit_code == 1
     assert "are truncated or were altered" in done.stderr
+    assert done.stderr.endswith("Make them again: itbench data fetch synthetic-it --replace\n")
+    assert run(*done.stderr.split()[-4:]).exit_code == 0
     path.unlink()
     assert run("data", "show", "synthetic-it").exit_code == 0
-    assert drawn == ["toy", "toy"]
+    assert drawn == ["toy", "toy", "toy"]
 
 
 def test_the_folder_of_data_can_be_set(mine, tmp_path, monkeypatch):

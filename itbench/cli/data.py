@@ -1,4 +1,4 @@
-"""itbench data: recordings of your own, and those that are here."""
+"""itbench data: recordings of your own, those that are known, and those that are here."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from pathlib import Path
 import click
 
 from itbench.cli.common import Command, print_rows, say, with_json
+from itbench.cli.report import TerminalReporter
 from itbench.errors import BadRecordings
 
 
 @click.group()
 def data() -> None:
-    """Recordings: pack your own, list, verify and show those that are here.
+    """Recordings: pack your own, bring known ones, list, verify and show those that are here.
 
     \b
     itbench data list
+    itbench data fetch majaj-it
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
     """
 
@@ -73,10 +75,53 @@ def pack(
     say(f"Wrote {path}")
 
 
+@data.command(cls=Command)
+@click.argument("names", nargs=-1, required=True)
+@click.option("--mirror", help="URL or folder with files of the same names; those in a folder are used in place.")
+@click.option("--replace", is_flag=True, help="Bring them again where they are here already.")
+def fetch(names: tuple[str, ...], mirror: str | None, replace: bool) -> None:
+    """Fetch the known data sets NAMES and pack them.
+
+    What was broken off goes on where it ended. `itbench score` fetches what it needs by itself.
+
+    \b
+    itbench data fetch majaj-it
+    itbench data fetch majajhong2015-it majajhong2015-v4 --mirror https://example.org/brainio
+    """
+    from itbench import datasets
+
+    for name in names:
+        if not replace and datasets.state(name) == "here":
+            click.echo(f"{name} is here already: {datasets.path_of(name)}")
+        else:
+            click.echo(f"Wrote {datasets.fetch(name, TerminalReporter(name), mirror)}")
+
+
+@data.command("import", cls=Command)
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--replace", is_flag=True, help="Take the place of the data set where it is here already.")
+def import_(name: str, files: tuple[Path, ...], replace: bool) -> None:
+    """Pack the known data set NAME from FILES that came by other means.
+
+    They are told apart by their names, and left as they are.
+
+    \b
+    itbench data import majaj-it IT_data.h5
+    """
+    from itbench import datasets
+
+    if not replace and datasets.state(name) == "here":
+        raise BadRecordings(
+            f"{name} is here already: {datasets.path_of(name)}.", todo="To put these files in its place, add --replace."
+        )
+    click.echo(f"Wrote {datasets.import_files(name, files, TerminalReporter(name))}")
+
+
 @data.command("list", cls=Command)
 @with_json
 def list_(as_json: bool) -> None:
-    """List the recordings that are here or can be made.
+    """List the recordings that are here, can be made or can be fetched.
 
     \b
     itbench data list
@@ -115,4 +160,5 @@ def show(name: str) -> None:
     """
     from itbench import datasets
 
-    click.echo(json.dumps(datasets.describe(name), indent=2, ensure_ascii=False, default=str))
+    about = datasets.describe(name, TerminalReporter(name))
+    click.echo(json.dumps(about, indent=2, ensure_ascii=False, default=str))

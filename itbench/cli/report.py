@@ -20,14 +20,16 @@ class TerminalReporter:
         say(f"{self.title}: {message}")
 
     @contextmanager
-    def progress(self, description: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        """Show a bar of `total` units."""
+    def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
+        """Show a bar of `total` units, `start` of which were done before; bytes as kB, MB or GB."""
         from tqdm import tqdm
 
         with tqdm(
-            total=total,
+            total=total or None,
+            initial=start,
             desc=f"{self.title} {description}",
-            unit=f" {unit}",
+            unit=unit if unit == "B" else f" {unit}",
+            unit_scale=unit == "B",
             file=sys.stderr,
             disable=not sys.stderr.isatty(),
             leave=False,

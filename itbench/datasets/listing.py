@@ -1,0 +1,80 @@
+"""What recordings there are, what they hold, and whether they are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.datasets.places import installed, path_of, state, unknown
+from itbench.datasets.reading import load
+from itbench.errors import BadRecordings, DamagedFile
+from itbench.known import KNOWN
+from itbench.protocols import Reporter
+from itbench.recordings import read_recordings
+from itbench.responses import mean_over_repetitions, repetitions_per_stimulus
+
+
+def overview() -> list[dict[str, Any]]:
+    """Return name, state, size and description of all recordings that are here or known."""
+    rows = []
+    for name in sorted({*KNOWN, *installed()}):
+        path = path_of(name)
+        size = round(path.stat().st_size / 1e6, 1) if path.exists() else None
+        about = KNOWN[name].description if name in KNOWN else "packed here"
+        rows.append({"name": name, "state": state(name), "MB": size, "description": about})
+    return rows
+
+
+def verify(names: Iterable[str]) -> list[dict[str, str]]:
+    """Check recordings against their digests; return name, state (``whole``, ``damaged``) and file.
+
+    Known data sets that are not here have the state that `state` says.
+
+    Raises
+    ------
+    UnknownName
+        If there are none of a name.
+    """
+    rows = []
+    for name in names:
+        path, found = path_of(name), state(name)
+        if found == "missing":
+            raise unknown(name)
+        if found == "here":
+            try:
+                read_recordings(path)
+                found = "whole"
+            except (BadRecordings, DamagedFile):
+                found = "damaged"
+        rows.append({"name": name, "state": found, "file": str(path)})
+    return rows
+
+
+def describe(name: str, reporter: Reporter | None = None) -> dict[str, Any]:
+    """Return what recordings hold: counts, coordinates, repetitions, digests; known ones are brought if need be."""
+    recordings = load(name, reporter)
+    responses, stimuli = recordings.responses, recordings.stimuli
+    values = mean_over_repetitions(responses)
+    return {
+        "name": recordings.name,
+        **{key: value for key, value in recordings.about.items() if value is not None},
+        "pictures": f"{len(stimuli)} of {stimuli.pictures.shape[1]} × {stimuli.pictures.shape[2]} pixels",
+        "sites": responses.sizes["site"],
+        "repetitions": list(repetitions_per_stimulus(responses)),
+        "sites_missing_a_stimulus": int(np.isnan(values).any(axis=0).sum()),
+        "mean_response": round(float(np.nanmean(values)), 4),
+        "stimulus_coordinates": {key: _values(column) for key, column in stimuli.metadata.items()},
+        "site_coordinates": [str(key) for key, coord in responses.coords.items() if coord.dims == ("site",)],
+        "digests": dict(recordings.digests),
+        "file": str(path_of(name)),
+    }
+
+
+def _values(column: NDArray[Any]) -> str:
+    different = sorted(set(column.tolist()))
+    if len(different) <= 12:
+        return ", ".join(map(str, different))
+    return f"{len(different)} values from {different[0]} to {different[-1]}"

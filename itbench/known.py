@@ -1,0 +1,95 @@
+"""Data sets that itbench knows: where their files are published, and how recordings are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from itbench.download import RemoteFile
+from itbench.protocols import Reporter
+from itbench.recordings import Recordings
+
+Files = Mapping[str, Path]  # by the name of a `RemoteFile`
+
+MAJAJ = "Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418"
+BRAIN_SCORE = "https://brainscore-storage.s3.amazonaws.com/brainio-brainscore"
+
+
+@dataclass(frozen=True)
+class KnownDataset:
+    """Recordings that itbench knows how to get.
+
+    Parameters
+    ----------
+    description : str
+    make : callable
+        Turns the files, by name, into `Recordings`; the second argument is a `Reporter`.
+    files : tuple of RemoteFile
+        What it is made of; none if itbench makes all of it.
+    citation, licence : str, optional
+    """
+
+    description: str
+    make: Callable[[Files, Reporter], Recordings]
+    files: tuple[RemoteFile, ...] = ()
+    citation: str = ""
+    licence: str = ""
+
+    @property
+    def file_names(self) -> str:
+        """The names of its files in one line, as a command takes them."""
+        return " ".join(file.name for file in self.files)
+
+
+def _synthetic(files: Files, reporter: Reporter) -> Recordings:
+    from itbench.synthetic import synthetic_it
+
+    return synthetic_it()
+
+
+def _course(files: Files, reporter: Reporter) -> Recordings:
+    from itbench.course import read_course_file
+
+    return read_course_file(files[COURSE.name], reporter)
+
+
+def _assembly(files: Files, reporter: Reporter, *, region: str) -> Recordings:
+    from itbench.assembly import read_assembly
+
+    netcdf, csv, images = (files[file.name] for file in ASSEMBLY)
+    return read_assembly(netcdf, csv, images, region, reporter)
+
+
+COURSE = RemoteFile("IT_data.h5", "gdrive:1s6caFNRpyR9m7ZM6XEv_e8mcXT3_PnHS", size=384_000_000)
+ASSEMBLY = tuple(
+    RemoteFile(name, f"{BRAIN_SCORE}/{name}", sha1=sha1)
+    for name, sha1 in (
+        ("assy_dicarlo_MajajHong2015_public.nc", "13d28ca0ce88ee550b54db3004374ae19096e9b9"),
+        ("stimulus_hvm-public.csv", "5ca7a3da00d8e9c694a9cd725df5ba0ad6d735af"),
+        ("stimulus_hvm-public.zip", "8aa44e038d7b551efa8077467622f9d48d72e473"),
+    )
+)
+KNOWN = {
+    "synthetic-it": KnownDataset(
+        "640 pictures drawn and 168 IT sites simulated by itbench itself", _synthetic, licence="MIT"
+    ),
+    "majaj-it": KnownDataset(
+        "Macaque IT, 168 sites, 2,880 pictures with and 320 without responses, averaged over repetitions",
+        _course,
+        (COURSE,),
+        citation=MAJAJ,
+        licence="none known",
+    ),
+    **{
+        f"majajhong2015-{region.lower()}": KnownDataset(
+            f"Macaque {region}, {sites} sites, 3,200 pictures with every repetition, as Brain-Score publishes them",
+            partial(_assembly, region=region),
+            ASSEMBLY,
+            citation=MAJAJ,
+            licence="none known",
+        )
+        for region, sites in (("IT", 168), ("V4", 88))
+    },
+}
