@@ -33,6 +33,8 @@ class Benchmark:
         Name of the default metric.
     file : Path
         Where it was read.
+    plugin : str
+        File of the plugin that registered it; empty if its own file was named.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Benchmark:
     citation: str = ""
     licence: str = ""
     file: Path = field(default=Path(), compare=False)
+    plugin: str = field(default="", compare=False)
 
     @classmethod
     def read(cls, path: Path) -> Benchmark:
@@ -58,7 +61,7 @@ class Benchmark:
         """
         content = _mapping(path)
         where = f"{path}: "
-        known = [item.name for item in fields(cls) if item.name != "file"]
+        known = [item.name for item in fields(cls) if item.compare]
         for key in content:
             if key not in known:
                 raise UnknownName.of("key", str(key), known, where=where)

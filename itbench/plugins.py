@@ -200,7 +200,7 @@ def _offered(
 
 
 def _benchmark(path: str | Path, *, file: str) -> Benchmark:
-    return Benchmark.read(Path(file).parent / path)
+    return replace(Benchmark.read(Path(file).parent / path), plugin=file)
 
 
 def _two(kind: str, name: str, *files: str | Path) -> BadPlugin:

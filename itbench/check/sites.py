@@ -1,0 +1,62 @@
+"""Simulated sites that are linear in the features of a layer, and the metric that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.check.fresh import FreshLook
+from itbench.gram import Gram
+from itbench.plugins import MetricEntry
+from itbench.protocols import Reading, Readout
+
+Array = NDArray[np.float64]
+
+STIMULI, FEATURES, SITES = 200, 20, 6
+TEST, UNUSED = 40, 10  # stimuli; the others train
+NOISE = 0.3  # standard deviation, of a signal whose own is 1
+
+
+class MetricSubject:
+    """A registered metric with its default options, and what it reads.
+
+    Parameters
+    ----------
+    entry : MetricEntry
+    fresh : callable
+        Returns what another process saw of its plugin.
+    """
+
+    def __init__(self, entry: MetricEntry, fresh: Callable[[], FreshLook]) -> None:
+        self.entry, self.fresh = entry, fresh
+        rng = np.random.default_rng(0)
+        features = rng.standard_normal((STIMULI, FEATURES))
+        signal = features @ rng.standard_normal((FEATURES, SITES)) / np.sqrt(FEATURES)
+        rows = rng.permutation(STIMULI)
+        self._gram = Gram.from_features(features)
+        self.responses = 5.0 + signal + NOISE * rng.standard_normal(signal.shape)  # (stimulus, site)
+        self.test, self.train = np.sort(rows[:TEST]), np.sort(rows[TEST + UNUSED :])
+        self.unused = rows[TEST : TEST + UNUSED]
+
+    @property
+    def gram(self) -> Gram:
+        """The Gram of the features, with arrays of its own."""
+        return self._gram.take(np.arange(STIMULI))
+
+    @cached_property
+    def readout(self) -> Readout:
+        """The metric with its default options."""
+        return self.entry.readout()
+
+    @cached_property
+    def reading(self) -> Reading:
+        """What it says about the simulated sites."""
+        return self.read(self.responses[self.train])
+
+    def read(self, responses: Array, *, test: NDArray[np.integer] | None = None, gram: Gram | None = None) -> Reading:
+        """Call the readout with copies of what it is given."""
+        test = self.test if test is None else test
+        return self.readout(gram or self.gram, responses.copy(), self.train.copy(), test.copy())

@@ -1,0 +1,157 @@
+"""What a name or a file stands for, and the checks of all of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from itbench import plugins
+from itbench.benchmark import Benchmark
+from itbench.check.benchmarks import check_benchmark
+from itbench.check.findings import FAIL, PASS, Finding, Report
+from itbench.check.fresh import FreshLook, look_afresh
+from itbench.check.metrics import check_metric
+from itbench.check.models import check_model
+from itbench.errors import BadOption, ItbenchWarning, UnknownName
+from itbench.plugins import MetricEntry, ModelEntry, Registry
+from itbench.protocols import Weights
+from itbench.run import weights_of
+
+KINDS = ("model", "metric", "benchmark")
+Entry = ModelEntry | MetricEntry | Benchmark
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is to be checked.
+
+    Parameters
+    ----------
+    registry : Registry
+    models, metrics, benchmarks : tuples
+        As the plugins registered them.
+    plugin_files : tuple
+        What must be loaded to find them.
+    reports : tuple of Report
+        What is known already: of a plugin file, whether it loads.
+    """
+
+    registry: Registry
+    models: tuple[ModelEntry, ...] = ()
+    metrics: tuple[MetricEntry, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = ()
+    plugin_files: tuple[str | Path, ...] = ()
+    reports: tuple[Report, ...] = ()
+
+
+def find_targets(target: str, plugin_files: Sequence[str | Path] = (), kind: str | None = None) -> Targets:
+    """Find out what a name or a file stands for.
+
+    Parameters
+    ----------
+    target : str
+        Name of a model, a metric or a benchmark, a plugin file (``.py``) or a benchmark's (``.yaml``).
+    plugin_files : sequence, optional
+        Also loaded.
+    kind : {"model", "metric", "benchmark"}, optional
+        Of a name that more than one of them has.
+
+    Raises
+    ------
+    UnknownName, BadOption, BadPlugin, BadBenchmark
+        If nothing or more than one thing is called so, or the file cannot be read.
+    """
+    if target.endswith(".py"):
+        return _of_file(Path(target).expanduser().resolve(), plugin_files)
+    registry = plugins.load(plugin_files)
+    kinds = ("benchmark",) if target.endswith((".yaml", ".yml")) else (kind,) if kind else KINDS
+    found: dict[str, Any] = {}
+    errors = []
+    for each in kinds:
+        try:
+            found[each] = getattr(registry, each)(target)
+        except UnknownName as error:
+            errors.append(error)
+    if not found and (len(kinds) == 1 or "/" in target):  # a family knows best what is near
+        raise errors[0]
+    if not found:
+        names = {*registry.models, *registry.metrics, *registry.benchmarks}
+        raise UnknownName.of("model, metric or benchmark", target, names)
+    if len(found) > 1:
+        raise BadOption(
+            f"{target!r} is a {' and a '.join(found)}.",
+            todo=f"Say which: itbench check {target} --kind {next(iter(found))}",
+        )
+    return Targets(
+        registry, plugin_files=tuple(plugin_files), **{f"{each}s": (entry,) for each, entry in found.items()}
+    )
+
+
+def check_targets(targets: Targets, weights: str | None = None, layers: Sequence[str] = ()) -> Iterator[Report]:
+    """Check one target after another.
+
+    Parameters
+    ----------
+    targets : Targets
+    weights : str, optional
+        ``pretrained``, ``random`` or the path of a file; by default random where the model has them, else its own.
+    layers : sequence of str, optional
+        Names or patterns of the layers to look at; else the models' candidates.
+
+    Raises
+    ------
+    BadOption, NoWeights
+        If a model cannot have these weights.
+    """
+    chosen = {
+        entry.name: usual_weights(entry) if weights is None else weights_of(entry, weights) for entry in targets.models
+    }
+    single = {entry.name: chosen[entry.name] for entry in targets.models if entry.names is None}
+    fresh: Callable[[], FreshLook] = cache(lambda: look_afresh(targets.plugin_files, single))
+    yield from targets.reports
+    for model in targets.models:
+        yield check_model(model, chosen[model.name], fresh, layers)
+    for metric in targets.metrics:
+        yield check_metric(metric, fresh)
+    for benchmark in targets.benchmarks:
+        yield check_benchmark(benchmark, targets.registry)
+
+
+def usual_weights(entry: ModelEntry) -> Weights:
+    """Return random weights where the model has them, which are at hand without a network; else its own."""
+    return weights_of(entry, "random" if "random" in entry.weights else "pretrained")
+
+
+def _of_file(path: Path, plugin_files: Sequence[str | Path]) -> Targets:
+    files = (*plugin_files, path)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ItbenchWarning)
+        registry = plugins.load(files)
+    said = [str(warning.message) for warning in caught]
+    own = [text for text in said if str(path) in text]
+    for text in said:
+        if text not in own:
+            warnings.warn(text, ItbenchWarning, stacklevel=3)
+    models, metrics, benchmarks = (
+        tuple(entry for entry in getattr(registry, f"{kind}s").values() if _plugin(entry) == str(path))
+        for kind in KINDS
+    )
+    report = Report("plugin", path.name, (_loads(own, (*models, *metrics, *benchmarks)),))
+    return Targets(registry, models, metrics, benchmarks, files, (report,))
+
+
+def _loads(warned: Sequence[str], entries: Sequence[Entry]) -> Finding:
+    """Say whether a plugin file loads without a warning about it, and registers something."""
+    if warned:
+        return Finding("loads", FAIL, " ".join(" ".join(warned).split()))
+    if not entries:
+        return Finding("loads", FAIL, "it registers nothing: call register in the hook")
+    return Finding("loads", PASS, f"registers {', '.join(entry.name for entry in entries)}")
+
+
+def _plugin(entry: Entry) -> str:
+    return entry.plugin if isinstance(entry, Benchmark) else entry.file

@@ -1,0 +1,125 @@
+"""itbench new: what it writes works before a word of it is changed, by the commands that it prints."""
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from sklearn.linear_model import Ridge
+
+from itbench import Gram, plugins
+from itbench.recordings import write_recordings
+from itbench.templates import ENDINGS
+from tests.conftest import ROOT, run, toy_recordings
+
+KINDS = list(ENDINGS)
+
+
+@pytest.fixture
+def drawn(home):
+    """Small recordings in the place of synthetic-it, so that nothing has to be drawn."""
+    small = toy_recordings()
+    stimuli = replace(
+        small.stimuli, metadata={key: small.stimuli.metadata["category"] for key in ("category", "object")}
+    )
+    write_recordings(replace(small, stimuli=stimuli), home / "data" / "synthetic-it.h5")
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [("model", "."), ("metric", "."), ("benchmark", "."), ("metric", "a folder/of plugins")],
+)
+def test_the_commands_printed_work_as_printed(kind, folder, drawn):
+    done = run("new", kind, "my-own_1", "--dir", folder)
+    assert done.exit_code == 0, done.stderr
+    check, score = (shlex.split(line) for line in done.stdout.splitlines())
+    assert [check[:2], score[:2]] == [["itbench", "check"], ["itbench", "score"]]
+    checked = run(*check[1:])
+    assert checked.exit_code == 0, checked.stderr
+    assert not re.search("FAIL|warning|skipped", checked.stdout)
+    scored = run(*score[1:])
+    assert scored.exit_code == 0, scored.stderr
+    assert "my-own_1" in run("leaderboard").stdout
+
+
+@pytest.mark.parametrize("kind", ["model", "metric"])
+def test_a_new_file_is_in_the_style_of_the_project(kind):
+    path = f"mine{ENDINGS[kind]}"
+    run("new", kind, "mine")
+    text = Path(path).read_text(encoding="utf-8")
+    where = ROOT / "plugins" / f"{kind}s" / path  # where it would lie
+    for command in (["check"], ["format", "--check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--stdin-filename", where, "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 0, done.stdout
+    assert len(text.splitlines()) <= 60
+
+
+def test_a_new_benchmark_says_every_key_that_readers_look_for(home):
+    run("new", "benchmark", "mine")
+    content = yaml.safe_load(Path("mine.yaml").read_text(encoding="utf-8"))
+    assert content["name"] == "mine"
+    assert {"description", "data", "region", "splits", "metric", "citation", "licence"} <= set(content)
+
+
+@pytest.mark.parametrize("penalty", [0.01, 1.0, 30.0])
+def test_the_new_metric_is_ridge_regression_and_leaves_each_row_out(penalty, home):
+    run("new", "metric", "mine")
+    readout = plugins.load(["mine.py"]).metrics["mine"].readout(penalty=penalty)
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((40, 7)) + 3.0
+    responses = features @ rng.standard_normal((7, 2)) + rng.standard_normal((40, 2))
+    train, test = np.arange(30), np.arange(30, 40)
+    reading = readout(Gram.from_features(features), responses[train], train, test)
+    oracle = Ridge(reading.alpha[0]).fit(features[train], responses[train])
+    np.testing.assert_allclose(reading.predictions, oracle.predict(features[test]), atol=1e-8)
+    for row in train:
+        others = np.delete(train, row)
+        alone = Ridge(reading.alpha[0]).fit(features[others], responses[others]).predict(features[[row]])
+        np.testing.assert_allclose(reading.inner_predictions[row], alone[0], atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_overwritten(kind, home):
+    run("new", kind, "mine")
+    path = home.parent / "work" / f"mine{ENDINGS[kind]}"
+    path.write_text("mine alone")
+    done = run("new", kind, "mine")
+    assert done.exit_code == 1
+    assert "There is a file mine" in done.stderr
+    assert "left as it is" in done.stderr
+    assert path.read_text() == "mine alone"
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "a/b", "-a", "_a", "a.py", "é", "$name", "a\nb", "a" * 101])
+def test_a_name_that_is_none_is_refused_and_nothing_written(name, home):
+    done = run("new", "model", "--", name)
+    assert done.exit_code == 1
+    assert "is no name for a model" in done.stderr
+    assert not list((home.parent / "work").iterdir())
+
+
+@pytest.mark.parametrize(("kind", "name"), [("model", "pixels"), ("metric", "ridge"), ("benchmark", "synthetic-it")])
+def test_a_name_that_is_taken_is_refused(kind, name, home):
+    done = run("new", kind, name)
+    assert done.exit_code == 1
+    assert f"There is a {kind} called {name!r} already" in done.stderr
+    assert not list((home.parent / "work").iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named(home):
+    (home.parent / "work" / "file").write_text("")
+    assert run("new", "model", "mine", "--dir", "file").exit_code == 2
+    done = run("new", "model", "mine", "--dir", "/proc/nowhere")
+    assert done.exit_code == 1
+    assert "/proc/nowhere" in done.stderr
