@@ -6,7 +6,6 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +15,14 @@ from numpy.typing import NDArray
 from itbench import datasets, plugins
 from itbench.agreement import correlation, explained_variance, refuse_impossible, varies
 from itbench.cache import GramCache
-from itbench.degrees import at_degrees, label
-from itbench.errors import BadOption, BadRecordings, ItbenchWarning
-from itbench.extract import VERSION
-from itbench.files import digest
+from itbench.errors import BadRecordings, ItbenchWarning
 from itbench.gram import Gram
 from itbench.grams import layer_grams
-from itbench.layers import expand, is_pattern
-from itbench.protocols import Model, Readout, Reporter, Silence
+from itbench.protocols import Readout, Reporter, Silence
 from itbench.record import provenance_of, score_attributes
 from itbench.responses import mean_over_repetitions
-from itbench.run import Run, plan_run
+from itbench.run import Run, plan_run, stage
 from itbench.splits import Split
-from itbench.stimuli import StimulusSet
 
 MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
 
@@ -84,18 +78,21 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     """
     clock = _Clock()
     with clock("data"):
-        recordings = datasets.load(run.benchmark.data_source(), reporter.note)
+        recordings = datasets.load(run.benchmark.data_source(), reporter)
         responses = mean_over_repetitions(recordings.responses)
         splits = run.benchmark.splits.divide(len(recordings.stimuli), recordings.stimuli.metadata)
-        scorable = _scorable(responses, splits)
+        scorable = scorable_sites(responses, splits)
     with clock("model"):
-        model = run.model.factory(run.weights)
-        model.place(run.settings.device, run.settings.precision)
-        stimuli, degrees = _as_seen(run, recordings.stimuli)
-        layers = _layers(run, model, stimuli)
-        plugin = digest(Path(run.model.file).read_bytes())
-        pictures = {"degrees": degrees, "pool": run.settings.pool}
-        identity = {**model.identity, **pictures, "plugin": plugin, "extraction": VERSION}
+        bench = run.benchmark
+        model, stimuli, layers, identity = stage(
+            run.model,
+            run.weights,
+            run.settings,
+            recordings.stimuli,
+            run.layers,
+            shown_by=bench.name,
+            degrees=bench.degrees,
+        )
     results = {name: np.full((len(splits), len(layers), responses.shape[1]), np.nan) for name in MEASURES}
     widths: dict[str, int] = {}
     remarks: list[str] = []
@@ -137,27 +134,6 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     )
 
 
-def _as_seen(run: Run, stimuli: StimulusSet) -> tuple[StimulusSet, str]:
-    """Return the stimuli at the visual angle that the model expects, and what was done; by default nothing is."""
-    expected, shown = run.settings.degrees or run.model.degrees, run.benchmark.degrees
-    if run.settings.degrees and shown is None:
-        raise BadOption(
-            f"--degrees needs a benchmark that says how large its pictures were; {run.benchmark.name} does not.",
-            todo="Add a line such as 'degrees: 8' to its file.",
-        )
-    if expected is None or shown is None or expected == shown:
-        return stimuli, ""
-    return at_degrees(stimuli, shown, expected), label(shown, expected)
-
-
-def _layers(run: Run, model: Model, stimuli: StimulusSet) -> tuple[str, ...]:
-    """Return the layers to score, patterns replaced by the layers that they fit."""
-    names = tuple(run.layers or model.layers or run.model.layers)
-    if not names:
-        raise BadOption(f"{run.model.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
-    return expand(names, model.shapes(stimuli.pictures[0:1][0])) if any(map(is_pattern, names)) else names
-
-
 def _measure(
     readout: Readout, gram: Gram, responses: NDArray[np.float64], split: Split
 ) -> tuple[dict[str, NDArray[np.float64]], tuple[str, ...]]:
@@ -173,8 +149,14 @@ def _measure(
     return measured, reading.remarks
 
 
-def _scorable(responses: NDArray[np.float64], splits: Sequence[Split]) -> NDArray[np.bool_]:
-    """Say which sites have a response to every stimulus used, that varies in every part of every split."""
+def scorable_sites(responses: NDArray[np.float64], splits: Sequence[Split]) -> NDArray[np.bool_]:
+    """Say which sites have a response to every stimulus used, that varies in every part of every split.
+
+    Raises
+    ------
+    BadRecordings
+        If none has.
+    """
     parts = [rows for split in splits for rows in (split.train, split.test)]
     scorable = np.all([varies(responses[rows]) for rows in parts], axis=0)
     if not scorable.any():

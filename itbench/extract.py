@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,17 +70,13 @@ def extract_grams(
         If memory or scratch space does not suffice; before any work.
     """
     shapes = model.shapes(stimuli.pictures[0:1][0])
-    plain = {layer: width_of(layer, shapes) for layer in layers}
+    batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, working_bytes(len(stimuli)))
     pools = pools_of(settings.pool, layers, shapes, model)
     widths = {layer: width_of(layer, shapes, pools) for layer in layers}
-    per_picture = 4 * (
-        2 * sum(plain.values()) + 6 * max(int(np.prod(s)) for s in shapes.values() if not isinstance(s, str))
-    )
-    batch_size = settings.batch_size or _fitting_batch(model, per_picture, len(stimuli), settings.memory)
     reducer = GramReducer(
         widths,
         stimuli.ids,
-        memory=_memory_for_activations(settings.memory, batch_size * per_picture, len(stimuli)),
+        memory=memory,
         scratch=settings.scratch,
         product=model.times_transpose,
     )
@@ -103,6 +99,11 @@ def extract_grams(
 
 def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:
     """Return the number of features of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
+    return math.prod(shape_of(layer, shapes, pools))
+
+
+def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> tuple[int, ...]:
+    """Return the shape of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
     if layer not in shapes:
         raise UnknownName.of("layer", layer, shapes, todo=LIST)
     shape = shapes[layer]
@@ -110,11 +111,30 @@ def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None
         raise BadActivations(
             f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL"
         )
-    return math.prod(pools[layer].shape(shape) if pools and layer in pools else shape)
+    return pools[layer].shape(shape) if pools and layer in pools else shape
 
 
-def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Iterator[tuple[slice, Any]]:
-    """Yield rows and their preprocessed batch; other threads read and prepare the next ones meanwhile."""
+def plan_batches(
+    model: Model, shapes: Shapes, layers: Iterable[str], n_stimuli: int, settings: ExtractionSettings, beside: int = 0
+) -> tuple[int, int]:
+    """Return how many pictures a batch has, and the bytes of memory that are left beside it and `beside` others.
+
+    Raises
+    ------
+    NoSpace
+        If nothing is left.
+    """
+    kept = sum(width_of(layer, shapes) for layer in layers)
+    largest = max(math.prod(shape) for shape in shapes.values() if not isinstance(shape, str))
+    per_picture = 4 * (2 * kept + 6 * largest)
+    batch_size = settings.batch_size or _fitting_batch(model, per_picture, n_stimuli, settings.memory)
+    return batch_size, _memory_left(settings.memory, batch_size * per_picture + beside)
+
+
+def prepared_batches(
+    model: Model, stimuli: StimulusSet, batch_size: int, first: int = 0
+) -> Iterator[tuple[slice, Any]]:
+    """Yield rows, from `first` on, and their preprocessed batch; other threads prepare the next ones meanwhile."""
     ahead = max(2, min(8, (os.cpu_count() or 2) // 2))
     waiting: deque[tuple[slice, Future[Any]]] = deque()
 
@@ -123,7 +143,7 @@ def prepared_batches(model: Model, stimuli: StimulusSet, batch_size: int) -> Ite
 
     with ThreadPoolExecutor(ahead, "prepare", initializer=_on_one_core) as pool:
         try:
-            for start in range(0, len(stimuli), batch_size):
+            for start in range(first, len(stimuli), batch_size):
                 rows = slice(start, min(start + batch_size, len(stimuli)))
                 waiting.append((rows, pool.submit(prepare, rows)))
                 if len(waiting) > ahead:
@@ -150,8 +170,8 @@ def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) 
     return size
 
 
-def _memory_for_activations(memory: int, batch_bytes: int, n_stimuli: int) -> int:
-    taken = psutil.Process().memory_info().rss + batch_bytes + working_bytes(n_stimuli)
+def _memory_left(memory: int, needed: int) -> int:
+    taken = psutil.Process().memory_info().rss + needed
     if taken > memory:
         raise NoSpace(
             f"{memory / 1e9:.2f} GB of memory are too little.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import re
@@ -13,17 +14,28 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import DTypeLike, NDArray
 
 from itbench.errors import NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayInBlocks:
+    """An array for `digest` whose blocks come one at a time, in C order; its digest is that of the whole array."""
+
+    dtype: DTypeLike
+    shape: tuple[int, ...]
+    blocks: Iterable[NDArray[Any]]
 
 
 @contextmanager
@@ -101,9 +113,10 @@ def digest_stream(parts: Iterable[Any]) -> str:
     """Return the `digest` of parts that come one at a time, in the memory of one."""
     sha = hashlib.sha256()
     for part in parts:
-        head, body = _bytes(part)
-        sha.update(f"{head}:{len(body)}:".encode())
-        sha.update(body)
+        head, length, bodies = _bytes(part)
+        sha.update(f"{head}:{length}:".encode())
+        for body in bodies:
+            sha.update(body)
     return sha.hexdigest()
 
 
@@ -112,15 +125,19 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-def _bytes(part: Any) -> tuple[str, bytes | memoryview]:
+def _bytes(part: Any) -> tuple[str, int, Iterable[bytes | memoryview]]:
+    """Return kind and shape, number of bytes, and the bytes of a part."""
     if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
         array = np.ascontiguousarray(part)
-        return f"{array.dtype.str}{array.shape}", array.reshape(-1).data.cast("B") if array.size else b""
+        part = ArrayInBlocks(array.dtype, array.shape, [array])
+    if isinstance(part, ArrayInBlocks):
+        dtype, filled = np.dtype(part.dtype), (block for block in part.blocks if block.size)
+        bodies = (np.ascontiguousarray(block).reshape(-1).data.cast("B") for block in filled)
+        return f"{dtype.str}{part.shape}", math.prod(part.shape) * dtype.itemsize, bodies
     if isinstance(part, np.ndarray):
         part = [str(item) for item in part.ravel()]
-    if isinstance(part, bytes):
-        return "bytes", part
-    return "json", canonical_json(part).encode()
+    kind, body = ("bytes", part) if isinstance(part, bytes) else ("json", canonical_json(part).encode())
+    return kind, len(body), [body]
 
 
 def _sweep(path: Path) -> None:

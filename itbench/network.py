@@ -131,6 +131,11 @@ class Network:
         self._forward(self.prepare(picture[None]), {layer: look for layer in found if layer in self._modules})
         return found
 
+    def unsettled(self) -> list[str]:
+        """Return the names of modules in training mode and of parameters that keep gradients: there should be none."""
+        training = [name or "the whole" for name, part in self.module.named_modules() if part.training]
+        return training + [name for name, parameter in self.module.named_parameters() if parameter.requires_grad]
+
     def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return P Pᵀ, on the GPU if the network is there."""
         if self.device == "cpu":

@@ -33,7 +33,7 @@ def keep_offline() -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # huggingface_hub then looks into its cache alone,
         hub = sys.modules.get("huggingface_hub.constants")
         if hub is not None:
-            hub.HF_HUB_OFFLINE = True  # also where it was imported before
+            vars(hub)["HF_HUB_OFFLINE"] = True  # also where it was imported before
         if not _guarded:
             sys.addaudithook(_refuse)  # cannot be removed, so it looks at the variable again each time
             _guarded = True

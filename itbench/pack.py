@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption, BadRecordings, UnknownName
-from itbench.pictures import PictureFiles, list_pictures
+from itbench.pictures import PictureFiles, as_listed, list_pictures
 from itbench.recordings import Recordings
 from itbench.responses import DIMS, make_responses
 from itbench.stimuli import StimulusSet
+from itbench.tables import read_csv, typed
 
 Labels = dict[str, dict[str, list[Any]]]  # by axis, by name
 ID_COLUMNS = ("stimulus", "stimulus_id", "image_id")
@@ -56,12 +55,12 @@ def pack_recordings(
     """
     if window and not window[0] < window[1]:
         raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
-    table = _read_csv(stimuli) if stimuli else {}
+    table = read_csv(stimuli) if stimuli else {}
     pictures, ids = _pictures(images, table)
     values, axes, labels = _read_responses(responses, dims)
     values = _in_order(values, axes, n_pictures=len(ids))
     _same_order(labels.get("stimulus", {}), ids)
-    metadata = {key: _column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
+    metadata = {key: typed(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
     return Recordings(
         name, StimulusSet(ids, pictures, metadata), make_responses(values, ids, sites=labels.get("site")), about
@@ -72,63 +71,12 @@ def _pictures(images: Path, table: dict[str, list[str]]) -> tuple[PictureFiles, 
     names, read = list_pictures(images)
     rows = len(next(iter(table.values()))) if table else len(names)
     if "filename" in table:
-        names = _ordered(table["filename"], names, images)
+        names = as_listed(table["filename"], names, images)
     if rows != len(names):
         raise BadRecordings(f"{rows} rows in the CSV, but {len(names)} pictures in {images}.")
     column = next((key for key in ID_COLUMNS if key in table), None)
     ids = tuple(table[column]) if column else tuple(Path(name).stem for name in names)
     return PictureFiles.open(names, read), ids
-
-
-def _ordered(wanted: list[str], present: list[str], images: Path) -> list[str]:
-    """Order files as the CSV does, and refuse any that one of the two lacks."""
-    missing, surplus = sorted(set(wanted) - set(present)), sorted(set(present) - set(wanted))
-    if missing or surplus or len(set(wanted)) != len(wanted):
-        repeated = sorted({name for name in wanted if wanted.count(name) > 1})
-        raise BadRecordings(
-            f"The CSV and {images} do not name the same pictures.",
-            known="; ".join(
-                f"{len(names)} {what}: {', '.join(names[:5])}"
-                for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
-                if names
-            ),
-        )
-    return wanted
-
-
-def _read_csv(path: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV by name."""
-    rows = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
-            header = next(reader, [])
-            for row in filter(None, reader):
-                if len(row) != len(header):
-                    raise BadRecordings(
-                        f"{path}: line {reader.line_num} has {len(row)} fields, but the header has {len(header)}."
-                    )
-                rows.append(row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadRecordings(f"Cannot read {path}: {error}.") from error
-    if not rows:
-        raise BadRecordings(f"{path} has no rows below its header.")
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise BadRecordings(f"{path}: the fields of the header {header[0]!r} are not separated by commas.")
-    if len(set(header)) != len(header) or "" in header:
-        raise BadRecordings(
-            f"{path}: every column needs a name of its own, not {', '.join(map(repr, header))}.",
-            todo="From pandas, write it with to_csv(index=False).",
-        )
-    return {name: [row[index] for row in rows] for index, name in enumerate(header)}
-
-
-def _column(texts: list[str]) -> NDArray[Any]:
-    for kind in (int, float):
-        with suppress(ValueError):
-            if not any("_" in text for text in texts):  # Python reads 1_2 as 12
-                return np.array([kind(text) for text in texts])
-    return np.array(texts, dtype=object)
 
 
 def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Labels]:

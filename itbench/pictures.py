@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import stat
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ class PictureFiles:
     @classmethod
     def open(cls, names: Sequence[str], read: Callable[[str], bytes]) -> PictureFiles:
         """Look at every file's size; all must be equal."""
-        sizes = {name: _picture(name, read, decode=False).size for name in names}
+        sizes = {name: read_picture(name, read, decode=False).size for name in names}
         width, height = sizes[names[0]]
         for name, size in sizes.items():
             if size != (width, height):
@@ -40,13 +41,18 @@ class PictureFiles:
         return cls(names, read, (len(names), height, width, 3))
 
     def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
-        return np.stack([np.asarray(_picture(name, self.read)) for name in self.names[rows]])
+        return np.stack([np.asarray(read_picture(name, self.read)) for name in self.names[rows]])
 
 
 def list_pictures(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
     """Return the names of the pictures in a folder or zip, numbers counted, and what reads one.
 
     Hidden files and what macOS adds to a zip are passed over.
+
+    Raises
+    ------
+    BadRecordings
+        If there are none, or a zip has entries that point out of its folder.
     """
     if images.is_dir():
         names = [path.relative_to(images).as_posix() for path in images.rglob("*")]
@@ -55,7 +61,40 @@ def list_pictures(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
         archive = zipfile.ZipFile(images)
     except (OSError, zipfile.BadZipFile) as error:
         raise BadRecordings(f"{images} is neither a folder nor a zip of pictures: {error}.") from error
+    for entry in archive.infolist():
+        _refuse_escape(entry, images)
     return _chosen(archive.namelist(), images), archive.read
+
+
+def as_listed(wanted: Sequence[str], present: Sequence[str], images: Path) -> list[str]:
+    """Return the files of `images` in the order that a CSV lists them.
+
+    Raises
+    ------
+    BadRecordings
+        For files that one of the two lacks, and for those that the CSV lists twice.
+    """
+    missing, surplus = sorted(set(wanted) - set(present)), sorted(set(present) - set(wanted))
+    if missing or surplus or len(set(wanted)) != len(wanted):
+        repeated = sorted({name for name in wanted if wanted.count(name) > 1})
+        raise BadRecordings(
+            f"The CSV and {images} do not name the same pictures.",
+            known="; ".join(
+                f"{len(names)} {what}: {', '.join(names[:5])}"
+                for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
+                if names
+            ),
+        )
+    return list(wanted)
+
+
+def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:
+    """Refuse what no honest archive of pictures holds; nothing is ever unpacked, but others may unpack it."""
+    name = entry.filename
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise BadRecordings(f"{images} holds a symbolic link: {name!r}.", todo="Pack the pictures themselves.")
+    if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
+        raise BadRecordings(f"{images} holds an entry that leads out of its folder: {name!r}.")
 
 
 def _chosen(names: Sequence[str], images: Path) -> list[str]:
@@ -74,7 +113,8 @@ def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
     return parts, name  # the name itself decides between a1 and a01
 
 
-def _picture(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
+def read_picture(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
+    """Return a picture in RGB, or, not decoded, with its mode and size; refuse one that 8 bits of RGB cannot hold."""
     from PIL import Image
 
     try:

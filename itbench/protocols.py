@@ -77,7 +77,8 @@ class Model(Protocol):
     def prepare(self, pictures: NDArray[Any]) -> Any:
         """Preprocess pictures (batch, y, x, 3). Runs in other threads, ahead of `activations`.
 
-        They are uint8, or float32 in 0…255 where recordings hold pictures that are not exact to 8 bits.
+        They are uint8, or float32 in 0…255 where recordings hold pictures that are not exact to 8 bits. Files of
+        several sizes, which only `extract_activations` takes, come as a sequence of pictures (y, x, 3).
         """
 
     def activations(self, batch: Any, layers: Sequence[str]) -> Mapping[str, NDArray[np.floating]]:

@@ -105,7 +105,7 @@ class GramReducer:
         features = layer.flatten(activations)
         sums = features.sum(axis=1)
         if not np.isfinite(sums).all():
-            raise self._not_finite(name, rows, features)
+            raise not_finite(name, self.ids[rows], features)
         layer.row_sums[rows] = sums
         if layer.reference is None:
             layer.reference = features.mean(axis=0)
@@ -163,14 +163,6 @@ class GramReducer:
             view = view[self._scratch.readinto(view) :]  # type: ignore[attr-defined]  # a raw file has it
         return values
 
-    def _not_finite(self, name: str, rows: slice, features: NDArray[np.floating]) -> BadActivations:
-        bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-        ids = [self.ids[rows.start + row] for row in bad[:3]] or [self.ids[rows.start]]
-        return BadActivations(
-            f"Layer {name!r} gave NaN or infinity for the picture {', '.join(ids)}.",
-            todo="Look at the preprocessing and the weights; with bfloat16, try --precision float32.",
-        )
-
     def _require_room(self) -> None:
         if not self.scratch_bytes:
             return
@@ -183,6 +175,16 @@ class GramReducer:
                 f"{free / 1e9:.1f} GB free in {self._folder}.",
                 todo="Name another folder with --scratch, grant more --memory, or score fewer --layer at a time.",
             )
+
+
+def not_finite(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
+    """Return the error for a batch (stimulus, feature) whose sums are no numbers, naming layer and pictures."""
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    named = [ids[row] for row in bad[:3]] or ids[:1]
+    return BadActivations(
+        f"Layer {layer!r} gave NaN or infinity for the picture {', '.join(named)}.",
+        todo="Look at the preprocessing and the weights; with bfloat16, try --precision float32.",
+    )
 
 
 def panel_width(n_stimuli: int) -> int:

@@ -47,10 +47,12 @@ def mean_over_repetitions(responses: xr.DataArray) -> NDArray[np.float64]:
 
     A stimulus that a site never saw stays NaN.
     """
-    values = responses.transpose(*DIMS).values.astype(np.float64)
-    present = np.isfinite(values)
-    count = present.sum(axis=0)
-    total = np.where(present, values, 0.0).sum(axis=0)
+    repetitions = responses.transpose(*DIMS).values
+    total, count = np.zeros(repetitions.shape[1:]), np.zeros(repetitions.shape[1:], np.intp)
+    for values in repetitions:  # one at a time: there may be many
+        present = np.isfinite(values)
+        total += np.where(present, values, 0.0)
+        count += present
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 

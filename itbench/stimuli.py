@@ -16,12 +16,12 @@ BLOCK = 64  # pictures read at once when the whole set is passed over
 
 
 class Pictures(Protocol):
-    """Pictures that may lie on disk: an array or an HDF5 dataset of shape (stimulus, y, x, 3)."""
+    """Pictures that may lie on disk, read in slices: such as an HDF5 dataset of shape (stimulus, y, x, 3)."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
-    def __getitem__(self, rows: Any) -> NDArray[np.uint8]: ...
+    def __getitem__(self, rows: Any) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +32,15 @@ class StimulusSet:
     ----------
     ids : tuple of str
         Unique, one per picture.
-    pictures : array-like of shape (stimulus, y, x, 3), uint8
-        RGB; read in slices, so it may lie on disk.
+    pictures : array-like of shape (stimulus, y, x, 3), uint8 or float32
+        RGB in 0…255; read in slices, so it may lie on disk.
     metadata : mapping of str to array of shape (stimulus,)
         Flat coordinates such as ``category`` or ``split``.
+
+    Raises
+    ------
+    BadRecordings
+        If counts do not fit, or ids repeat.
     """
 
     ids: tuple[str, ...]
@@ -51,11 +56,17 @@ class StimulusSet:
         if len(set(self.ids)) != len(self.ids):
             repeated = sorted({name for name in self.ids if self.ids.count(name) > 1})
             raise BadRecordings(f"Stimulus ids must be unique; repeated: {', '.join(repeated[:5])}.")
+        for name, column in self.metadata.items():
+            if np.shape(column) != (len(self.ids),):
+                raise BadRecordings(
+                    f"The stimulus coordinate {name!r} has the shape {np.shape(column)}, not ({len(self.ids)},).",
+                    known="It needs one value for every stimulus.",
+                )
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, NDArray[np.uint8]]]:
+    def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Yield slices of rows and their pictures, in order."""
         for start in range(0, len(self), size):
             rows = slice(start, min(start + size, len(self)))

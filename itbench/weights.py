@@ -56,10 +56,10 @@ def with_weights(
         try:
             module = build(True)
         except Exception as error:
-            offline = " itbench is offline, and they are in no cache on this machine." if is_offline() else ""
+            offline = "itbench is offline, and they are in no cache on this machine."
+            reason = offline if is_offline() else f"{type(error).__name__}: {error}"
             raise NoWeights(
-                f"The pretrained weights of {name} cannot be had: {type(error).__name__}: {error}",
-                known=offline.strip(),
+                f"The pretrained weights of {name} cannot be had: {reason}",
                 todo="Use --weights FILE for a file that you have, or --weights random for an untrained network.",
             ) from error
     else:

@@ -1,15 +1,23 @@
 """The file of recordings: what goes in comes out, and what is damaged is never read as good."""
 
+import math
+
 import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from itbench.errors import BadRecordings
+from itbench.files import ArrayInBlocks, digest
 from itbench.recordings import Recordings, read_recordings, write_recordings
+from itbench.recordings.blocks import blocks
 from itbench.responses import make_responses
 from itbench.stimuli import StimulusSet
+from tests.conftest import run_python
 
+EARLIER = {"stimuli": "f3cc62c1", "responses": "57745004", "content": "99a054ea"}  # of the file below, in version 0.1
 CATEGORIES = ["cat", "dög", "", "car", "cat", "cat"]
 
 
@@ -110,6 +118,71 @@ def test_digests_tell_pictures_and_responses_apart(path):
     assert [key for key in plain if metadata[key] != plain[key]] == ["content"]
 
 
+def test_pictures_that_are_not_exact_to_8_bits_stay_floats(path):
+    pictures = np.random.default_rng(1).uniform(0, 255, (6, 4, 5, 3)).astype(np.float32)
+    write_recordings(recordings(pictures=pictures), path)
+    read = read_recordings(path).stimuli.pictures
+    assert read.dtype == np.float32
+    np.testing.assert_array_equal(read[:], pictures)
+
+
+# ---- a block at a time
+
+
+def test_the_digest_of_responses_is_that_of_the_whole_array(path):
+    written = recordings()
+    write_recordings(written, path)
+    assert read_recordings(path).digests["responses"] == digest(written.responses.values)
+
+
+def test_digests_are_those_of_earlier_versions(path):
+    write_recordings(recordings(), path)
+    assert {key: text[:8] for key, text in read_recordings(path).digests.items()} == EARLIER
+
+
+@given(
+    shape=st.lists(st.integers(1, 7), min_size=1, max_size=3),
+    chunks=st.none() | st.lists(st.integers(1, 9), min_size=3, max_size=3),
+    size=st.integers(1, 400),
+)
+def test_blocks_cover_everything_once_in_whole_chunks_of_bounded_size(shape, chunks, size):
+    chunks = chunks and chunks[: len(shape)]
+    count = np.zeros(shape, int)
+    for where in blocks(shape, 4, chunks, size=size):
+        count[where] += 1
+        whole = [side.start % step == 0 for side, step in zip(where, chunks or [1] * len(shape), strict=True)]
+        assert all(whole)
+        assert count[where].size * 4 <= max(size, 4 * math.prod(chunks or [1]))
+    assert (count == 1).all()
+
+
+@given(shape=st.lists(st.integers(0, 7), min_size=1, max_size=3), size=st.integers(1, 400))
+def test_an_array_in_blocks_has_the_digest_of_the_whole(shape, size):
+    array = np.random.default_rng(0).random(shape)
+    parts = ArrayInBlocks(array.dtype, array.shape, (array[where] for where in blocks(shape, 8, size=size)))
+    assert digest(parts) == digest(array)
+
+
+def test_many_responses_are_written_and_checked_in_the_memory_of_a_block(path, pytestconfig):
+    code = (
+        "import resource, sys\nfrom pathlib import Path\nimport numpy as np\n"
+        "from itbench.recordings import Recordings, read_recordings, write_recordings\n"
+        "from itbench.responses import make_responses\nfrom itbench.stimuli import StimulusSet\n"
+        "from tests.test_recordings import recordings\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "small = recordings()\nwrite_recordings(small, Path(sys.argv[1]))\n"  # what is imported late is imported
+        "values = np.ones((2000, 6, 1000), np.float32)\nbefore = peak()\n"
+        "large = Recordings('mine', small.stimuli, make_responses(values, small.stimuli.ids))\n"
+        "write_recordings(large, Path(sys.argv[1]))\nwritten = peak()\n"
+        "assert read_recordings(Path(sys.argv[1])).responses.nbytes == values.nbytes\n"
+        "print((written - before) / values.nbytes, (peak() - written) / values.nbytes)\n"
+    )
+    done = run_python(f"import sys\nsys.argv[1:] = [{str(path)!r}]\n{code}", PYTHONPATH=str(pytestconfig.rootpath))
+    writing, reading = map(float, done.stdout.split())
+    assert writing < 0.75, done.stderr  # masks of what is missing, of 1 byte each
+    assert reading < 1.25  # what is returned
+
+
 # ---- what is refused, and leaves no file
 
 
@@ -121,6 +194,7 @@ def values_with(value, where):
 
 EVERYWHERE = (slice(None), slice(None), 1)
 COLUMN = np.arange(6)
+FLOATS = np.random.default_rng(1).random((6, 4, 5, 3), dtype=np.float32)
 REFUSED = {
     "a site of NaN only": ({"values": values_with(np.nan, EVERYWHERE)}, r"1 of 3 sites hold no number.*site001"),
     "an infinite response": ({"values": values_with(-np.inf, (0, 3, 2))}, r"Infinite responses at 1 of 3.*site002"),
@@ -128,6 +202,12 @@ REFUSED = {
         {"pictures": np.full((6, 4, 5, 3), 9, np.uint8)},
         r"5 pictures occur twice: bild ä 0 = bild ä 1",
     ),
+    "pictures of whole numbers": ({"pictures": np.arange(360).reshape(6, 4, 5, 3)}, "Pictures of type int64"),
+    "pictures beyond 255": ({"pictures": FLOATS * 300}, r"Pictures go from .* to 299\.\d+, not within 0…255"),
+    "pictures below 0": ({"pictures": FLOATS - 1}, r"Pictures go from -0\.9\d+ to .*, not within 0…255"),
+    "a pixel that is no number": ({"pictures": FLOATS * np.float32(np.nan)}, "Pictures go from nan to nan"),
+    "a coordinate too short": ({"metadata": {"x": np.arange(5)}}, r"'x' has the shape \(5,\), not \(6,\)"),
+    "a coordinate of two dimensions": ({"metadata": {"x": np.ones((6, 2))}}, r"'x' has the shape \(6, 2\)"),
     "too few responses": ({"values": np.ones((2, 5, 3))}, "5 stimuli|conflicting|does not match"),
     "stimulus coordinate 'site'": ({"metadata": {"site": COLUMN}}, "cannot be called 'site'"),
     "stimulus coordinate 'pictures'": ({"metadata": {"pictures": COLUMN}}, "cannot be called 'pictures'"),

@@ -6,9 +6,12 @@ import click
 
 from itbench import __version__
 from itbench.cli.cache import cache
+from itbench.cli.check import check
 from itbench.cli.data import data
+from itbench.cli.extract import extract
 from itbench.cli.leaderboard import leaderboard
 from itbench.cli.lists import benchmarks, layers, metrics, models
+from itbench.cli.new import new
 from itbench.cli.score import score
 
 
@@ -18,13 +21,17 @@ def main() -> None:
     """Compare vision networks with recordings from the brain.
 
     \b
-    itbench score -m pixels -m itbench-tiny          score two models on synthetic-it
-    itbench score -m resnet50 --weights random       the same network, untrained
+    itbench score --model densenet201 --benchmark majaj-it
+                                                     fetch what is missing, run, score
+    itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
     itbench leaderboard                              what has been scored, as markdown
+    itbench models 'timm/*resnet*'                   which networks there are
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
                                                      bring recordings of your own
+    itbench new model my-model                       a plugin to start from
+    itbench check my-model.py                        whether it keeps the rules
     """
 
 
-for command in (score, leaderboard, models, benchmarks, metrics, layers, data, cache):
+for command in (score, leaderboard, models, benchmarks, metrics, layers, data, cache, extract, new, check):
     main.add_command(command)

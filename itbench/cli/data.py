@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from itbench.cli.common import Command, print_rows, say, with_json
+from itbench.cli.link import link
 from itbench.cli.report import TerminalReporter
 from itbench.errors import BadRecordings
 
@@ -21,6 +22,9 @@ def data() -> None:
     itbench data fetch majaj-it
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
     """
+
+
+data.add_command(link)
 
 
 @data.command(cls=Command)

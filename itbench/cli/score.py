@@ -19,14 +19,14 @@ from itbench.cli.common import (
     with_plugins,
     with_results,
 )
-from itbench.errors import BadOption, ItbenchError, UnknownName
+from itbench.errors import BadOption, ItbenchError, UnknownName, Unreachable
 
 if TYPE_CHECKING:
     import xarray as xr
 
 COLUMNS = ("model", "weights", "benchmark", "metric", "layer", "EV", "correlation", "sites", "seconds")
 LAYER_COLUMNS = ("layer", "features", "EV", "correlation", "inner EV")
-MISTAKES = (UnknownName, BadOption)  # of what was typed; they say nothing about the model
+MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no network: nothing about the model
 
 
 @click.command(cls=Command)
@@ -93,6 +93,7 @@ MISTAKES = (UnknownName, BadOption)  # of what was typed; they say nothing about
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
 )
+@click.option("--offline", is_flag=True, help="Touch no network: use what is here.  [default: ITBENCH_OFFLINE]")
 @with_results
 @with_plugins
 @with_json
@@ -111,6 +112,7 @@ def score(
     batch_size: int | None,
     memory: int,
     scratch: Path | None,
+    offline: bool,
     results: Path | None,
     plugin_files: tuple[str, ...],
     as_json: bool,
@@ -132,10 +134,13 @@ def score(
     from itbench.evaluate import evaluate
     from itbench.extract import ExtractionSettings
     from itbench.leaderboard import write_failure
+    from itbench.offline import go_offline
     from itbench.record import file_stem
     from itbench.run import plan_run
     from itbench.score import provenance, summary, write_score
 
+    if offline:
+        go_offline()
     registry = load_registry(plugin_files)
     folder = results or folders.results()
     how: dict[str, Any] = {

@@ -58,10 +58,11 @@ def describe(name: str, reporter: Reporter | None = None) -> dict[str, Any]:
     recordings = load(name, reporter)
     responses, stimuli = recordings.responses, recordings.stimuli
     values = mean_over_repetitions(responses)
+    size = f"{len(stimuli)} of {stimuli.pictures.shape[1]} × {stimuli.pictures.shape[2]} pixels"
     return {
         "name": recordings.name,
         **{key: value for key, value in recordings.about.items() if value is not None},
-        "pictures": f"{len(stimuli)} of {stimuli.pictures.shape[1]} × {stimuli.pictures.shape[2]} pixels",
+        "pictures": "; ".join(filter(None, (size, recordings.about.get("pictures")))),
         "sites": responses.sizes["site"],
         "repetitions": list(repetitions_per_stimulus(responses)),
         "sites_missing_a_stimulus": int(np.isnan(values).any(axis=0).sum()),
@@ -74,7 +75,7 @@ def describe(name: str, reporter: Reporter | None = None) -> dict[str, Any]:
 
 
 def _values(column: NDArray[Any]) -> str:
-    different = sorted(set(column.tolist()))
+    different = sorted({value for value in column.tolist() if value == value and value != ""})  # NaN is not itself
     if len(different) <= 12:
         return ", ".join(map(str, different))
     return f"{len(different)} values from {different[0]} to {different[-1]}"

@@ -6,7 +6,8 @@ were converted from there: it pads like TensorFlow ("same") and takes bytes x as
 
 from itbench import from_timm, hookimpl
 
-NETWORK = "mobilenetv2_100.ra_in1k"
+TAG = "ra_in1k"
+NETWORK = f"mobilenetv2_100.{TAG}"
 LAYERS = ("bn1", *(f"blocks.{stage}" for stage in range(7)), "bn2", "global_pool")
 TENSORFLOW = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": "bilinear", "crop_pct": 1.0}
 
@@ -14,7 +15,7 @@ TENSORFLOW = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": 
 @hookimpl
 def itbench_models(register):
     about = "Sandler et al. 2018, ImageNet-1k"
-    register("mobilenetv2_100", mobilenet, layers=LAYERS, source="timm ra_in1k", description=about)
+    register("mobilenetv2_100", mobilenet, layers=LAYERS, source=f"timm {TAG}", description=about)
     register(
         "mobilenetv2_100_same",
         mobilenet_same,
@@ -26,7 +27,7 @@ def itbench_models(register):
 
 
 def mobilenet(weights):
-    return from_timm("mobilenetv2_100.ra_in1k", weights, layers=LAYERS)
+    return from_timm(NETWORK, weights, layers=LAYERS)
 
 
 def mobilenet_same(weights):

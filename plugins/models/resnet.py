@@ -1,8 +1,8 @@
-"""ResNet: He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR. ResNeXt: Xie, Girshick, Dollár,
-Tu & He (2017), Aggregated residual transformations for deep neural networks, CVPR.
+"""ResNet: He, Zhang, Ren & Sun (2016), Deep residual learning for image recognition, CVPR. ResNeXt: Xie, Girshick,
+Dollár, Tu & He (2017), Aggregated residual transformations for deep neural networks, CVPR.
 
-The weights are torchvision's first: trained as the articles describe, so that the networks differ in their structure, and
-those of the scores published for the course data. ``torchvision/resnet50.IMAGENET1K_V2`` has later ones.
+The weights are torchvision's first, which published scores used: all four networks were trained in one way and differ
+only in their structure. ``torchvision/resnet50.IMAGENET1K_V2`` and the like have later ones.
 """
 
 from functools import partial

@@ -1,4 +1,5 @@
-"""ViT-B/16: Dosovitskiy et al. (2021), An image is worth 16x16 words: transformers for image recognition at scale, ICLR.
+"""ViT-B/16: Dosovitskiy et al. (2021), An image is worth 16x16 words: Transformers for image recognition at
+scale, ICLR.
 
 Trained on ImageNet-1k alone. Its layers are 197 tokens of 768 channels, the class token first: ``--pool cls`` takes it,
 ``--pool mean`` the patches.

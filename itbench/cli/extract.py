@@ -1,0 +1,143 @@
+"""itbench extract: the activations themselves, for those who want more than their Grams."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from itbench.cli.common import Command, load_registry, parse_bytes, with_json, with_plugins
+
+
+@click.command(cls=Command)
+@click.argument("model")
+@click.option(
+    "--images",
+    required=True,
+    help="A benchmark, recordings (.h5), or a folder or zip of pictures; ./NAME is a folder in any case.",
+)
+@click.option(
+    "-l",
+    "--layer",
+    "layers",
+    multiple=True,
+    help="A layer, or a pattern such as 'blocks.*'.  [default: the model's candidates]",
+)
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="HDF5 file to write; FILE.partial until it is whole.",
+)
+@click.option(
+    "--pool",
+    default="none",
+    show_default=True,
+    type=click.Choice(["none", "cls", "mean"]),
+    help="Of token layers: all tokens, the class token, or the mean over patches.",
+)
+@click.option(
+    "--degrees",
+    type=click.FloatRange(0, min_open=True),
+    help="Visual angle that the model's picture spans; a benchmark's pictures are padded on grey or cropped to it.",
+)
+@click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    help="Where the model runs; auto takes a GPU where there is one.",
+)
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "bfloat16"]),
+    help="Of the model; bfloat16 is faster and coarser. The file holds float32.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
+)
+@click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within.")
+@click.option("--compress", is_flag=True, help="Compress the file in the end; takes twice the space meanwhile.")
+@click.option("--replace", is_flag=True, help="Put the file in the place of one that is there.")
+@click.option("--restart", is_flag=True, help="Forget what a command that was broken off left.")
+@click.option("--offline", is_flag=True, help="Touch no network: use what is here.  [default: ITBENCH_OFFLINE]")
+@with_plugins
+@with_json
+def extract(
+    model: str,
+    images: str,
+    layers: tuple[str, ...],
+    output: Path,
+    pool: str,
+    degrees: float | None,
+    weights: str,
+    seed: int,
+    device: str,
+    precision: str,
+    batch_size: int | None,
+    memory: int,
+    compress: bool,
+    replace: bool,
+    restart: bool,
+    offline: bool,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Write the activations of MODEL to an HDF5 file.
+
+    One float32 dataset (stimulus, …) a layer, called as the layer is, and the ids in `stimulus`. A command that was
+    broken off, even killed, is gone on with by the same command again.
+
+    \b
+    itbench extract itbench-tiny --images synthetic-it --output tiny.h5
+    itbench extract resnet50 --images photos.zip -l layer3 -l layer4 --output resnet50.h5
+    itbench extract vit_b_16 --images photos -l 'encoder.layers.*' --pool cls --output vit.h5
+    """
+    from itbench.activations import extract_activations
+    from itbench.cli.report import TerminalReporter
+    from itbench.extract import ExtractionSettings
+    from itbench.offline import go_offline
+
+    if offline:
+        go_offline()
+    path = extract_activations(
+        model,
+        images,
+        output,
+        layers=layers,
+        weights=weights,
+        seed=seed,
+        settings=ExtractionSettings(device, precision, batch_size, memory, pool=pool, degrees=degrees),
+        compress=compress,
+        replace=replace,
+        restart=restart,
+        registry=load_registry(plugin_files),
+        reporter=TerminalReporter(f"{model} on {images}"),
+    )
+    written = _contents(path)
+    if as_json:
+        click.echo(json.dumps(written, indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"Wrote {path} ({written['MB']} MB)")
+        for layer in written["layers"]:
+            click.echo(f"  {layer['layer']}: {' × '.join(map(str, layer['shape']))}")
+
+
+def _contents(path: Path) -> dict[str, Any]:
+    """Return what a file of activations holds."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        layers = [
+            {"layer": data.attrs["layer"], "dataset": name, "shape": list(data.shape)}
+            for name, data in file.items()
+            if "layer" in data.attrs
+        ]
+        about = {name: file.attrs[name] for name in ("model", "weights", "images", "precision", "pool")}
+    return {"file": str(path), "MB": round(path.stat().st_size / 1e6, 1), **about, "layers": layers}
