@@ -80,7 +80,7 @@ KNOWN = {
         _course,
         (COURSE,),
         citation=MAJAJ,
-        licence="none known",
+        licence="not stated",
     ),
     **{
         f"majajhong2015-{region.lower()}": KnownDataset(
@@ -88,7 +88,7 @@ KNOWN = {
             partial(_assembly, region=region),
             ASSEMBLY,
             citation=MAJAJ,
-            licence="none known",
+            licence="not stated",
         )
         for region, sites in (("IT", 168), ("V4", 88))
     },

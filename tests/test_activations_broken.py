@@ -103,9 +103,11 @@ def test_a_layer_larger_than_memory_stays_within_it(toy):
     assert int(process.stdout) * 1024 < granted < layer
 
 
-def test_too_little_memory_is_refused_before_work(toy):
-    with pytest.raises(NoSpace, match=r"0\.01 GB of memory are too little"):
-        extract_activations("toy", toy, "out.h5", settings=ExtractionSettings(memory=10**7))
+@pytest.mark.parametrize(("memory", "batch_size"), [(10**7, None), (2 * 10**9, 80)])
+def test_too_little_memory_is_refused_before_work(memory, batch_size, toy):
+    settings = ExtractionSettings(memory=memory, batch_size=batch_size)  # 80 pictures take 3 GB
+    with pytest.raises(NoSpace, match=r"GB of memory are too little"):
+        extract_activations("wide", toy, "out.h5", settings=settings, registry=load_plugins([ODD_MODELS]))
     assert list(Path().iterdir()) == []
 
 

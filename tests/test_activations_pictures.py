@@ -72,5 +72,5 @@ def test_a_zip_gives_what_its_folder_gives(photos, toy):
 def test_unusable_pictures_are_named_before_work(spoil, said, photos, toy):
     spoil(photos)
     with pytest.raises(BadRecordings, match=said):
-        extracted("toy", photos, "good")
+        extracted("toy", photos, "good", batch_size=1)
     assert list(Path().iterdir()) == [photos]

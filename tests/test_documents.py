@@ -1,18 +1,22 @@
 """What the documents tell a reader to type, typed."""
 
+import hashlib
 import http.server
 import io
 import json
 import re
 import shlex
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from itbench import plugins
+from itbench.known import KNOWN
 from tests.conftest import ROOT, SHARED, run
+from tests.majaj import Experiment, write_course_file, write_public
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -91,6 +95,26 @@ def test_a_remote_model_of_contributing_works(lab, monkeypatch):
         server.shutdown()
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)[0]["layers"][0]["n_features"] == 30
+
+
+def test_the_readmes_commands_on_majaj_work(home, monkeypatch):
+    """With small files of the published forms, whose digests take the place of the published ones."""
+    made = Experiment(n=60, size=32)
+    write_course_file(home.parent / "work" / "IT_data.h5", made, {"train": 40, "val": 12, "test": 8})
+    labs = home / "brainio"
+    digests = {path.name: hashlib.sha1(path.read_bytes()).hexdigest() for path in write_public(labs, made)}
+    real = KNOWN["majajhong2015-it"]
+    files = tuple(replace(file, sha1=digests[file.name]) for file in real.files)
+    monkeypatch.setitem(KNOWN, "majajhong2015-it", replace(real, files=files))
+    section = re.search(r"<!-- majaj commands -->\n(.*?^```$)", README, re.DOTALL | re.MULTILINE)[1]
+    for words in commands(section):
+        done = run(*(str(labs) if word == "/labs/brainio" else word for word in words))
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+        monkeypatch.setenv("ITBENCH_OFFLINE", "")  # --offline is for one command
+    assert json.loads(done.stdout)["pictures_matched"] == 52
+    assert run("data", "verify").exit_code == 0
+    again = run("score", "-m", "pixels", "-b", "majaj-it", "-b", "majajhong2015-it", "--metric", "ridge", "--json")
+    assert [row["n_stimuli"] for row in json.loads(again.stdout)] == [60, 60], again.stderr
 
 
 def test_every_command_of_the_readme_parses():

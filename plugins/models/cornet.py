@@ -27,7 +27,7 @@ def cornet_s(weights):
 
 def build():
     from torch import nn
-    from torch.nn.functional import conv2d
+    from torch.nn import functional
 
     def convolution(inputs, outputs, size=1, stride=1):
         layer = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
@@ -51,7 +51,7 @@ def build():
                 norm1, norm2, norm3 = (self.get_submodule(f"norm{number}_{time}") for number in (1, 2, 3))
                 shortcut, stride = (x, 1) if time else (self.norm_skip(self.skip(x)), 2)  # halved only once
                 x = self.relu(norm1(self.conv1(x)))
-                x = self.relu(norm2(conv2d(x, self.conv2.weight, stride=stride, padding=1)))
+                x = self.relu(norm2(functional.conv2d(x, self.conv2.weight, stride=stride, padding=1)))
                 x = self.relu(norm3(self.conv3(x)) + shortcut)
             return x
 
