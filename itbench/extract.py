@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -170,7 +172,14 @@ def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) 
     return size
 
 
+def _give_back_freed_memory() -> None:
+    """Have glibc return what it keeps after a large network was freed: a gigabyte that would count as taken."""
+    with suppress(OSError, AttributeError):  # other systems and C libraries have no such function
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _memory_left(memory: int, needed: int) -> int:
+    _give_back_freed_memory()
     taken = psutil.Process().memory_info().rss + needed
     if taken > memory:
         raise NoSpace(

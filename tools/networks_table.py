@@ -1,4 +1,4 @@
-"""Print the README's table of networks: python tools/networks_table.py
+"""Print the README's table of networks: python -m tools.networks_table
 
 Every network is built with random weights, which takes a minute.
 """
