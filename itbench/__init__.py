@@ -26,6 +26,7 @@ _PUBLIC = {
     "Recordings": "recordings",
     "StimulusSet": "stimuli",
     "Weights": "protocols",
+    "extract_activations": "activations",
     "from_timm": "zoo",
     "from_torchvision": "zoo",
     "hookimpl": "hookspecs",

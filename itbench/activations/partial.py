@@ -27,6 +27,7 @@ from itbench.files import check_space, disk_errors, whole_file
 from itbench.reduce import not_finite
 
 SECONDS = 3.0  # between two notes of what is done
+PIECE_BYTES = 4 * 2**20  # brought into order, checked and written at once: what a processor keeps near
 
 
 class PartialFile:
@@ -74,12 +75,12 @@ class PartialFile:
                     known=f"{(len(ids), *shape)} was expected, after the first picture.",
                     todo="Bring the pictures to one size.",
                 )
-            data = np.ascontiguousarray(values, FLOAT)  # channels may come last in memory, not in the file
-            features = data.reshape(len(ids), -1)
-            if not np.isfinite(features.sum(axis=1)).all() and not np.isfinite(features).all():
-                raise not_finite(layer, ids, features)
-            self._write(data, self._places[layer] + rows.start * math.prod(shape) * FLOAT.itemsize)
-            checksums[layer] = zlib.crc32(data.data.cast("B") if data.size else b"", checksums.get(layer, 0))
+            checksum = checksums.get(layer, 0)
+            step = max(1, PIECE_BYTES // max(1, math.prod(shape) * FLOAT.itemsize))
+            for start in range(0, len(ids), step):
+                piece = values[start : start + step]
+                checksum = self._write(layer, rows.start + start, piece, checksum)
+            checksums[layer] = checksum
         self.progress.checksums, self.progress.done = checksums, rows.stop
         if time.monotonic() - self._noted > SECONDS:
             self.note_progress()
@@ -106,12 +107,20 @@ class PartialFile:
         """Close the file; what it holds stays."""
         os.close(self._file)
 
-    def _write(self, data: NDArray[np.float32], place: int) -> None:
+    def _write(self, layer: str, row: int, values: NDArray[np.floating], checksum: int) -> int:
+        """Write the activations of some pictures from `row` on; return the checksum that goes on with theirs."""
+        data = np.ascontiguousarray(values, FLOAT)  # channels may come last in memory, not in the file
+        features = data.reshape(len(data), math.prod(data.shape[1:]))
+        if not np.isfinite(features.sum(axis=1)).all() and not np.isfinite(features).all():
+            raise not_finite(layer, self.ids[row : row + len(data)], features)
         view = data.reshape(-1).view(np.uint8).data
+        checksum = zlib.crc32(view, checksum)
+        place = self._places[layer] + row * features.shape[1] * FLOAT.itemsize
         with disk_errors(self.path.parent):
             while view:
                 written = os.pwrite(self._file, view, place)
                 view, place = view[written:], place + written
+        return checksum
 
     def _compress(self) -> None:
         with whole_file(self.path) as target:

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, parse_bytes, with_json, with_plugins
+from itbench.cli.common import Command, load_registry, with_json, with_plugins
+from itbench.cli.running import with_running
 
 
 @click.command(cls=Command)
@@ -31,42 +32,10 @@ from itbench.cli.common import Command, load_registry, parse_bytes, with_json, w
     type=click.Path(path_type=Path),
     help="HDF5 file to write; FILE.partial until it is whole.",
 )
-@click.option(
-    "--pool",
-    default="none",
-    show_default=True,
-    type=click.Choice(["none", "cls", "mean"]),
-    help="Of token layers: all tokens, the class token, or the mean over patches.",
-)
-@click.option(
-    "--degrees",
-    type=click.FloatRange(0, min_open=True),
-    help="Visual angle that the model's picture spans; a benchmark's pictures are padded on grey or cropped to it.",
-)
-@click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    help="Where the model runs; auto takes a GPU where there is one.",
-)
-@click.option(
-    "--precision",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "bfloat16"]),
-    help="Of the model; bfloat16 is faster and coarser. The file holds float32.",
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
-)
-@click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within.")
+@with_running
 @click.option("--compress", is_flag=True, help="Compress the file in the end; takes twice the space meanwhile.")
 @click.option("--replace", is_flag=True, help="Put the file in the place of one that is there.")
 @click.option("--restart", is_flag=True, help="Forget what a command that was broken off left.")
-@click.option("--offline", is_flag=True, help="Touch no network: use what is here.  [default: ITBENCH_OFFLINE]")
 @with_plugins
 @with_json
 def extract(
@@ -74,20 +43,14 @@ def extract(
     images: str,
     layers: tuple[str, ...],
     output: Path,
-    pool: str,
-    degrees: float | None,
     weights: str,
     seed: int,
-    device: str,
-    precision: str,
-    batch_size: int | None,
-    memory: int,
     compress: bool,
     replace: bool,
     restart: bool,
-    offline: bool,
     plugin_files: tuple[str, ...],
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Write the activations of MODEL to an HDF5 file.
 
@@ -102,10 +65,7 @@ def extract(
     from itbench.activations import extract_activations
     from itbench.cli.report import TerminalReporter
     from itbench.extract import ExtractionSettings
-    from itbench.offline import go_offline
 
-    if offline:
-        go_offline()
     path = extract_activations(
         model,
         images,
@@ -113,7 +73,7 @@ def extract(
         layers=layers,
         weights=weights,
         seed=seed,
-        settings=ExtractionSettings(device, precision, batch_size, memory, pool=pool, degrees=degrees),
+        settings=ExtractionSettings(**settings),
         compress=compress,
         replace=replace,
         restart=restart,

@@ -11,7 +11,6 @@ import click
 from itbench.cli.common import (
     Command,
     load_registry,
-    parse_bytes,
     print_rows,
     readable,
     say,
@@ -19,6 +18,7 @@ from itbench.cli.common import (
     with_plugins,
     with_results,
 )
+from itbench.cli.running import with_running
 from itbench.errors import BadOption, ItbenchError, UnknownName, Unreachable
 
 if TYPE_CHECKING:
@@ -56,44 +56,12 @@ MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no net
     multiple=True,
     help="A layer to score, a pattern such as 'blocks.*', or a sum A+B.  [default: the model's candidates]",
 )
-@click.option(
-    "--pool",
-    default="none",
-    show_default=True,
-    type=click.Choice(["none", "cls", "mean"]),
-    help="Of token layers: all tokens, the class token, or the mean over patches.",
-)
-@click.option(
-    "--degrees",
-    type=click.FloatRange(0, min_open=True),
-    help="Visual angle that the model's picture spans; pictures are padded on grey or cropped to it.",
-)
-@click.option("--weights", default="pretrained", show_default=True, help="pretrained, random, or the path of a file.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights.")
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda"]),
-    help="Where the model runs; auto takes a GPU where there is one.",
-)
-@click.option(
-    "--precision",
-    default="float32",
-    show_default=True,
-    type=click.Choice(["float32", "bfloat16"]),
-    help="Of the model; bfloat16 is faster and coarser, and the leaderboard says so.",
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
-)
-@click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within.")
+@with_running
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
 )
-@click.option("--offline", is_flag=True, help="Touch no network: use what is here.  [default: ITBENCH_OFFLINE]")
 @with_results
 @with_plugins
 @with_json
@@ -103,25 +71,20 @@ def score(
     metric: str | None,
     option_texts: tuple[str, ...],
     layers: tuple[str, ...],
-    pool: str,
-    degrees: float | None,
     weights: str,
     seed: int,
-    device: str,
-    precision: str,
-    batch_size: int | None,
-    memory: int,
     scratch: Path | None,
-    offline: bool,
     results: Path | None,
     plugin_files: tuple[str, ...],
     as_json: bool,
+    **settings: Any,
 ) -> None:
     """Score models on benchmarks.
 
     Prints one line a run, and the layers of a run that is alone. Every score is written to the results folder.
 
     \b
+    itbench score --model densenet201 --benchmark majaj-it
     itbench score -m itbench-tiny
     itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
     itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
@@ -134,13 +97,10 @@ def score(
     from itbench.evaluate import evaluate
     from itbench.extract import ExtractionSettings
     from itbench.leaderboard import write_failure
-    from itbench.offline import go_offline
     from itbench.record import file_stem
     from itbench.run import plan_run
     from itbench.score import provenance, summary, write_score
 
-    if offline:
-        go_offline()
     registry = load_registry(plugin_files)
     folder = results or folders.results()
     how: dict[str, Any] = {
@@ -149,9 +109,7 @@ def score(
         "weights": weights,
         "seed": seed,
         "layers": layers,
-        "settings": ExtractionSettings(
-            device, precision, batch_size, memory, scratch or folders.scratch(), pool, degrees
-        ),
+        "settings": ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
     runs = [plan_run(registry, model, benchmark, **how) for model, benchmark in pairs]
