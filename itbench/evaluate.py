@@ -17,7 +17,7 @@ from itbench.agreement import correlation, explained_variance, refuse_impossible
 from itbench.cache import GramCache
 from itbench.errors import BadRecordings, ItbenchWarning
 from itbench.gram import Gram
-from itbench.grams import layer_grams
+from itbench.grams import GramSource
 from itbench.protocols import Readout, Reporter, Silence
 from itbench.record import provenance_of, score_attributes
 from itbench.responses import mean_over_repetitions
@@ -96,16 +96,8 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     results = {name: np.full((len(splits), len(layers), responses.shape[1]), np.nan) for name in MEASURES}
     widths: dict[str, int] = {}
     remarks: list[str] = []
-    grams = layer_grams(
-        model,
-        stimuli,
-        layers,
-        run.settings,
-        identity={**identity, "stimuli": recordings.digests["stimuli"]},
-        cache=cache,
-        about=run.about,
-        reporter=reporter,
-    )
+    key = {**identity, "stimuli": recordings.digests["stimuli"]}
+    grams = GramSource(model, stimuli, run.settings, key, cache, run.about, reporter).grams(layers)
     for layer, gram in clock.each("activations", grams):
         widths[layer] = gram.n_features
         with clock("readout"):
