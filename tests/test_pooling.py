@@ -80,7 +80,7 @@ def test_torchvisions_class_token_is_what_its_head_reads():
     np.testing.assert_allclose(caught["heads"], expected, atol=1e-5)
 
 
-TOKENS = '''
+TOKENS = """
 import numpy as np
 
 from itbench import FunctionModel, hookimpl
@@ -97,7 +97,7 @@ def tokens(weights):
         return {"block": rows}
 
     return FunctionModel(features, layers=("block",), identity="tokens 1", extra_tokens=1)
-'''
+"""
 
 
 def test_pooling_changes_the_score_its_name_and_its_place_in_the_cache(toy, home):
