@@ -1,6 +1,8 @@
 """The 64 objects of the HvM pictures and their 8 categories.
 
 Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418. The names are those of their 3-D models.
+They speak for themselves but for chairs and tables, numbered with three digits and with two. `itbench data link` puts
+the categories that the public files state in the place of these.
 """
 
 from __future__ import annotations
