@@ -23,6 +23,7 @@ import pluggy
 from itbench import builtin, hookspecs
 from itbench.benchmark import Benchmark
 from itbench.errors import BadPlugin, ItbenchError, ItbenchWarning, UnknownName
+from itbench.offline import keep_offline
 from itbench.protocols import Model, Readout
 
 FAMILY = "/*"  # the ending of a family's name
@@ -95,6 +96,8 @@ class Registry:
 
     def model(self, name: str) -> ModelEntry:
         """Return the model called `name`, be it of a family."""
+        if name.endswith(FAMILY) and name in self.models:
+            raise UnknownName(f"{name} is a family of models.", todo=f"Name one of them: itbench models '{name}'")
         family = self.models.get(f"{name.partition('/')[0]}{FAMILY}")
         if name not in self.models and family and "*" not in name:
             return family.member(name)
@@ -136,6 +139,7 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
         If a file named is missing, or two plugins claim one name. A plugin that fails is named in a warning and left
         out; the others work.
     """
+    keep_offline()  # before any plugin's code runs
     named = [Path(name) for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name]
     paths = [path.expanduser().resolve() for path in named]
     for path in paths:

@@ -61,6 +61,36 @@ def test_no_library_reaches_a_server(call, server):
     assert not visits
 
 
+REMOTE = """
+import urllib.request
+
+from itbench import FunctionModel, hookimpl
+
+
+@hookimpl
+def itbench_models(register):
+    register("remote", build, layers=("pixels",), weights=())
+
+
+def build(weights):
+    def ask(pictures):
+        urllib.request.urlopen({url!r})
+        return {{"pixels": pictures / 255}}
+
+    return FunctionModel(ask, layers=("pixels",), identity="remote 1")
+"""
+
+
+@pytest.mark.parametrize("flag", [["--offline"], []], ids=["offline", "not"])
+def test_a_model_that_is_no_network_of_ours_is_kept_offline_too(flag, server, toy, home):
+    url, visits = server
+    (home / "remote.py").write_text(REMOTE.format(url=url))
+    words = ["score", "-m", "remote", "-b", str(toy), "--plugin", str(home / "remote.py"), *flag]
+    done = run_python(f"from itbench.cli import main\nmain({words!r})")
+    assert (done.returncode, bool(visits)) == ((1, False) if flag else (0, True)), done.stderr
+    assert ("itbench is offline" in done.stderr) is bool(flag)
+
+
 def test_without_the_variable_the_server_is_reached(server):
     url, visits = server
     done = run_python(f"from itbench.offline import keep_offline\nkeep_offline()\n{CALLS['urllib'].format(url=url)}")

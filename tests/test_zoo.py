@@ -109,6 +109,11 @@ def test_a_search_without_a_prefix_opens_no_family():
     assert "resnet50" in done.stdout
 
 
+def test_a_family_cannot_be_scored_as_a_whole(registry):
+    with pytest.raises(UnknownName, match=r"^timm/\* is a family of models\.\nName one of them: itbench models"):
+        registry.model("timm/*")
+
+
 def test_a_family_needs_names_and_only_a_family_has_them():
     from itbench.plugins import ModelEntry
 
