@@ -14,6 +14,8 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 _PUBLIC = {
     "BadOption": "errors",
     "Benchmark": "benchmark",
+    "Comparing": "protocols",
+    "Comparison": "protocols",
     "ExtractionSettings": "extract",
     "FunctionModel": "function",
     "Gram": "gram",
@@ -23,6 +25,7 @@ _PUBLIC = {
     "Network": "network",
     "Reading": "protocols",
     "Readout": "protocols",
+    "Recorded": "recorded",
     "Recordings": "recordings",
     "StimulusSet": "stimuli",
     "Weights": "protocols",

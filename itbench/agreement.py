@@ -46,6 +46,37 @@ def correlation(recorded: Array, predicted: Array) -> Array:
     return np.where(varies(recorded), np.clip(r, -1.0, 1.0), np.nan)
 
 
+def shares(recorded: Array, contributions: Array) -> Array:
+    """Divide the explained variance of a sum of predictions among its parts: the product measure.
+
+    With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum to
+    its explained variance; one is negative where its part makes the whole worse.
+
+    Parameters
+    ----------
+    recorded : array of shape (stimulus, site)
+        y.
+    contributions : array of shape (layer, stimulus, site)
+        ŷ_l, for the same stimuli and sites; constants added to them do not matter.
+
+    Returns
+    -------
+    array of shape (layer, site)
+        NaN where y does not vary or is missing.
+
+    References
+    ----------
+    Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728, section 2.3; Pratt (1987).
+    """
+    for part in contributions:
+        _same_shape(recorded, part)
+    y = recorded - recorded.mean(axis=0)
+    parts = contributions - contributions.mean(axis=1, keepdims=True)
+    product = np.einsum("lts,ts->ls", parts, 2 * y - parts.sum(axis=0))
+    square = (y**2).sum(axis=0)
+    return np.where(varies(recorded), product / np.where(square > 0, square, 1.0), np.nan)
+
+
 def varies(values: Array) -> NDArray[np.bool_]:
     """Say for every site whether all its values (stimulus, site) are there and not all equal."""
     low, high = values.min(axis=0), values.max(axis=0)  # NaN if any value is

@@ -11,7 +11,7 @@ from typing import Any
 from itbench.errors import BadBenchmark, UnknownName
 from itbench.splits import SplitPlan
 
-REQUIRED = ("name", "data", "splits")
+REQUIRED = ("name", "data")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Benchmark:
     data : str
         Name or path of packed recordings, or the name of a known data set. A path is relative to the file.
     splits : SplitPlan
+        None is needed by comparisons, which compare all pictures.
     description, region, citation, licence : str, optional
     window : pair of float, optional
         Start and end of the counting window, ms after onset.
@@ -69,7 +70,7 @@ class Benchmark:
         for key in REQUIRED:
             if not content.get(key):
                 raise BadBenchmark(f"{where}key {key!r} is missing.", known=f"Known keys: {', '.join(known)}.")
-        plan = SplitPlan.parse(content.pop("splits"), where)
+        plan = SplitPlan.parse(content.pop("splits", {"kind": "none"}), where)
         return cls(splits=plan, file=path, **{key: _checked(key, value, where) for key, value in content.items()})
 
     def data_source(self) -> str:

@@ -33,6 +33,10 @@ class GramCache:
 
     folder: Path | None = None
 
+    def __contains__(self, key: Mapping[str, Any]) -> bool:
+        """Say whether there is a file of `key`, be it damaged."""
+        return self._path(key).exists()
+
     def read(self, key: Mapping[str, Any]) -> Gram | None:
         """Return the Gram of `key`, or None if there is none.
 

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from itbench import datasets, plugins
-from itbench.agreement import correlation, explained_variance, refuse_impossible, varies
+from itbench import plugins
 from itbench.cache import GramCache
-from itbench.errors import BadRecordings, ItbenchWarning
+from itbench.channels import read_channels
+from itbench.clock import Clock
+from itbench.comparing import compare_layers
+from itbench.errors import ItbenchWarning
 from itbench.gram import Gram
 from itbench.grams import GramSource
-from itbench.protocols import Readout, Reporter, Silence
-from itbench.record import provenance_of, score_attributes
-from itbench.responses import mean_over_repetitions
-from itbench.run import Run, plan_run, stage
-from itbench.splits import Split
+from itbench.holdout import gather, read_each, read_together
+from itbench.protocols import Reporter, Silence
+from itbench.record import Subject, score_attributes
+from itbench.run import Metric, Run, plan_run
+from itbench.stage import Staged, stage
+from itbench.statistics import with_statistics
+from itbench.task import Task
 
-MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
+
+class Measured(NamedTuple):
+    """What a metric says, and what the user should know about it."""
+
+    dataset: xr.Dataset
+    remarks: Sequence[str] = ()
 
 
 def score_model(
@@ -41,7 +46,7 @@ def score_model(
     Parameters
     ----------
     model, benchmark : str
-        Names of plugins; a benchmark may be the path of a YAML file.
+        Names of plugins; a benchmark may be the path of a YAML file, and ``A+B`` is two models at once.
     registry, cache, reporter : optional
         Else the plugins found, the cache folder, and silence.
     **how
@@ -68,124 +73,131 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     Returns
     -------
     Dataset
-        ``explained_variance``, ``correlation``, ``alpha`` and ``inner_explained_variance`` (split, layer, site), the
-        layer that each split chose on its training rows, and provenance. A site that lacks a response or does not vary
-        in some part of some split is NaN.
+        Of a readout: ``explained_variance``, ``correlation``, ``alpha`` and ``inner_explained_variance`` (split,
+        layer, site), the layer that each split chose on its training rows, the ``predictions`` (row, site) of held-out
+        pictures at that layer, the ``ceiling`` (site) and the ``draws`` (measure, draw) of the headline's interval. A
+        site that lacks a response or does not vary in some part of some split is NaN.
+        Of a comparison: as `itbench.comparing.compare_layers` says.
 
     Raises
     ------
     BadRecordings, BadActivations, NoWeights, NoSpace, UnknownName
     """
-    clock = _Clock()
+    clock = Clock()
     with clock("data"):
-        recordings = datasets.load(run.benchmark.data_source(), reporter)
-        responses = mean_over_repetitions(recordings.responses)
-        splits = run.benchmark.splits.divide(len(recordings.stimuli), recordings.stimuli.metadata)
-        scorable = scorable_sites(responses, splits)
+        task = Task.load(run.benchmark, run.metric, reporter)
     with clock("model"):
-        bench = run.benchmark
-        model, stimuli, layers, identity = stage(
-            run.model,
-            run.weights,
-            run.settings,
-            recordings.stimuli,
-            run.layers,
-            shown_by=bench.name,
-            degrees=bench.degrees,
-        )
-    results = {name: np.full((len(splits), len(layers), responses.shape[1]), np.nan) for name in MEASURES}
-    widths: dict[str, int] = {}
-    remarks: list[str] = []
-    key = {**identity, "stimuli": recordings.digests["stimuli"]}
-    grams = GramSource(model, stimuli, run.settings, key, cache, run.about, reporter).grams(layers)
-    for layer, gram in clock.each("activations", grams):
-        widths[layer] = gram.n_features
+        staged = stage_all(run, task)
+    subject = Subject.of(run, staged)
+    if run.metric.entry.form == "channels":
         with clock("readout"):
-            for number, split in enumerate(splits):
-                measured, said = _measure(run.readout, gram, responses[:, scorable], split)
-                for name, values in measured.items():
-                    results[name][number, layers.index(layer), scorable] = values
-                remarks += [f"layer {layer}: {remark}" for remark in said]
-    refuse_impossible(results["explained_variance"], results["correlation"])
-    _warn(run, remarks)
-    inner = results["inner_explained_variance"][:, :, scorable].mean(axis=2)
-    return xr.Dataset(
-        {name: (("split", "layer", "site"), values) for name, values in results.items()},
-        coords={
-            "split": [split.name for split in splits],
-            "layer": list(layers),
-            **recordings.site_coordinates(),
-            "n_features": ("layer", [widths[layer] for layer in layers]),
-            "chosen_layer": ("split", [layers[index] for index in inner.argmax(axis=1)]),
-            "n_train": ("split", [len(split.train) for split in splits]),
-            "n_test": ("split", [len(split.test) for split in splits]),
-        },
-        attrs=score_attributes(
-            run, recordings, model, scorable, provenance_of(run, recordings, model, identity, clock.seconds)
-        ),
-    )
+            measured = _measure_channels(run, staged[0], task, clock, reporter)
+        return as_score(measured, run.metric, task, subject, clock)
+    grams = clock.each("activations", grams_of(run, staged, task, cache, reporter))
+    return score_grams(run.metric, grams, layers_by_model(run, staged), task, subject, clock)
 
 
-def _measure(
-    readout: Readout, gram: Gram, responses: NDArray[np.float64], split: Split
-) -> tuple[dict[str, NDArray[np.float64]], tuple[str, ...]]:
-    """Return every measure per site of one layer in one split, and the readout's remarks."""
-    train, test = responses[split.train], responses[split.test]
-    reading = readout(gram, train, split.train, split.test)
-    measured = {
-        "explained_variance": explained_variance(test, reading.predictions),
-        "correlation": correlation(test, reading.predictions),
-        "alpha": reading.alpha,
-        "inner_explained_variance": explained_variance(train, reading.inner_predictions),
+def stage_all(run: Run, task: Task) -> list[Staged]:
+    """Return every model of a run on its device, with the stimuli as it sees them and its layers."""
+    bench, stimuli = run.benchmark, task.recordings.stimuli
+    return [
+        stage(entrant, run.settings, stimuli, shown_by=bench.name, degrees=bench.degrees) for entrant in run.entrants
+    ]
+
+
+def layers_by_model(run: Run, staged: Sequence[Staged]) -> dict[str, list[str]]:
+    """Return the layers of every model, as a score calls them."""
+    return {
+        entrant.model.name: [run.layer_name(entrant, layer) for layer in one.layers]
+        for entrant, one in zip(run.entrants, staged, strict=True)
     }
-    return measured, reading.remarks
 
 
-def scorable_sites(responses: NDArray[np.float64], splits: Sequence[Split]) -> NDArray[np.bool_]:
-    """Say which sites have a response to every stimulus used, that varies in every part of every split.
+def grams_of(
+    run: Run, staged: Sequence[Staged], task: Task, cache: GramCache, reporter: Reporter
+) -> Iterator[tuple[str, Gram]]:
+    """Yield the Grams of all layers of all models, by the layer as a score calls it."""
+    for entrant, one in zip(run.entrants, staged, strict=True):
+        key = {**one.identity, "stimuli": task.recordings.digests["stimuli"]}
+        about = {**run.about, "model": entrant.model.name, "weights": entrant.weights.label}
+        source = GramSource(one.model, one.stimuli, run.settings, key, cache, about, reporter)
+        for layer, gram in source.grams(one.layers):
+            yield run.layer_name(entrant, layer), gram
 
-    Raises
-    ------
-    BadRecordings
-        If none has.
+
+def score_grams(
+    metric: Metric,
+    grams: Iterable[tuple[str, Gram]],
+    by_model: Mapping[str, Sequence[str]],
+    task: Task,
+    subject: Subject,
+    clock: Clock,
+) -> xr.Dataset:
+    """Return the score of `subject`, whose Grams these are: as `evaluate` says.
+
+    Parameters
+    ----------
+    metric, grams, by_model, task
+        As `measure` takes them.
+    subject : Subject
+    clock : Clock
+        Has timed what came before.
     """
-    parts = [rows for split in splits for rows in (split.train, split.test)]
-    scorable = np.all([varies(responses[rows]) for rows in parts], axis=0)
-    if not scorable.any():
-        missing = int(np.isnan(responses).any(axis=0).sum())
-        raise BadRecordings(
-            f"None of {responses.shape[1]} sites can be scored.",
-            known=f"{missing} lack a response to some stimulus; the others do not vary within some split.",
-        )
-    return np.asarray(scorable)
+    with clock("readout"):
+        measured = measure(metric, grams, by_model, task)
+    return as_score(measured, metric, task, subject, clock)
 
 
-def _warn(run: Run, remarks: Sequence[str]) -> None:
+def as_score(measured: Measured, metric: Metric, task: Task, subject: Subject, clock: Clock) -> xr.Dataset:
+    """Return what was measured as a score: with ceiling, draws and provenance. Warns of the metric's remarks."""
+    with clock("statistics"):
+        dataset = with_statistics(measured.dataset, task, metric.function)
+    _warn(f"{subject.model} on {task.benchmark.name}", measured.remarks)
+    return dataset.assign_attrs(score_attributes(subject, metric, task, clock.seconds))
+
+
+def measure(
+    metric: Metric, grams: Iterable[tuple[str, Gram]], by_model: Mapping[str, Sequence[str]], task: Task
+) -> Measured:
+    """Return what a metric says of the layers of a model, or of several.
+
+    Parameters
+    ----------
+    metric : Metric
+    grams : iterable of (layer, Gram)
+        In any order.
+    by_model : mapping of str to sequence of str
+        The layers of each model, in the order in which the score shall hold them.
+    task : Task
+    """
+    layers = [layer for own in by_model.values() for layer in own]
+    if metric.entry.form == "comparison":
+        compared = compare_layers(metric.function, grams, task.recorded(), layers)
+        return Measured(compared, compared.attrs.pop("remarks").splitlines())
+    if metric.entry.form == "joint":
+        held_out = read_together(metric.function, metric.name, dict(grams), task, _groups(by_model))
+        return Measured(held_out.dataset(layers, whole=metric.name), held_out.remarks)
+    held_out = read_each(metric.function, grams, task)
+    return Measured(held_out.dataset(layers), held_out.remarks)
+
+
+def _measure_channels(run: Run, staged: Staged, task: Task, clock: Clock, reporter: Reporter) -> Measured:
+    """Return what a metric says that needs the activations themselves, which are streamed once more."""
+    responses, readout = task.responses[:, task.scorable], run.metric.function
+    model, stimuli, layers, _ = staged
+    read = read_channels(model, stimuli, layers, run.settings, reporter, responses, task.splits, readout)
+    held_out = gather(task, clock.each("activations", read))
+    return Measured(held_out.dataset(layers), held_out.remarks)
+
+
+def _groups(by_model: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Return the groups whose unique part is asked for: each layer, and of several models each model."""
+    layers = [layer for own in by_model.values() for layer in own]
+    groups: dict[str, Sequence[str]] = {layer: (layer,) for layer in layers} if len(layers) > 1 else {}
+    return {**groups, **by_model} if len(by_model) > 1 else groups
+
+
+def _warn(title: str, remarks: Sequence[str]) -> None:
     if remarks:
         more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
-        message = f"{run.model.name} on {run.benchmark.name}, {remarks[0]}{more}."
-        warnings.warn(message, ItbenchWarning, stacklevel=3)
-
-
-class _Clock:
-    """Adds up the seconds of named stages."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
-
-    def each(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
-        """Pass the items on, timing how long each takes to come."""
-        while True:
-            with self(stage):
-                item = next(items, None)
-            if item is None:
-                return
-            yield item
+        warnings.warn(f"{title}, {remarks[0]}{more}.", ItbenchWarning, stacklevel=3)

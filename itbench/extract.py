@@ -8,7 +8,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,30 @@ def extract_grams(
     NoSpace
         If memory or scratch space does not suffice; before any work.
     """
+    with (
+        one_pass(model, stimuli, layers, settings, reporter, working_bytes(len(stimuli))) as reducer,
+        reporter.progress("Grams", len(layers), "layers") as advance,
+    ):
+        for layer in layers:
+            yield layer, reducer.gram(layer)
+            advance(1)
+
+
+@contextmanager
+def one_pass(
+    model: Model,
+    stimuli: StimulusSet,
+    layers: Sequence[str],
+    settings: ExtractionSettings,
+    reporter: Reporter,
+    beside: int,
+) -> Iterator[GramReducer]:
+    """Run the model once over all pictures and give what holds their activations until it is left.
+
+    `beside` is the memory, bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
+    """
     shapes = model.shapes(stimuli.pictures[0:1][0])
-    batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, working_bytes(len(stimuli)))
+    batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
     pools = pools_of(settings.pool, layers, shapes, model)
     widths = {layer: width_of(layer, shapes, pools) for layer in layers}
     reducer = GramReducer(
@@ -93,10 +115,7 @@ def extract_grams(
                     pool = pools.get(layer)
                     reducer.put(layer, rows, pool(activations) if pool else activations)
                 advance(rows.stop - rows.start)
-        with reporter.progress("Grams", len(layers), "layers") as advance:
-            for layer in layers:
-                yield layer, reducer.gram(layer)
-                advance(1)
+        yield reducer
 
 
 def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:

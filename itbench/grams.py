@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from itbench.gram import Gram
 from itbench.layers import parts
 from itbench.protocols import Model, Reporter
 from itbench.stimuli import StimulusSet
+
+Single = Callable[[Sequence[str]], Iterator[tuple[str, Gram]]]  # of layers that are no sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +40,8 @@ class GramSource:
     reporter: Reporter
 
     def grams(self, layers: Sequence[str]) -> Iterator[tuple[str, Gram]]:
-        """Yield (layer, Gram) for every layer, one after another, in the order in which they come.
-
-        A sum ``A+B`` gives the Gram of both layers' features side by side; what is cached are its parts.
-        """
-        missing = {layer: set(parts(layer)) for layer in layers}
-        sums: dict[str, Gram] = {}
-        for part, gram in self._single(list(dict.fromkeys(part for layer in layers for part in parts(layer)))):
-            for layer in [layer for layer, wanted in missing.items() if part in wanted]:
-                sums[layer] = sums[layer] + gram if layer in sums else gram
-                missing[layer].remove(part)
-                if not missing[layer]:
-                    yield layer, sums.pop(layer)
+        """Yield (layer, Gram) for every layer, one after another, in the order in which they come."""
+        return summed(layers, self._single)
 
     def _single(self, layers: Sequence[str]) -> Iterator[tuple[str, Gram]]:
         """Yield the Grams of layers that are no sums: first those in the cache, then the others."""
@@ -65,3 +57,29 @@ class GramSource:
             for layer, gram in extract_grams(self.model, self.stimuli, absent, self.settings, self.reporter):
                 self.cache.write(keys[layer], gram, **self.about, layer=layer)
                 yield layer, gram
+
+
+def summed(layers: Sequence[str], single: Single) -> Iterator[tuple[str, Gram]]:
+    """Yield (layer, Gram) for every layer, in the order in which they come.
+
+    A sum ``A+B`` gives the Gram of both layers' features side by side; what is cached are its parts.
+
+    Parameters
+    ----------
+    layers : sequence of str
+    single : callable
+        Yields (part, Gram) for every part of the layers, each once, in any order.
+    """
+    missing = {layer: set(parts(layer)) for layer in layers}
+    sums: dict[str, Gram] = {}
+    for part, gram in single(single_layers(layers)):
+        for layer in [layer for layer, wanted in missing.items() if part in wanted]:
+            sums[layer] = sums[layer] + gram if layer in sums else gram
+            missing[layer].remove(part)
+            if not missing[layer]:
+                yield layer, sums.pop(layer)
+
+
+def single_layers(layers: Sequence[str]) -> list[str]:
+    """Return the layers that are no sums, or parts of one, each once."""
+    return list(dict.fromkeys(part for layer in layers for part in parts(layer)))

@@ -14,6 +14,8 @@ from itbench.recordings import Recordings
 Files = Mapping[str, Path]  # by the name of a `RemoteFile`
 
 MAJAJ = "Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418"
+KRIEGESKORTE = "Kriegeskorte et al. (2008), Neuron 60, 1126-1141"
+RSATOOLBOX = "https://raw.githubusercontent.com/rsagroup/rsatoolbox"
 BRAIN_SCORE = "https://brainscore-storage.s3.amazonaws.com/brainio-brainscore"
 
 
@@ -29,6 +31,8 @@ class KnownDataset:
     files : tuple of RemoteFile
         What it is made of; none if itbench makes all of it.
     citation, licence : str, optional
+    edition : int
+        Of what itbench makes itself; raised whenever that changes, so that older files are made again.
     """
 
     description: str
@@ -36,6 +40,7 @@ class KnownDataset:
     files: tuple[RemoteFile, ...] = ()
     citation: str = ""
     licence: str = ""
+    edition: int = 1
 
     @property
     def file_names(self) -> str:
@@ -62,6 +67,13 @@ def _assembly(files: Files, reporter: Reporter, *, region: str) -> Recordings:
     return read_assembly(netcdf, csv, images, region, reporter)
 
 
+def _kriegeskorte(files: Files, reporter: Reporter, *, species: str) -> Recordings:
+    from itbench.kriegeskorte import read_kriegeskorte
+
+    supplement, brains = (files[file.name] for file in OBJECTS)
+    return read_kriegeskorte(supplement, brains, species)
+
+
 COURSE = RemoteFile("IT_data.h5", "gdrive:1s6caFNRpyR9m7ZM6XEv_e8mcXT3_PnHS", size=384_000_000)
 ASSEMBLY = tuple(
     RemoteFile(name, f"{BRAIN_SCORE}/{name}", sha1=sha1)
@@ -71,9 +83,26 @@ ASSEMBLY = tuple(
         ("stimulus_hvm-public.zip", "8aa44e038d7b551efa8077467622f9d48d72e473"),
     )
 )
+OBJECTS = tuple(
+    RemoteFile(name, f"{RSATOOLBOX}/{commit}/demos/92imageData/{name}", size, sha1)
+    for name, commit, size, sha1 in (
+        (
+            "Kriegeskorte_Neuron2008_supplementalData.mat",
+            "9ac4b5cdcb702c02481cabba33c551d187d50b6c",
+            3_603_779,
+            "6ef4c101203befc9caccc5070fa27ad3293c7f84",
+        ),
+        (
+            "92_brainRDMs.mat",
+            "a019e37ee631456aa99425efb33cb4e26e9ea181",
+            224_663,
+            "3f181418b81699ad25778475a670344b7c65c39d",
+        ),
+    )
+)
 KNOWN = {
     "synthetic-it": KnownDataset(
-        "640 pictures drawn and 168 IT sites simulated by itbench itself", _synthetic, licence="MIT"
+        "640 pictures drawn and 168 IT sites simulated by itbench itself", _synthetic, licence="MIT", edition=2
     ),
     "majaj-it": KnownDataset(
         "Macaque IT, 168 sites, 2,880 pictures with and 320 without responses, averaged over repetitions",
@@ -91,5 +120,18 @@ KNOWN = {
             licence="not stated",
         )
         for region, sites in (("IT", 168), ("V4", 88))
+    },
+    **{
+        name: KnownDataset(
+            f"{species.capitalize()} IT, 92 objects: dissimilarities of {what}, no responses",
+            partial(_kriegeskorte, species=species),
+            OBJECTS,
+            citation=KRIEGESKORTE,
+            licence="MIT, of the repository that publishes it",
+        )
+        for name, species, what in (
+            ("kriegeskorte2008-it", "monkey", "674 neurons"),
+            ("kriegeskorte2008-human-it", "human", "316 voxels in each of 4 subjects"),
+        )
     },
 }

@@ -75,11 +75,11 @@ def link(course: Recordings, public: Recordings) -> tuple[Recordings, LinkReport
     BadRecordings
         If nothing matches, with how near the nearest was.
     """
-    ours, theirs = mean_over_repetitions(course.responses), mean_over_repetitions(public.responses)
+    ours, theirs = (mean_over_repetitions(one.require_responses()) for one in (course, public))
     rows = np.flatnonzero(np.isfinite(ours).all(axis=1))
     if not len(rows):
         raise BadRecordings(f"No picture of {course.name} has a response at every site.")
-    rounding = _rounding(public.responses)
+    rounding = _rounding(public.require_responses())
     sites = _match_sites(ours[rows], theirs, rounding, (course.name, public.name))
     here = np.flatnonzero(sites >= 0)
     there = sites[here]
@@ -168,7 +168,7 @@ def _linked(
     if sites is None:
         return replace(course, stimuli=stimuli, about=about, digests={})
     about["responses"] = f"every repetition, from {public.name}"
-    responses = _repetitions(public.responses, ids, rows, pictures, sites)
+    responses = _repetitions(public.require_responses(), ids, rows, pictures, sites)
     return Recordings(course.name, stimuli, responses, about)
 
 

@@ -6,52 +6,132 @@ import dataclasses
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+import xarray as xr
 
 from itbench import provenance
 from itbench.files import digest
-from itbench.protocols import Model
-from itbench.recordings import Recordings
 from itbench.responses import repetitions_per_stimulus
-from itbench.run import Run
+from itbench.run import Metric, Run
+from itbench.score import provenance as provenance_of
+from itbench.stage import Staged
+from itbench.task import Task
+
+ABOUT = ("layers", "device", "precision", "pool", "degrees")  # of a run, in provenance
 
 
-def score_attributes(
-    run: Run, recordings: Recordings, model: Model, scorable: NDArray[np.bool_], about: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the attributes of a score; `about` is its provenance."""
+@dataclass(frozen=True)
+class Subject:
+    """What a score is of, apart from the task and the metric.
+
+    Parameters
+    ----------
+    model, weights : str
+        What a row of a leaderboard calls them.
+    sources : sequence of mapping
+        Of each model: ``model``, ``source``, ``weights`` (kind, file, seed, digest), ``device``, and the ``identity``
+        on which its activations depend.
+    asked : mapping
+        What the user asked for beyond the defaults: layers, precision, pool, degrees, a file of weights. Scores that
+        differ in it do not replace each other.
+    about : mapping
+        More that provenance shall say.
+    """
+
+    model: str
+    weights: str
+    sources: Sequence[Mapping[str, Any]] = ()
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, run: Run, staged: Sequence[Staged] = ()) -> Subject:
+        """Return the subject of a run; without `staged`, that of one that did not come so far."""
+        sources: list[dict[str, Any]] = [
+            {
+                "model": entrant.model.name,
+                "source": entrant.model.source,
+                "weights": {
+                    "kind": entrant.weights.kind,
+                    "file": entrant.weights.path and entrant.weights.path.name,
+                    "seed": entrant.weights.seed,
+                    "digest": one.model.identity["weights"],
+                },
+                "device": one.model.device,
+                "identity": dict(one.identity),
+            }
+            for entrant, one in zip(run.entrants, staged, strict=False)
+        ]
+        files = [source["weights"]["digest"] for source in sources if source["weights"]["kind"] == "file"]
+        settings = run.settings
+        asked = {
+            "layers": run.layers,
+            "precision": settings.precision if settings.precision != "float32" else "",
+            "pool": settings.pool if settings.pool != "none" else "",
+            "degrees": settings.degrees or "",
+            "weights": "+".join(files),
+        }
+        how = f"chosen on {run.layer_from}" if run.layer_from else "named" if run.layers else "candidates"
+        about = {
+            "layers": how,
+            "device": "+".join(dict.fromkeys(source["device"] for source in sources)),
+            "precision": settings.precision,
+            "pool": settings.pool,
+            "degrees": "+".join(filter(None, (source["identity"]["degrees"] for source in sources))),
+        }
+        return cls(run.about["model"], run.about["weights"], sources, asked, about)
+
+    @classmethod
+    def from_score(cls, score: xr.Dataset) -> Subject:
+        """Return the subject of a score that was written."""
+        said = provenance_of(score)
+        about = {key: said[key] for key in ABOUT}
+        return cls(score.attrs["model"], score.attrs["weights"], said["sources"], said["asked"], about)
+
+
+def score_attributes(subject: Subject, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the attributes of a score."""
+    names = names_of(subject, metric, task.benchmark.name)
     return {
-        **run.about,
-        "region": run.benchmark.region or str(recordings.about.get("region") or ""),
-        "n_sites": len(scorable),
-        "n_sites_scored": int(scorable.sum()),
-        "n_stimuli": len(recordings.stimuli),
-        "file_stem": file_stem(run, model.identity["weights"]),
-        "provenance": json.dumps(about, default=str, ensure_ascii=False),
+        **names,
+        "region": task.benchmark.region or str(task.recordings.about.get("region") or ""),
+        "n_sites": len(task.scorable),
+        "n_sites_scored": int(task.scorable.sum()),
+        "n_stimuli": len(task.recordings.stimuli),
+        "measure": metric.entry.measure,
+        "file_stem": file_stem(subject, metric, task.benchmark.name),
+        "provenance": json.dumps(_provenance(subject, metric, task, seconds), default=str, ensure_ascii=False),
     }
 
 
-def provenance_of(
-    run: Run, recordings: Recordings, model: Model, identity: Mapping[str, Any], seconds: Mapping[str, float]
-) -> dict[str, Any]:
+def names_of(subject: Subject, metric: Metric, benchmark: str) -> dict[str, str]:
+    """Return what a row of a leaderboard is called by."""
+    return {"model": subject.model, "weights": subject.weights, "benchmark": benchmark, "metric": metric.name}
+
+
+def file_stem(subject: Subject, metric: Metric, benchmark: str) -> str:
+    """Return the file name of a score, without ending; what departs from the defaults adds a short digest."""
+    names = list(names_of(subject, metric, benchmark).values())
+    clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
+    departures = {"names": names if names != clean else "", "options": metric.options_changed, **subject.asked}
+    return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])
+
+
+def _provenance(subject: Subject, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return all that produced a score: digests, options, versions, commit, machine, seconds of each stage."""
+    weights = [source["weights"]["digest"] for source in subject.sources]
+    recordings = task.recordings
     return {
-        "digests": {"weights": model.identity["weights"], **recordings.digests},
-        "model": {"identity": dict(identity), "source": run.model.source},
-        "weights": {"kind": run.weights.kind, "file": run.weights.path and run.weights.path.name},
-        "seed": run.weights.seed,
-        "splits": dataclasses.asdict(run.benchmark.splits),
-        "repetitions": repetitions_per_stimulus(recordings.responses),
-        "device": model.device,
-        "precision": run.settings.precision,
-        "pool": run.settings.pool,
-        "degrees": identity["degrees"],
-        "layers": "named" if run.layers else "candidates",
-        "options": {"given": run.options_given, "defaulted": run.options_defaulted},
+        "digests": {"weights": "+".join(weights), **recordings.digests},
+        "sources": list(subject.sources),
+        "asked": dict(subject.asked),
+        "splits": splits_of(metric, task),
+        "repetitions": None if recordings.responses is None else repetitions_per_stimulus(recordings.responses),
+        **subject.about,
+        "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
         "seconds": dict(seconds),
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": provenance.versions(),
@@ -60,20 +140,8 @@ def provenance_of(
     }
 
 
-def file_stem(run: Run, weights: str = "") -> str:
-    """Return the file name of a score, without ending; what departs from the defaults adds a short digest.
-
-    `weights` is the digest of the weights: two files of one name are not the same weights.
-    """
-    names = list(run.about.values())
-    clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
-    departures = {
-        "names": names if names != clean else "",
-        "options": run.options_changed,
-        "layers": run.layers,
-        "precision": run.settings.precision if run.settings.precision != "float32" else "",
-        "pool": run.settings.pool if run.settings.pool != "none" else "",
-        "degrees": run.settings.degrees or "",
-        "weights": weights if run.weights.kind == "file" else "",
-    }
-    return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])
+def splits_of(metric: Metric, task: Task) -> dict[str, Any]:
+    """Return how the stimuli are divided, as provenance says it."""
+    if hasattr(metric.function, "divide"):
+        return {"kind": f"of {metric.name}", "folds": len(task.splits)}
+    return dataclasses.asdict(task.benchmark.splits)

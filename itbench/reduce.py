@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -63,7 +63,7 @@ class GramReducer:
         scratch: Path,
         product: Product = times_transpose,
     ) -> None:
-        self.ids = tuple(stimulus_ids)
+        self.ids, self.widths = tuple(stimulus_ids), dict(widths)
         self.product = product
         self.scratch_bytes = 0
         self._scratch: IO[bytes] | None = None
@@ -124,22 +124,27 @@ class GramReducer:
         Panels hold X − 1rᵀ with a reference row r (the first batch's mean), whose products lose fewer digits than those
         of X; K = X Xᵀ follows from them in float64.
         """
-        layer = self._layers.pop(name)
-        n, width = len(self.ids), layer.panels[-1].columns.stop
-        reference = layer.reference
-        assert reference is not None, "put every batch before asking for a Gram"
+        n, width, row_sums = len(self.ids), self.widths[name], self._layers[name].row_sums
         matrix = np.zeros((n, n))
         along = np.zeros(n)
-        while layer.panels:
-            panel = layer.panels.pop()
-            values = self._read(panel)
+        square = 0.0
+        for values, reference in self.panels(name):
             if width <= EXACT_FEATURES:
                 values = values.astype(np.float64)
             matrix += self.product(values)
-            along += values @ reference[panel.columns]
-        along += 0.5 * float(reference.astype(np.float64) @ reference)
+            along += values @ reference
+            square += float(reference.astype(np.float64) @ reference)
+        along += 0.5 * square
         matrix += along[:, None] + along  # one sum, symmetric to the last bit
-        return Gram(matrix, layer.row_sums, width, self.ids)
+        return Gram(matrix, row_sums, width, self.ids)
+
+    def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+        """Yield what was put of one layer, and free it: panels (stimulus, some features) less a row, and that row."""
+        layer = self._layers.pop(name)
+        assert layer.reference is not None, "put every batch before asking for what was put"
+        while layer.panels:
+            panel = layer.panels.pop()
+            yield self._read(panel), layer.reference[panel.columns]
 
     def _write(self, panel: _Panel, rows: slice, part: NDArray[np.float32]) -> None:
         with disk_errors(self._folder):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadBenchmark, ItbenchError, UnknownName
 
-KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify")}
+KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify"), "none": ("kind",)}
 MOST = 2**32 - 1  # the largest seed that scikit-learn takes
 
 
@@ -47,8 +47,9 @@ class SplitPlan:
 
     Parameters
     ----------
-    kind : {"provided", "kfold"}
-        ``provided`` reads the stimulus coordinate ``split`` (``train``, ``test``; others are left out).
+    kind : {"provided", "kfold", "none"}
+        ``provided`` reads the stimulus coordinate ``split`` (``train``, ``test``; others are left out); ``none`` is for
+        comparisons, which compare all stimuli.
     folds, seed : int
         Of ``kfold``: how many shuffled folds, from which seed.
     stratify : str, optional
@@ -86,7 +87,19 @@ class SplitPlan:
         return cls(**spec)
 
     def divide(self, n: int, metadata: Mapping[str, NDArray[Any]]) -> list[Split]:
-        """Return the splits of `n` stimuli with their metadata."""
+        """Return the splits of `n` stimuli with their metadata.
+
+        Raises
+        ------
+        ItbenchError
+            If they cannot be divided so.
+        """
+        if self.kind == "none":
+            raise BadBenchmark(
+                "The benchmark does not say how to divide its pictures.",
+                known="A readout is tested on pictures that it has not seen.",
+                todo="Add a line such as 'splits: {kind: kfold, folds: 5}' to its file, or compare: --metric rsa",
+            )
         if self.kind == "provided":
             column = np.asarray(_column(metadata, "split")).astype(str)
             return [Split("provided", np.flatnonzero(column == "train"), np.flatnonzero(column == "test"))]

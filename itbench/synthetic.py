@@ -22,6 +22,7 @@ VIEWS = 10  # of each object
 SITES = 168
 REPETITIONS = 30
 PIXELS = 128
+ANIMALS = ("A", "B")  # of the first half of the sites, and of the second
 SHARES = (6.0, 3.0, 2.0)  # identity, pose, energy: concentrations of the Dirichlet from which a site's shares come
 RELIABILITY = (0.6, 0.95)  # of the mean over repetitions, from the noisiest site to the best
 
@@ -45,8 +46,8 @@ def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixel
     Returns
     -------
     Recordings
-        With the site coordinates ``signal_variance``, ``noise_variance`` (of one repetition), ``reliability`` and the
-        shares ``identity``, ``pose`` and ``energy``.
+        With the site coordinates ``animal`` (two, with half of the sites each), ``signal_variance``,
+        ``noise_variance`` (of one repetition), ``reliability`` and the shares ``identity``, ``pose`` and ``energy``.
     """
     objects = [(category, number) for category in CATEGORIES for number in range(OBJECTS)]
     shown = [(category, number) for category, number in objects for _ in range(views)]
@@ -65,6 +66,7 @@ def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixel
         **{name: np.array([getattr(view, name) for view in seen]) for name in View.__dataclass_fields__},
     }
     columns = {
+        "animal": [ANIMALS[2 * site // sites] for site in range(sites)],
         "signal_variance": np.ones(sites),
         "noise_variance": noise_variance,
         "reliability": reliability,

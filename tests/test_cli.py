@@ -13,22 +13,11 @@ from tests.conftest import run
 
 LAYER_KEYS = ["layer", "n_features", "explained_variance", "correlation", "inner_explained_variance"]
 RUN_KEYS = [
-    "model",
-    "weights",
-    "benchmark",
-    "metric",
-    "layer",
-    "layers_chosen",
-    "explained_variance",
-    "correlation",
-    "explained_variance_median",
-    "correlation_median",
-    "n_sites",
-    "n_sites_scored",
-    "n_stimuli",
-    "seconds",
-    "layers",
-    "file",
+    *("model", "weights", "benchmark", "metric", "baseline"),
+    *("measure", "value", "layer", "layers_chosen", "oracle_layer", "regret"),
+    *("explained_variance", "correlation", "explained_variance_median", "correlation_median"),
+    *("ceiling", "explained_variance_corrected", "brainscore", "low", "high"),
+    *("n_sites", "n_sites_scored", "n_stimuli", "seconds", "layers", "file"),
 ]
 
 BAD_PLUGIN = """
@@ -116,6 +105,8 @@ def test_score_prints_a_line_a_run_and_the_layers_of_one_alone(toy):
         "metric",
         "layer",
         "EV",
+        "95 %",
+        "EV/ceiling",
         "correlation",
         "sites",
         "seconds",
@@ -352,8 +343,15 @@ def test_metrics():
     rows = json_of("metrics", "--json")
     assert [list(row) for row in rows] == [["metric", "option", "default", "help"]] * len(rows)
     ridge = {row["option"]: row["default"] for row in rows if row["metric"] == "ridge"}
-    assert ridge == {"components": "1000", "alphas": "0.01:1e+10:25", "alpha": "none", "per_site": "true"}
-    assert all(row["help"] for row in rows)
+    assert ridge == {
+        "components": "1000",
+        "alphas": "0.01:1e+10:25",
+        "alpha": "none",
+        "per_site": "true",
+        "kernel": "linear",
+        "width": "1.0",
+    }
+    assert all(row["help"] for row in rows if row["option"])
 
 
 def test_an_option_may_be_typed_as_it_is_listed(toy):

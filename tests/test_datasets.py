@@ -1,6 +1,7 @@
 """Recordings in the data folder: listed, shown, verified, made when they are needed."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -192,6 +193,26 @@ def test_a_damaged_known_data_set_is_not_replaced_in_silence(drawn):
     path.unlink()
     assert run("data", "show", "synthetic-it").exit_code == 0
     assert drawn == ["toy", "toy", "toy"]
+
+
+def test_what_an_older_itbench_made_otherwise_is_made_again(drawn, home, monkeypatch):
+    path = home / "data" / "synthetic-it.h5"
+    write_recordings(toy_recordings(n=10), path)  # from before there were editions
+    assert len(datasets.load("synthetic-it").stimuli) == 10
+    monkeypatch.setitem(KNOWN, "synthetic-it", replace(KNOWN["synthetic-it"], edition=2))
+    assert len(datasets.load(str(path)).stimuli) == 10  # a path is what it is
+    heard = Heard()
+    for _ in range(2):
+        assert len(datasets.load("synthetic-it", heard).stimuli) == 20
+    assert drawn == ["toy"]
+    assert heard.notes == [f"{path} is of another edition", "making synthetic-it: a toy"]
+    assert read_recordings(path).about["edition"] == 2
+
+
+def test_what_was_fetched_has_no_edition(mine, monkeypatch):
+    file = KNOWN["majaj-it"].files[0]
+    monkeypatch.setitem(KNOWN, "mine", KnownDataset("a toy", lambda *_: pytest.fail("made"), (file,), edition=3))
+    assert len(datasets.load("mine").stimuli) == 20
 
 
 def test_the_folder_of_data_can_be_set(mine, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from itbench.protocols import Silence, Weights
 from itbench.recordings import Recordings, write_recordings
 from itbench.responses import mean_over_repetitions
 from itbench.run import plan_run
-from itbench.score import summary
+from itbench.summary import summary
 from itbench.synthetic import synthetic_it
 from tests.conftest import toy_recordings
 
@@ -96,10 +96,12 @@ def test_nothing_to_score_is_refused_with_the_numbers(home, toy):
 def test_provenance_names_all_that_produced_the_score(toy):
     score = score_model("toy-net", str(toy), weights="random", seed=3, metric_options={"components": "9"})
     about = json.loads(score.attrs["provenance"])
-    assert about["seed"] == 3
+    (source,) = about["sources"]
+    assert (source["model"], source["weights"]["kind"], source["weights"]["seed"]) == ("toy-net", "random", 3)
+    assert source["weights"]["digest"] == about["digests"]["weights"]
     assert about["options"]["given"] == {"components": "9"}
     assert about["options"]["defaulted"]["alphas"] == "0.01:1e+10:25"
-    assert set(about["seconds"]) == {"data", "model", "activations", "readout"}
+    assert set(about["seconds"]) == {"data", "model", "activations", "readout", "statistics"}
     assert {"weights", "stimuli", "responses"} <= set(about["digests"])
     assert {"itbench", "torch", "numpy"} <= set(about["versions"])
     assert {"commit", "dirty"} == set(about["git"])

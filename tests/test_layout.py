@@ -11,12 +11,13 @@ from tests.conftest import ROOT, run_python
 ORDER = re.findall(
     r"\w+",
     """
-    errors folders offline files gram options tables layers stimuli responses splits protocols
-    agreement kernel ridge
-    drawing pictures recordings degrees synthetic course assembly linking download benchmark known datasets pack
-    hookspecs builtin plugins provenance
-    reduce function pooling network weights zoo extract cache grams
-    score run activations record evaluate leaderboard check templates
+    errors folders offline clock files gram options tables layers stimuli responses recorded splits protocols
+    agreement kernel ridge pls stacking banded rdm similarity jackknife bootstrap ceiling brainscore
+    drawing pictures recordings degrees synthetic course assembly linking kriegeskorte download benchmark known datasets
+    pack hookspecs builtin entries plugins provenance
+    reduce function pooling network weights zoo extract channels cache grams
+    run stage task activations score summary layer_choice statistics record holdout comparing evaluate animals
+    baselines rescore leaderboard compare explain difference check templates
     cli
     """,
 )
@@ -60,7 +61,7 @@ def test_only_network_code_names_torch(name, path):
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem)
 def test_plugins_are_short_and_import_only_the_public_names(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
-    allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "functools", "pathlib"}
+    allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "functools", "pathlib", "typing"}
     for target in imported(path):
         assert target.split(".")[0] in allowed
         if path.parent.name == "models":

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from itbench import write_score
+from itbench.bootstrap import interval
 from itbench.errors import ItbenchWarning, UnknownName
-from itbench.leaderboard import COLUMNS, compile_leaderboard, render
+from itbench.leaderboard import KEYS, compile_leaderboard, rank_intervals, render
 from tests.conftest import run
+from tests.scores import comparison_score, readout_score
 from tests.test_score import MEASURES, small_score
 
 SETUP = {
@@ -81,12 +84,12 @@ def test_ranks_by_explained_variance_within_benchmark_and_metric(folder):
         put(folder, model, ev, benchmark, metric)
     rows = compile_leaderboard(folder)
     assert [(row["metric"], row["rank"], row["model"], round(row["EV"], 9)) for row in rows] == [
-        ("pls", 1, "low", 0.9),
-        ("pls", 2, "high", 0.2),
-        ("pls", 3, "negative", 0.0),
-        ("ridge", 1, "high", 0.5),
-        ("ridge", 2, "low", 0.1),
-        ("ridge", 3, "negative", -0.2),
+        ("pls", "1", "low", 0.9),
+        ("pls", "2", "high", 0.2),
+        ("pls", "3", "negative", 0.0),
+        ("ridge", "1", "high", 0.5),
+        ("ridge", "2", "low", 0.1),
+        ("ridge", "3", "negative", -0.2),
     ]
 
 
@@ -95,9 +98,9 @@ def test_a_model_never_run_on_a_benchmark_is_no_zero(folder):
     put(folder, "everywhere", -0.1, "b")
     put(folder, "once", 0.4, "a")
     assert rows_of(folder) == [
-        ("a", 1, "everywhere", 0.5, ""),
-        ("a", 2, "once", 0.4, ""),
-        ("b", 1, "everywhere", -0.1, ""),
+        ("a", "1", "everywhere", 0.5, ""),
+        ("a", "2", "once", 0.4, ""),
+        ("b", "1", "everywhere", -0.1, ""),
         ("b", None, "once", None, "not run"),
     ]
     (line,) = [line for line in render(compile_leaderboard(folder)).splitlines() if "not run" in line]
@@ -108,7 +111,7 @@ def test_a_model_that_failed_is_no_zero(folder):
     put(folder, "fine", 0.5)
     fail(folder, "broken")
     assert rows_of(folder) == [
-        ("b", 1, "fine", 0.5, ""),
+        ("b", "1", "fine", 0.5, ""),
         ("b", None, "broken", None, "failed: no route to host"),
     ]
     assert "0.000" not in render(compile_leaderboard(folder))
@@ -124,7 +127,7 @@ def test_weights_of_one_model_are_rows_of_their_own(folder):
     put(folder, "net", 0.5)
     put(folder, "net", 0.1, weights="random-0")
     rows = compile_leaderboard(folder)
-    assert [(row["weights"], row["rank"]) for row in rows] == [("pretrained", 1), ("random-0", 2)]
+    assert [(row["weights"], row["rank"]) for row in rows] == [("pretrained", "1"), ("random-0", "2")]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_weights_of_one_model_are_rows_of_their_own(folder):
         ({"splits": {**SETUP["splits"], "seed": 7}}, "splits: kind=kfold folds=5 seed=7"),
         ({"precision": "bfloat16"}, "precision: bfloat16"),
         ({"layers": "named"}, "layers: named"),
-        ({"skipped": 1}, "2 sites"),
+        ({"skipped": 1}, "sites: 2"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -143,9 +146,14 @@ def test_rows_that_were_not_scored_alike_say_so(setup, says, folder):
     put(folder, "one", 0.3)
     put(folder, "two", 0.2)
     put(folder, "odd", 0.9, **setup)
-    notes = {row["model"]: row["note"] for row in compile_leaderboard(folder)}
-    assert notes == {"one": "", "two": "", "odd": f"not comparable: {says}"}
-    assert says in render(compile_leaderboard(folder))
+    rows = compile_leaderboard(folder)
+    assert [(row["rank"], row["model"], row["note"]) for row in rows] == [
+        ("1", "one", ""),
+        ("2", "two", ""),
+        (None, "odd", f"not comparable: {says}"),
+    ]
+    assert rows[2]["EV"] == rows[2]["value"] == pytest.approx(0.9)
+    assert says in render(rows)
 
 
 def test_sites_that_were_skipped_are_counted(folder):
@@ -166,7 +174,7 @@ def test_a_damaged_score_is_named_and_left_out(folder):
     foreign.write_text("not netCDF")
     with pytest.warns(ItbenchWarning) as caught:
         rows = rows_of(folder)
-    assert rows == [("b", 1, "fine", 0.5, "")]
+    assert rows == [("b", "1", "fine", 0.5, "")]
     assert [path for path in (damaged, foreign) if any(str(path) in str(item.message) for item in caught)] == [
         damaged,
         foreign,
@@ -183,7 +191,7 @@ def test_a_damaged_record_of_a_failure_is_named_and_left_out(folder):
     for text in ("", "[]", "{}", '{"model": "x"}'):
         record.write_text(text)
         with pytest.warns(ItbenchWarning, match=record.name):
-            assert rows_of(folder) == [("b", 1, "fine", 0.5, "")]
+            assert rows_of(folder) == [("b", "1", "fine", 0.5, "")]
 
 
 def test_markdown_is_one_aligned_table_a_benchmark(folder):
@@ -194,7 +202,9 @@ def test_markdown_is_one_aligned_table_a_benchmark(folder):
     assert [line for line in lines if line.startswith("## ")] == ["## first · ridge", "## second · ridge"]
     table = lines[2 : lines.index("", 2)]
     assert len({len(line) for line in table}) == 1
-    assert [cell.strip() for cell in table[0].strip("|").split("|")] == list(COLUMNS)
+    assert [cell.strip() for cell in table[0].strip("|").split("|")] == [
+        *("rank", "model", "weights", "layer", "EV", "correlation", "sites")
+    ]
     assert "a\\|b" in table[2]
     assert " 0.500 |" in table[2]
 
@@ -216,7 +226,7 @@ def test_every_row_has_every_key(folder):
     put(folder, "two", 0.5, "b")
     fail(folder, "broken")
     keys = {tuple(row) for row in json.loads(render(compile_leaderboard(folder), "json"))}
-    assert keys == {("benchmark", "metric", *COLUMNS)}
+    assert keys == {KEYS}
 
 
 def test_the_order_of_files_does_not_matter(folder, tmp_path):
@@ -230,7 +240,7 @@ def test_the_order_of_files_does_not_matter(folder, tmp_path):
 def test_only_the_benchmarks_asked_for(folder):
     put(folder, "one", 0.5, "alpha")
     put(folder, "two", 0.4, "beta")
-    assert rows_of(folder, "beta") == [("beta", 1, "two", 0.4, ""), ("beta", None, "one", None, "not run")]
+    assert rows_of(folder, "beta") == [("beta", "1", "two", 0.4, ""), ("beta", None, "one", None, "not run")]
 
 
 def test_an_unknown_benchmark_gives_the_nearest(folder):
@@ -268,6 +278,41 @@ def test_output_is_what_would_be_printed(form, folder, tmp_path):
     assert written.stdout == ""
     assert (tmp_path / "new" / "board").read_text() == printed.stdout
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["board"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "form"),
+    [
+        ("board.csv", (), "csv"),
+        ("board.JSON", (), "json"),
+        ("board.md", (), "markdown"),
+        ("board.txt", (), "markdown"),
+        ("board.csv", ("--format", "csv"), "csv"),
+        ("board.json", ("--json",), "json"),
+        ("board.txt", ("--format", "csv"), "csv"),
+    ],
+)
+def test_the_ending_of_the_output_says_its_form(name, options, form, folder, tmp_path):
+    put(folder, "one", 0.5)
+    assert run("leaderboard", "--results", folder, "--output", tmp_path / name, *options).exit_code == 0
+    assert (tmp_path / name).read_text() == render(compile_leaderboard(folder), form) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("board.csv", ("--format", "json"), "board.json"),
+        ("board.csv", ("--json",), "board.json"),
+        ("board.json", ("--format", "markdown"), "board.md"),
+        ("board.txt", ("--format", "csv", "--json"), "--json and --format csv"),
+    ],
+)
+def test_a_form_that_contradicts_the_ending_is_an_error(name, options, says, folder, tmp_path):
+    put(folder, "one", 0.5)
+    shown = run("leaderboard", "--results", folder, "--output", tmp_path / name, *options)
+    assert shown.exit_code == 1
+    assert says in shown.stderr
+    assert not (tmp_path / name).exists()
 
 
 def test_output_is_written_whole_or_not_at_all(folder, tmp_path, monkeypatch):
@@ -323,7 +368,180 @@ def test_what_was_mistyped_is_no_failure_of_the_model(toy):
 def test_real_scores_make_a_leaderboard(toy, tmp_path):
     assert run("score", "-m", "toy", "-m", "pixels", "-b", toy).exit_code == 0
     rows = json.loads(run("leaderboard", "--json").stdout)
-    assert [(row["rank"], row["model"], row["weights"]) for row in rows] == [(1, "toy", "none"), (2, "pixels", "none")]
+    assert [(row["rank"], row["model"], row["weights"]) for row in rows] == [
+        ("1", "toy", "none"),
+        ("2", "pixels", "none"),
+    ]
     assert rows[0]["EV"] > rows[1]["EV"]
     shutil.move(tmp_path / "work" / "leaderboard" / "scores", tmp_path / "moved")
     assert json.loads(run("leaderboard", "--json", "--results", tmp_path / "moved").stdout) == rows
+
+
+def normal(value, own, common=0.0, seed=1):
+    """Draws (2,000) of a model, with noise of its own and noise that all models share."""
+    shared = np.random.default_rng(0).standard_normal(2_000)
+    return value + common * shared + own * np.random.default_rng(seed).standard_normal(2_000)
+
+
+RANKS = {
+    "clear": ([0.5, 0.4, 0.3], 0.001, 0.0, [(1, 1), (2, 2), (3, 3)]),
+    "clear in pairs though their intervals overlap": ([0.5, 0.49, 0.48], 0.001, 0.1, [(1, 1), (2, 2), (3, 3)]),
+    "the same intervals, not in pairs": ([0.5, 0.49, 0.48], 0.1, 0.001, [(1, 3), (1, 3), (1, 3)]),
+    "one far behind": ([0.5, 0.49, 0.1], 0.05, 0.0, [(1, 2), (1, 2), (3, 3)]),
+    "a chain": ([0.6, 0.5, 0.4], 0.05, 0.0, [(1, 2), (1, 3), (2, 3)]),
+    "in any order": ([0.1, 0.5, 0.49], 0.05, 0.0, [(3, 3), (1, 2), (1, 2)]),
+    "equal": ([0.5, 0.5], 0.0, 0.1, [(1, 2), (1, 2)]),
+    "alone": ([0.5], 0.1, 0.0, [(1, 1)]),
+    "none": ([], 0.1, 0.0, []),
+}
+
+
+@pytest.mark.parametrize(("values", "own", "common", "expected"), RANKS.values(), ids=RANKS)
+def test_ranks_are_as_sure_as_the_differences_of_pairs(values, own, common, expected):
+    draws = [normal(value, own, common, seed) for seed, value in enumerate(values, 1)]
+    assert rank_intervals(values, draws) == expected
+
+
+def test_without_draws_the_values_rank():
+    draws = [None, normal(0.5, 0.1), normal(0.49, 0.1, seed=2), None, None]
+    assert rank_intervals([0.6, 0.5, 0.49, 0.2, 0.2], draws) == [(1, 1), (2, 3), (2, 3), (4, 5), (4, 5)]
+
+
+def test_draws_that_are_no_numbers_leave_ranks_open():
+    draws = [np.full(100, np.nan), np.full(100, 0.1)]
+    assert rank_intervals([0.5, 0.1], draws) == [(1, 2), (1, 2)]
+
+
+RECORDED = np.random.default_rng(0).standard_normal((80, 5))
+
+
+def put_predictions(folder, model, noise, seed=0, **how):
+    """Write a score of predictions with so much noise."""
+    predicted = RECORDED + noise * np.random.default_rng(100 + seed).standard_normal(RECORDED.shape)
+    return write_score(readout_score(RECORDED, predicted, model=model, benchmark="b", **how), folder)
+
+
+def cells(text):
+    """Return the lines of a markdown table as cells, without its rule."""
+    lines = [[cell.strip() for cell in line[2:-2].split(" | ")] for line in text.splitlines() if line.startswith("|")]
+    return [lines[0], *lines[2:]]
+
+
+def test_models_that_cannot_be_told_apart_share_a_rank(folder):
+    put_predictions(folder, "best", 0.1)
+    put_predictions(folder, "good", 0.5, seed=1)
+    put_predictions(folder, "twin", 0.5, seed=2)
+    put_predictions(folder, "bad", 1.5)
+    rows = compile_leaderboard(folder)
+    assert [row["rank"] for row in rows] == ["1", "2–3", "2–3", "4"]
+    assert [(row["rank_low"], row["rank_high"]) for row in rows] == [(1, 1), (2, 3), (2, 3), (4, 4)]
+    assert (rows[0]["model"], rows[3]["model"]) == ("best", "bad")
+    assert rows[1]["value"] > rows[2]["value"]
+
+
+def test_the_headline_comes_with_its_interval(folder):
+    path = put_predictions(folder, "net", 0.5)
+    low, high = interval(xr.load_dataset(path, engine="h5netcdf")["draws"].values[0])
+    (row,) = compile_leaderboard(folder)
+    assert (row["low"], row["high"]) == (low, high)
+    assert low < row["value"] == row["EV"] < high
+    header, line = cells(render([row]))
+    assert header == ["rank", "model", "weights", "layer", "EV", "95 %", "correlation", "sites"]
+    assert line[5] == f"{low:.3f}–{high:.3f}"
+    put_predictions(folder, "net", 2)
+    assert " to " in cells(render(compile_leaderboard(folder)))[1][5]  # a range of negative numbers needs a word
+
+
+def test_scores_of_former_versions_are_ranked_without_an_interval(folder):
+    put_predictions(folder, "new", 0.5)
+    put_predictions(folder, "old", 1.0, n_draws=0, keep=False)
+    rows = compile_leaderboard(folder)
+    assert [(row["model"], row["rank"], row["low"] is None) for row in rows] == [
+        ("new", "1", False),
+        ("old", "2", True),
+    ]
+    assert cells(render(rows))[2][5] == "–"
+
+
+def test_too_few_pictures_give_a_value_and_no_interval(folder):
+    write_score(readout_score(RECORDED[:8], 0.9 * RECORDED[:8], benchmark="b"), folder)
+    (row,) = json.loads(run("leaderboard", "--results", folder, "--json").stdout)
+    assert row["value"] == pytest.approx(0.99)
+    assert (row["low"], row["high"], row["rank"]) == (None, None, "1")
+
+
+def test_what_is_corrected_is_shown_where_there_is_a_ceiling(folder):
+    put_predictions(folder, "net", 0.5, ceiling=np.full(5, 0.8))
+    put(folder, "old", 0.1)
+    rows = compile_leaderboard(folder)
+    assert rows[0]["EV/ceiling"] == pytest.approx(rows[0]["EV"] / 0.8)
+    header, line, _ = cells(render(rows))
+    assert line[header.index("EV/ceiling")] == f"{rows[0]['EV'] / 0.8:.3f}"
+
+
+@pytest.mark.parametrize(("measure", "label"), [("cka", "CKA"), ("rsa", "RSA"), ("own-measure", "own-measure")])
+def test_a_comparison_is_ranked_by_its_own_measure(measure, label, folder):
+    rng = np.random.default_rng(0)
+    for model, value in (("good", 0.5), ("bad", 0.2)):
+        without = value + 0.001 * rng.standard_normal(40)
+        write_score(comparison_score(without, model=model, metric=measure, benchmark="b"), folder)
+    rows = compile_leaderboard(folder)
+    assert [(row["rank"], row["model"], row["measure"], row["EV"]) for row in rows] == [
+        ("1", "good", measure, None),
+        ("2", "bad", measure, None),
+    ]
+    header, line, _ = cells(render(rows))
+    assert header == ["rank", "model", "weights", "layer", label, "95 %", "sites"]
+    assert float(line[4]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_brainscore_is_ranked_by_and_explained_variance_stands_beside_it(folder):
+    put_predictions(folder, "net", 0.5, ceiling=np.full(5, 0.8), metric="brainscore", measure="brainscore")
+    rows = compile_leaderboard(folder)
+    header, line = cells(render(rows))
+    assert header[4:9] == ["Brain-Score", "95 %", "EV", "EV/ceiling", "correlation"]
+    assert line[4] == f"{rows[0]['value']:.3f}" != line[6] == f"{rows[0]['EV']:.3f}"
+
+
+def test_baselines_stand_in_their_place_without_a_rank(folder):
+    put_predictions(folder, "good", 0.3)
+    put_predictions(folder, "bad", 1.0)
+    put_predictions(folder, "pixels", 0.6, weights="none", baseline="pixels", layers="named")
+    put_predictions(folder, "other-animals", 0.1, weights="none", baseline="animals")
+    put_predictions(folder, "ceiling", 0.2, weights="none", baseline="ceiling", splits={"kind": "none"}, n_draws=0)
+    put(folder, "elsewhere", 0.5, "a")
+    rows = [row for row in compile_leaderboard(folder) if row["benchmark"] == "b"]
+    assert [(row["rank"], row["model"], row["note"]) for row in rows] == [
+        (None, "ceiling", "baseline: ceiling"),
+        (None, "other-animals", "baseline: animals"),
+        ("1", "good", ""),
+        (None, "pixels", "baseline: pixels"),
+        ("2", "bad", ""),
+        (None, "elsewhere", "not run"),
+    ]
+    assert [line[:2] for line in cells(render(rows))[1:5]] == [
+        ["–", "*ceiling*"],
+        ["–", "*other-animals*"],
+        ["1", "good"],
+        ["–", "*pixels*"],
+    ]
+    absent = [row["model"] for row in compile_leaderboard(folder) if row["benchmark"] == "a" and row["note"]]
+    assert absent == ["bad", "good"]
+
+
+def test_a_baseline_of_another_task_is_not_comparable(folder):
+    put_predictions(folder, "one", 0.3)
+    put_predictions(folder, "pixels", 0.1, baseline="pixels", splits={"kind": "kfold", "folds": 9})
+    assert rows_of(folder)[1][2:] == (
+        *("pixels", pytest.approx(0.99, abs=0.01)),
+        "baseline: pixels; not comparable: splits: kind=kfold folds=9",
+    )
+
+
+def test_csv_holds_plain_numbers(folder):
+    put_predictions(folder, "good", 0.5, seed=1)
+    put_predictions(folder, "twin", 0.5, seed=2)
+    first, _ = csv.DictReader(io.StringIO(render(compile_leaderboard(folder), "csv")))
+    assert list(first) == list(KEYS)
+    assert float(first["low"]) < float(first["value"]) == float(first["EV"]) < float(first["high"])
+    assert (first["rank"], first["rank_low"], first["rank_high"]) == ("1–2", "1", "2")

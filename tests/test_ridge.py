@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, RidgeCV
 from sklearn.linear_model import Ridge as SklearnRidge
-from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram, plugins
-from itbench.agreement import explained_variance
+from itbench.agreement import correlation, explained_variance
 from itbench.kernel import eigenbasis
 from itbench.ridge import leave_one_out, predict
 
+REGISTRY = plugins.load()
 ALPHAS = np.geomspace(1e-2, 1e6, 17)
 
 
@@ -26,7 +27,8 @@ def data(shape, seed=0):
         features[:, ::2] = 2.0
     if kind == "duplicated pictures":
         features[n // 3 : 2 * (n // 3)] = features[: n // 3]
-    responses = features @ rng.standard_normal((p, 6)) / np.sqrt(p) + 2 * rng.standard_normal((n, 6))
+    sites = 1 if kind == "one site" else 6
+    responses = features @ rng.standard_normal((p, sites)) / np.sqrt(p) + 2 * rng.standard_normal((n, sites))
     order = rng.permutation(n)
     return features, responses, np.sort(order[: 3 * n // 4]), np.sort(order[3 * n // 4 :])
 
@@ -38,11 +40,38 @@ SHAPES = [
     (80, 120, "rank deficient"),
     (80, 50, "constant features"),
     (90, 200, "duplicated pictures"),
+    (70, 90, "one site"),
 ]
 
 
 def ridge(**options):
-    return plugins.load().metric("ridge").readout(**options)
+    return REGISTRY.metric("ridge").readout(**options)
+
+
+def ols(**options):
+    return REGISTRY.metric("ols").readout(**options)
+
+
+# the tables of reports: what is fitted, to all features or to some principal components, and what scikit-learn calls it
+REPORTED = {
+    "linear": (ols, {}, LinearRegression()),
+    "ridge": (ridge, {"alpha": 30.0}, SklearnRidge(30.0)),
+    "ridge cv": (ridge, {"alphas": tuple(ALPHAS)}, RidgeCV(ALPHAS, alpha_per_target=True)),
+}
+
+
+@pytest.mark.parametrize("components", [10, None])
+@pytest.mark.parametrize("name", REPORTED)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_scores_are_those_of_sklearn_on_raw_features_and_on_components(shape, name, components):
+    features, responses, train, test = data(shape)
+    readout, options, oracle = REPORTED[name]
+    fitted = oracle if components is None else make_pipeline(PCA(components, svd_solver="full"), oracle)
+    expected = fitted.fit(features[train], responses[train]).predict(features[test]).reshape(len(test), -1)
+    reading = readout(components=components, **options)(Gram.from_features(features), responses[train], train, test)
+    for agreement in (explained_variance, correlation):
+        ours, theirs = (agreement(responses[test], said) for said in (reading.predictions, expected))
+        np.testing.assert_allclose(ours, theirs, atol=1e-8)
 
 
 @pytest.mark.parametrize("components", [10, 1000])
@@ -58,8 +87,8 @@ def test_agrees_with_sklearn(shape, per_site, components):
     oracle = make_pipeline(
         PCA(min(components, rank), svd_solver="full"), RidgeCV(alphas=ALPHAS, alpha_per_target=per_site)
     ).fit(features[train], scaled[train])
-    np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, 6), rtol=1e-9)
-    expected = explained_variance(scaled[test], oracle.predict(features[test]))
+    np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, responses.shape[1]), rtol=1e-9)
+    expected = explained_variance(scaled[test], oracle.predict(features[test]).reshape(scaled[test].shape))
     np.testing.assert_allclose(explained_variance(responses[test], reading.predictions), expected, atol=1e-4)
 
 
@@ -72,6 +101,36 @@ def test_leave_one_out_is_what_leaving_one_out_gives():
         others = np.delete(np.arange(len(train)), row)
         expected = SklearnRidge(3.0).fit(scores[others], responses[train][others]).predict(scores[row : row + 1])[0]
         np.testing.assert_allclose(loo.predictions[row], expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("components", [12, None])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_leave_one_out_without_a_penalty_is_what_leaving_one_out_gives(shape, components):
+    features, responses, train, test = data(shape)
+    reading = ols(components=components)(Gram.from_features(features), responses[train], train, test)
+    basis = eigenbasis(Gram.from_features(features), train, test, components)
+    scores = basis.vectors * np.sqrt(basis.values)
+    for row in range(len(train)):
+        others = np.delete(np.arange(len(train)), row)
+        expected = LinearRegression().fit(scores[others], responses[train][others]).predict(scores[row : row + 1])[0]
+        np.testing.assert_allclose(reading.inner_predictions[row], expected, atol=1e-7)
+
+
+def test_leave_one_out_holds_for_a_picture_that_alone_has_a_feature():
+    features, responses, train, test = data((200, 30, "plain"))
+    features[:, 0] = 0.0
+    features[train[7], 0] = 5.0
+    reading = ols()(Gram.from_features(features), responses[train], train, test)
+    others = np.delete(train, 7)
+    expected = LinearRegression().fit(features[others], responses[others]).predict(features[train[7:8]])[0]
+    np.testing.assert_allclose(reading.inner_predictions[7], expected, atol=1e-8)
+
+
+def test_least_squares_says_where_nothing_is_left_to_learn():
+    for n, said in ((60, "44 components of 45 training pictures meet every training response"), (400, "")):
+        features, responses, train, test = data((n, 100, "plain"))
+        remarks = ols()(Gram.from_features(features), responses[train], train, test).remarks
+        assert [remark.startswith(said) for remark in remarks] == ([True] if said else [])
 
 
 def test_fixed_alpha_is_ridge_on_all_features():
@@ -111,7 +170,14 @@ def test_says_when_the_best_alpha_is_at_an_edge():
     assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
 
 
-@pytest.mark.parametrize("options", [{"components": 0}, {"alpha": -1.0}, {"alphas": ()}, {"alphas": (0.0, 1.0)}])
+@pytest.mark.parametrize(
+    "options", [{"components": 0}, {"alpha": -1.0}, {"alpha": 0.0}, {"alphas": ()}, {"alphas": (0.0, 1.0)}]
+)
 def test_refuses_impossible_options(options):
     with pytest.raises(BadOption):
         ridge(**options)
+
+
+def test_least_squares_refuses_no_components():
+    with pytest.raises(BadOption, match="components=0 must be at least 1"):
+        ols(components=0)

@@ -16,7 +16,8 @@ import xarray as xr
 
 from itbench import read_score, write_score
 from itbench.errors import BadScore, DamagedFile, NoSpace
-from itbench.score import at_chosen_layer, chosen_layers, provenance, summary
+from itbench.score import provenance
+from itbench.summary import at_chosen_layer
 from tests.conftest import run
 
 MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
@@ -164,50 +165,6 @@ def test_a_writer_that_fails_leaves_the_former_score(tmp_path, monkeypatch):
         write_score(small_score(model="other"), tmp_path / "scores")
     assert os.listdir(tmp_path / "scores") == [path.name]
     assert read_score(path).attrs["model"] == "m"
-
-
-def test_summary_takes_each_split_at_the_layer_it_chose():
-    score = small_score()
-    ev = score["explained_variance"].values
-    chosen = np.stack([ev[0, 0], ev[1, 1], ev[2, 1]])  # (split, site)
-    found = summary(score)
-    np.testing.assert_allclose(at_chosen_layer(score, "explained_variance"), chosen.mean(axis=0))
-    assert found["explained_variance"] == pytest.approx(chosen.mean())
-    assert found["explained_variance_median"] == pytest.approx(np.median(chosen.mean(axis=0)))
-    assert (found["layer"], found["layers_chosen"]) == ("late", {"late": 2, "early": 1})
-    assert found["layers"][0]["explained_variance"] == pytest.approx(ev[:, 0].mean())
-    assert [layer["n_features"] for layer in found["layers"]] == [10, 20]
-    assert found["seconds"] == 0.75
-
-
-def test_layers_chosen_equally_often_rank_by_inner_explained_variance():
-    score = small_score().isel(split=[0, 1])
-    for best in ("early", "late"):
-        score["inner_explained_variance"].loc[{"layer": best}] = 2.0
-        assert next(iter(chosen_layers(score))) == best
-        score["inner_explained_variance"].loc[{"layer": best}] = 0.0
-
-
-def test_summary_skips_sites_that_were_not_scored():
-    score = small_score(n_sites_scored=2)
-    for name in MEASURES:
-        score[name].loc[{"site": "b"}] = np.nan
-    found = summary(score)
-    rest = summary(score.sel(site=["a", "c"]))
-    for key in ("explained_variance", "correlation", "explained_variance_median", "layers"):
-        assert found[key] == rest[key] is not None
-    assert (found["n_sites"], found["n_sites_scored"]) == (3, 2)
-
-
-def test_no_mean_of_nothing():
-    score = small_score(n_sites_scored=0)
-    for name in MEASURES:
-        score[name][:] = np.nan
-    found = summary(score)
-    for key in ("explained_variance", "correlation", "explained_variance_median", "correlation_median"):
-        assert found[key] is None
-    assert found["layers"][0]["inner_explained_variance"] is None
-    assert "NaN" not in json.dumps(found)
 
 
 def scored(*arguments):

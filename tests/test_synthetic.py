@@ -71,6 +71,11 @@ def test_the_whole_has_640_pictures_168_sites_and_30_repetitions(full):
     assert len(full.stimuli) == 640
 
 
+def test_two_animals_have_half_of_the_sites_each(full):
+    assert full.responses["animal"].values.tolist() == ["A"] * 84 + ["B"] * 84
+    assert synthetic_it(0, views=1, sites=5, pixels=16).responses["animal"].values.tolist() == ["A", "A", "A", "B", "B"]
+
+
 def test_reliability_is_that_of_the_mean_over_repetitions(full):
     noise, reliability = full.responses["noise_variance"].values, full.responses["reliability"].values
     np.testing.assert_allclose(reliability, 1 / (1 + noise / REPETITIONS))

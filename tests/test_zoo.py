@@ -115,7 +115,7 @@ def test_a_family_cannot_be_scored_as_a_whole(registry):
 
 
 def test_a_family_needs_names_and_only_a_family_has_them():
-    from itbench.plugins import ModelEntry
+    from itbench.entries import ModelEntry
 
     for name, names in (("family/*", None), ("single", list)):
         with pytest.raises(TypeError, match="a family of models is called"):

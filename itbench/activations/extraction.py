@@ -22,7 +22,8 @@ from itbench.extract import ExtractionSettings, plan_batches, prepared_batches, 
 from itbench.files import canonical_json
 from itbench.pooling import Pool, pools_of
 from itbench.protocols import Reporter, Silence
-from itbench.run import Staged, stage, weights_of
+from itbench.run import Entrant, weights_of
+from itbench.stage import Staged, stage
 
 
 def extract_activations(
@@ -92,15 +93,15 @@ def extract_activations(
     """
     registry, reporter, settings = registry or plugins.load(), reporter or Silence(), settings or ExtractionSettings()
     entry, path = registry.model(model), Path(output).expanduser()
-    chosen = weights_of(entry, weights, seed)
+    entrant = Entrant(entry, weights_of(entry, weights, seed), tuple(layers))
     with locked(path.with_name(f"{path.name}.lock"), f"{path} is being written"):
         _refuse_taken(path, replace)
         source = find_stimuli(str(images), registry, reporter)
-        staged = stage(entry, chosen, settings, source.stimuli, layers, shown_by=source.name, degrees=source.degrees)
+        staged = stage(entrant, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
         plan = _plan(staged, settings)
         refuse_unlike(staged.model, source.stimuli.pictures, staged.layers, model)
         key = _key(staged, source, plan.shapes)
-        about = {"model": model, "weights": chosen.label, "images": source.name}
+        about = {"model": model, "weights": entrant.weights.label, "images": source.name}
         ids = staged.stimuli.ids
         with partial_file(
             path, ids, plan.shapes, _attributes(about, key), key, compress=compress, restart=restart

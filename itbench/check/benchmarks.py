@@ -9,11 +9,11 @@ import numpy as np
 from itbench import datasets
 from itbench.benchmark import Benchmark
 from itbench.check.findings import Broken, Check, Doubtful, NotHere, Report, conduct, count
-from itbench.evaluate import scorable_sites
 from itbench.plugins import Registry
 from itbench.recordings import Recordings
 from itbench.responses import mean_over_repetitions, repetitions_per_stimulus
 from itbench.splits import Split
+from itbench.task import scorable_sites
 
 WORDS = ("description", "region", "citation", "licence")
 
@@ -80,23 +80,30 @@ def says_whose_it_is(subject: BenchmarkSubject) -> str:
 
 def has_recordings(subject: BenchmarkSubject) -> str:
     """The recordings are here and whole."""
-    least, most = repetitions_per_stimulus(subject.recordings.responses)
+    responses, rdms = subject.recordings.responses, subject.recordings.rdms
+    pictures = count(subject.recordings.stimuli, "picture")
+    if rdms is not None:
+        return f"{pictures}, dissimilarities of {count(rdms, 'subject')}; the file is whole"
+    assert responses is not None
+    least, most = repetitions_per_stimulus(responses)
     repetitions = str(least) if least == most else f"{least} to {most}"
-    sites = subject.recordings.responses["site"]
-    shown = f"{count(subject.recordings.stimuli, 'picture')}, {count(sites, 'site')}"
-    return f"{shown}, repetitions: {repetitions}; the file is whole"
+    return f"{pictures}, {count(responses['site'], 'site')}, repetitions: {repetitions}; the file is whole"
 
 
 def divides(subject: BenchmarkSubject) -> str:
-    """The splits can be made."""
+    """The splits can be made, where the benchmark has any: comparisons need none."""
+    if subject.benchmark.splits.kind == "none":
+        return "all pictures are compared at once"
     train, test = (sorted({len(getattr(split, part)) for split in subject.splits}) for part in ("train", "test"))
     return f"{count(subject.splits, 'split')} of {_range(train)} to train and {_range(test)} to test"
 
 
 def can_be_scored(subject: BenchmarkSubject) -> str:
     """Some sites have a response to every picture used, that varies in every part of every split."""
-    responses = mean_over_repetitions(subject.recordings.responses)
-    scorable = scorable_sites(responses, subject.splits)
+    if subject.recordings.responses is None:
+        return "no sites: dissimilarities of pictures"
+    splits = subject.splits if subject.benchmark.splits.kind != "none" else []
+    scorable = scorable_sites(mean_over_repetitions(subject.recordings.responses), splits)
     said = f"{int(scorable.sum())} of {len(scorable)} sites can be scored"
     if not np.all(scorable):
         raise Doubtful(f"{said}; the others lack a response or do not vary in some part of some split")

@@ -8,7 +8,7 @@ from itbench.check import behaviour, form
 from itbench.check.findings import SKIPPED, Finding, Report, conduct
 from itbench.check.fresh import FreshLook
 from itbench.check.subject import ModelSubject
-from itbench.plugins import ModelEntry
+from itbench.entries import ModelEntry
 from itbench.protocols import Weights
 
 CHECKS = (*form.CHECKS, *behaviour.CHECKS, *form.AFTER_BEHAVIOUR)

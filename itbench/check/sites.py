@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from itbench.check.fresh import FreshLook
+from itbench.entries import MetricEntry
 from itbench.gram import Gram
-from itbench.plugins import MetricEntry
-from itbench.protocols import Reading, Readout
+from itbench.protocols import JointReadout, Reading, Readout
 
 Array = NDArray[np.float64]
 
@@ -47,9 +48,15 @@ class MetricSubject:
         return self._gram.take(np.arange(STIMULI))
 
     @cached_property
-    def readout(self) -> Readout:
+    def metric(self) -> Any:
         """The metric with its default options."""
         return self.entry.readout()
+
+    @cached_property
+    def readout(self) -> Readout:
+        """A readout; one that reads several layers at once reads one."""
+        made: Readout = _of_one_layer(self.metric) if self.entry.form == "joint" else self.metric
+        return made
 
     @cached_property
     def reading(self) -> Reading:
@@ -60,3 +67,11 @@ class MetricSubject:
         """Call the readout with copies of what it is given."""
         test = self.test if test is None else test
         return self.readout(gram or self.gram, responses.copy(), self.train.copy(), test.copy())
+
+
+def _of_one_layer(joint: JointReadout) -> Readout:
+    def read(gram: Gram, responses: Array, train: NDArray[np.integer], test: NDArray[np.integer]) -> Reading:
+        said = joint({"layer": gram}, responses, train, test)
+        return Reading(said.predictions, said.inner_predictions, np.full(responses.shape[1], np.nan), said.remarks)
+
+    return read

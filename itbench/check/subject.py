@@ -14,8 +14,8 @@ from itbench.check.findings import Broken
 from itbench.check.fresh import FreshLook
 from itbench.check.memory import PeakMemory, resident
 from itbench.check.probes import Activations, probe
+from itbench.entries import ModelEntry
 from itbench.layers import expand, parts, spread
-from itbench.plugins import ModelEntry
 from itbench.protocols import Model, Weights
 
 SOME = 4  # layers to look at of a model that names none

@@ -16,8 +16,9 @@ from itbench.check.findings import FAIL, PASS, Finding, Report
 from itbench.check.fresh import FreshLook, look_afresh
 from itbench.check.metrics import check_metric
 from itbench.check.models import check_model
+from itbench.entries import MetricEntry, ModelEntry
 from itbench.errors import BadOption, ItbenchWarning, UnknownName
-from itbench.plugins import MetricEntry, ModelEntry, Registry
+from itbench.plugins import Registry
 from itbench.protocols import Weights
 from itbench.run import weights_of
 

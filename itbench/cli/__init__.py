@@ -5,13 +5,19 @@ from __future__ import annotations
 import click
 
 from itbench import __version__
+from itbench.cli.baselines import baselines
 from itbench.cli.cache import cache
+from itbench.cli.ceiling import ceiling
 from itbench.cli.check import check
+from itbench.cli.compare import compare
 from itbench.cli.data import data
+from itbench.cli.diff import diff
+from itbench.cli.explain import explain
 from itbench.cli.extract import extract
 from itbench.cli.leaderboard import leaderboard
 from itbench.cli.lists import benchmarks, layers, metrics, models
 from itbench.cli.new import new
+from itbench.cli.rescore import rescore
 from itbench.cli.score import score
 
 
@@ -24,6 +30,9 @@ def main() -> None:
     itbench score --model densenet201 --benchmark majaj-it
                                                      fetch what is missing, run, score
     itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
+    itbench rescore itbench-tiny --metric pls        another metric, without the model
+    itbench explain itbench-tiny                     how the number came about
+    itbench diff itbench-tiny pixels                 why two numbers differ
     itbench leaderboard                              what has been scored, as markdown
     itbench models 'timm/*resnet*'                   which networks there are
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
@@ -33,5 +42,24 @@ def main() -> None:
     """
 
 
-for command in (score, leaderboard, models, benchmarks, metrics, layers, data, cache, extract, new, check):
+COMMANDS = (
+    score,
+    rescore,
+    baselines,
+    explain,
+    diff,
+    leaderboard,
+    compare,
+    ceiling,
+    models,
+    benchmarks,
+    metrics,
+    layers,
+    data,
+    cache,
+    extract,
+    new,
+    check,
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -15,31 +15,34 @@ from itbench.errors import BadOption
 @click.option(
     "--format",
     "form",
-    default="markdown",
-    show_default=True,
     type=click.Choice(["markdown", "csv", "json"]),
-    help="What is printed or written.",
+    help="What is printed or written.  [default: by the ending of --output, or markdown]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
 @with_results
 def leaderboard(
-    benchmarks: tuple[str, ...], form: str, as_json: bool, output: Path | None, results: Path | None
+    benchmarks: tuple[str, ...], form: str | None, as_json: bool, output: Path | None, results: Path | None
 ) -> None:
     """Compile the scores into a leaderboard.
 
-    Ranks by explained variance. Rows that were not scored alike say so in a note.
+    Models whose scores cannot be told apart share a rank such as 2–3: the 95 % interval of their difference, over
+    pictures and sites, holds 0. Baselines, in italics, have no rank; nor have scores that were made in another way than
+    most, which stand below with a note.
 
     \b
     itbench leaderboard
-    itbench leaderboard -b synthetic-it --format csv --output leaderboard.csv
+    itbench leaderboard -b synthetic-it --output leaderboard.csv
     """
     from itbench import folders
-    from itbench.leaderboard import compile_leaderboard, render, write_leaderboard
+    from itbench.leaderboard import compile_leaderboard, form_of, render, write_leaderboard
 
+    if as_json and form not in (None, "json"):
+        raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
-    text = render(compile_leaderboard(results or folders.results(), benchmarks), "json" if as_json else form)
+    form = form_of(output, "json" if as_json else form)
+    text = render(compile_leaderboard(results or folders.results(), benchmarks), form)
     if output:
         write_leaderboard(text, output)
         say(f"Wrote {output}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,19 @@ import click
 from itbench.cli.common import (
     Command,
     load_registry,
-    print_rows,
     readable,
-    say,
     with_json,
     with_plugins,
     with_results,
 )
+from itbench.cli.outcome import Written, run_each
 from itbench.cli.running import with_running
-from itbench.errors import BadOption, ItbenchError, UnknownName, Unreachable
+from itbench.errors import BadOption, UnknownName, Unreachable
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from itbench.run import Run
 
-COLUMNS = ("model", "weights", "benchmark", "metric", "layer", "EV", "correlation", "sites", "seconds")
-LAYER_COLUMNS = ("layer", "features", "EV", "correlation", "inner EV")
+PREDICTIONS = ("predictions", "row_stimulus", "row_split")
 MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no network: nothing about the model
 
 
@@ -56,7 +53,15 @@ MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no net
     multiple=True,
     help="A layer to score, a pattern such as 'blocks.*', or a sum A+B.  [default: the model's candidates]",
 )
+@click.option("--layer-from", metavar="BENCHMARK", help="Take the layer that the same metric chose on this benchmark.")
 @with_running
+@click.option(
+    "--keep-predictions/--no-predictions",
+    "predictions",
+    default=True,
+    show_default=True,
+    help="Keep the predictions of held-out pictures: itbench compare needs them.",
+)
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path, file_okay=False),
@@ -71,6 +76,8 @@ def score(
     metric: str | None,
     option_texts: tuple[str, ...],
     layers: tuple[str, ...],
+    layer_from: str | None,
+    predictions: bool,
     weights: str,
     seed: int,
     scratch: Path | None,
@@ -90,16 +97,20 @@ def score(
     itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
     itbench score -m vit_b_16 -l 'encoder.layers.*' --pool cls
     itbench score -m timm/resnet18 -l layer3+layer4
+    itbench score -m itbench-tiny --metric stacked
+    itbench score -m itbench-tiny+pixels
+    itbench score -m itbench-tiny --metric cka -o estimator=biased
     """
     from itbench import folders, options
     from itbench.cache import GramCache
     from itbench.cli.report import TerminalReporter
     from itbench.evaluate import evaluate
     from itbench.extract import ExtractionSettings
+    from itbench.layer_choice import with_layer_from
     from itbench.leaderboard import write_failure
-    from itbench.record import file_stem
+    from itbench.record import Subject, file_stem
     from itbench.run import plan_run
-    from itbench.score import provenance, summary, write_score
+    from itbench.score import write_score
 
     registry = load_registry(plugin_files)
     folder = results or folders.results()
@@ -113,44 +124,17 @@ def score(
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
     runs = [plan_run(registry, model, benchmark, **how) for model, benchmark in pairs]
-    finished: list[tuple[xr.Dataset, Path]] = []
-    for run in runs:
-        title = f"{run.model.name} on {run.benchmark.name}"
-        try:
-            result = evaluate(run, GramCache(), TerminalReporter(title))
-        except Exception as error:  # a plugin may raise anything
-            if not isinstance(error, MISTAKES):
-                write_failure(folder, file_stem(run), run.about, readable(error))
-            if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
-                raise
-            say(f"Error: {title}: {readable(error)}")
-            continue
-        finished.append((result, write_score(result, folder)))
-    rows = [{**summary(result), "file": str(path)} for result, path in finished]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-    elif rows:
-        print_rows([_row(row) for row in rows], COLUMNS, False)
-        if len(rows) == 1 and len(rows[0]["layers"]) > 1:
-            click.echo()
-            print_rows([_layer_row(layer) for layer in rows[0]["layers"]], LAYER_COLUMNS, False)
-    for result, path in finished:
-        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(result)["seconds"].items())
-        say(f"{path} ({stages})")
-    if len(finished) < len(runs):
-        raise ItbenchError(f"{len(runs) - len(finished)} of {len(runs)} runs failed; see above.")
+    if layer_from:
+        runs = [with_layer_from(run, layer_from, folder) for run in runs]
 
+    def one(run: Run) -> Written:
+        result = evaluate(run, GramCache(), TerminalReporter(run.title))
+        kept = result if predictions else result.drop_vars(PREDICTIONS, errors="ignore")
+        return kept, write_score(kept, folder)
 
-def _row(run: dict[str, Any]) -> dict[str, Any]:
-    n, scored = run["n_sites"], run["n_sites_scored"]
-    sites = str(n) if n == scored else f"{scored}/{n}"
-    return {**run, "EV": run["explained_variance"], "sites": sites, "seconds": f"{run['seconds']:.1f}"}
+    def record(run: Run, error: Exception) -> None:
+        if not isinstance(error, MISTAKES):
+            stem = file_stem(Subject.of(run), run.metric, run.benchmark.name)
+            write_failure(folder, stem, run.about, readable(error))
 
-
-def _layer_row(layer: dict[str, Any]) -> dict[str, Any]:
-    return {
-        **layer,
-        "features": layer["n_features"],
-        "EV": layer["explained_variance"],
-        "inner EV": layer["inner_explained_variance"],
-    }
+    run_each(runs, one, as_json, record)

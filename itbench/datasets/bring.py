@@ -97,6 +97,7 @@ def _pack(name: str, files: Mapping[str, Path], reporter: Reporter) -> Path:
     origin = {
         "citation": known.citation,
         "licence": known.licence,
+        "edition": None if known.files else known.edition,
         "files": {file: f"SHA-1 {sha1_of(path)}" for file, path in files.items()},
     }
     about = {**{key: value for key, value in origin.items() if value}, **made.about}

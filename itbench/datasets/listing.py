@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.datasets.places import installed, path_of, state, unknown
@@ -56,21 +57,36 @@ def verify(names: Iterable[str]) -> list[dict[str, str]]:
 def describe(name: str, reporter: Reporter | None = None) -> dict[str, Any]:
     """Return what recordings hold: counts, coordinates, repetitions, digests; known ones are brought if need be."""
     recordings = load(name, reporter)
-    responses, stimuli = recordings.responses, recordings.stimuli
-    values = mean_over_repetitions(responses)
+    stimuli = recordings.stimuli
     size = f"{len(stimuli)} of {stimuli.pictures.shape[1]} × {stimuli.pictures.shape[2]} pixels"
     return {
         "name": recordings.name,
         **{key: value for key, value in recordings.about.items() if value is not None},
         "pictures": "; ".join(filter(None, (size, recordings.about.get("pictures")))),
+        **(_of_rdms(recordings.rdms) if recordings.rdms is not None else _of_sites(recordings.require_responses())),
+        "stimulus_coordinates": {key: _values(column) for key, column in stimuli.metadata.items()},
+        "site_coordinates": list(recordings.site_coordinates()),
+        "digests": dict(recordings.digests),
+        "file": str(path_of(name)),
+    }
+
+
+def _of_sites(responses: xr.DataArray) -> dict[str, Any]:
+    values = mean_over_repetitions(responses)
+    return {
         "sites": responses.sizes["site"],
         "repetitions": list(repetitions_per_stimulus(responses)),
         "sites_missing_a_stimulus": int(np.isnan(values).any(axis=0).sum()),
         "mean_response": round(float(np.nanmean(values)), 4),
-        "stimulus_coordinates": {key: _values(column) for key, column in stimuli.metadata.items()},
-        "site_coordinates": [str(key) for key, coord in responses.coords.items() if coord.dims == ("site",)],
-        "digests": dict(recordings.digests),
-        "file": str(path_of(name)),
+    }
+
+
+def _of_rdms(rdms: xr.DataArray) -> dict[str, Any]:
+    upper = np.triu_indices(rdms.sizes["stimulus"], 1)
+    mean = [float(values[upper].mean()) for values in rdms.values]
+    return {
+        "subjects": [str(name) for name in rdms["subject"].values],
+        "mean_dissimilarity": [round(value, 4) for value in mean],
     }
 
 

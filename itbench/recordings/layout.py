@@ -14,9 +14,10 @@ FORMAT = "itbench recordings 1"
 
 
 def digests_of(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:
-    """Return the SHA-256 of pictures, of responses and of all that the file holds, read a block at a time."""
-    pictures, responses = stimuli.content_digest(), digest(_in_blocks(file["responses"]))
-    columns = {key: columns_of(file, key) for key in ("stimulus", "site")}
+    """Return the SHA-256 of pictures, of responses or RDMs and of all that the file holds, read a block at a time."""
+    only_rdms = "rdms" in file
+    pictures, responses = stimuli.content_digest(), digest(_in_blocks(file["rdms" if only_rdms else "responses"]))
+    columns = {key: columns_of(file, key) for key in ("stimulus", "subject" if only_rdms else "site")}
     flat = [part for key in columns for name, column in sorted(columns[key].items()) for part in (key, name, column)]
     content = digest(str(file.attrs["name"]), str(file.attrs["about"]), pictures, responses, *flat)
     return {"stimuli": pictures, "responses": responses, "content": content}
@@ -27,7 +28,7 @@ def columns_of(file: h5py.File, dimension: str) -> dict[str, Any]:
     scale = file[dimension].name
     columns = {}
     for name, variable in file.items():
-        own = name == "site" if dimension == "site" else False
+        own = name == dimension != "stimulus"
         along = variable.ndim == 1 and variable.name != scale and _dimension(file, variable) == scale
         if own or along:
             columns[name] = variable.asstr()[:] if h5py.check_string_dtype(variable.dtype) else variable[:]

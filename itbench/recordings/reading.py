@@ -9,7 +9,7 @@ import h5py
 import xarray as xr
 
 from itbench.errors import BadRecordings, DamagedFile
-from itbench.recordings.content import Recordings
+from itbench.recordings.content import RDM_DIMS, Recordings
 from itbench.recordings.layout import FORMAT, columns_of, digests_of
 from itbench.responses import DIMS
 from itbench.stimuli import StimulusSet
@@ -44,9 +44,14 @@ def _read(file: h5py.File, path: Path) -> Recordings:
     stored = {key: str(file.attrs[key]) for key in ("stimuli", "responses", "content")}
     if digests_of(file, stimuli) != stored:
         raise DamagedFile(_damage(path), known="Its content is not what its digest says.", todo=_mend(path))
+    name, about = str(file.attrs["name"]), json.loads(file.attrs["about"])
+    if "rdms" in file:
+        subjects = columns_of(file, "subject")["subject"]
+        rdms = xr.DataArray(file["rdms"][:], dims=RDM_DIMS, coords={"subject": subjects}, name="rdms")
+        return Recordings(name, stimuli, None, about, stored, rdms)
     sites = {key: ("site", column) for key, column in columns_of(file, "site").items()}
     responses = xr.DataArray(file["responses"][:], dims=DIMS, coords={"stimulus": list(ids), **sites}, name="responses")
-    return Recordings(str(file.attrs["name"]), stimuli, responses, json.loads(file.attrs["about"]), stored)
+    return Recordings(name, stimuli, responses, about, stored)
 
 
 def _damage(path: Path) -> str:

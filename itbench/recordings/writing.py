@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadRecordings
 from itbench.files import check_space, whole_file
-from itbench.recordings.content import PICTURE_DIMS, Recordings
+from itbench.recordings.content import PICTURE_DIMS, RDM_DIMS, Recordings
 from itbench.recordings.layout import FORMAT, digests_of
 from itbench.responses import DIMS, check_sites
 from itbench.stimuli import StimulusSet
@@ -34,13 +34,12 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     NoSpace
         If the disk is too full.
     """
-    check_sites(recordings.responses)
-    responses, stimuli = recordings.responses.transpose(*DIMS), recordings.stimuli
+    stimuli, recorded = recordings.stimuli, _recorded(recordings)
     kind = stimuli.pictures[0:1].dtype
-    size = responses.nbytes + math.prod(stimuli.pictures.shape) * kind.itemsize
+    size = sum(array.nbytes for _, array in recorded.values()) + math.prod(stimuli.pictures.shape) * kind.itemsize
     with whole_file(path) as partial:
         check_space(path.parent, size + size // 10 + OVERHEAD * (len(stimuli) + 64))
-        xr.Dataset(_variables(stimuli, responses)).to_netcdf(partial, engine="h5netcdf")
+        xr.Dataset(_of_stimuli(stimuli) | recorded).to_netcdf(partial, engine="h5netcdf")
         with h5netcdf.File(partial, "a") as file:
             for dim, length in zip(PICTURE_DIMS, stimuli.pictures.shape[1:], strict=True):
                 file.dimensions[dim] = length
@@ -56,15 +55,21 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
             file.attrs.update(digests_of(file, written))
 
 
-def _variables(stimuli: StimulusSet, responses: xr.DataArray) -> dict[str, Any]:
-    """Return all but the pictures as xarray takes it."""
-    of_sites = [key for key, coord in responses.coords.items() if coord.dims == ("site",)]
-    return {
-        "responses": (DIMS, responses.values),
-        "stimulus": ("stimulus", _storable(stimuli.ids)),
-        **{key: ("stimulus", _storable(column)) for key, column in stimuli.metadata.items()},
-        **{str(key): ("site", _storable(responses[key].values)) for key in of_sites},
-    }
+def _of_stimuli(stimuli: StimulusSet) -> dict[str, Any]:
+    """Return what is said of the stimuli, but for the pictures, as xarray takes it."""
+    columns = {"stimulus": stimuli.ids, **stimuli.metadata}
+    return {key: ("stimulus", _storable(column)) for key, column in columns.items()}
+
+
+def _recorded(recordings: Recordings) -> dict[str, Any]:
+    """Return the responses with all that is said of the sites, or the RDMs with their subjects, as xarray takes it."""
+    if recordings.rdms is not None:
+        subjects = ("subject", _storable(recordings.rdms["subject"].values))
+        return {"rdms": (RDM_DIMS, recordings.rdms.transpose(*RDM_DIMS).values), "subject": subjects}
+    assert recordings.responses is not None
+    check_sites(recordings.responses)
+    sites = {key: (dim, _storable(values)) for key, (dim, values) in recordings.site_coordinates().items()}
+    return {"responses": (DIMS, recordings.responses.transpose(*DIMS).values), **sites}
 
 
 def _checked(pictures: NDArray[Any]) -> NDArray[Any]:

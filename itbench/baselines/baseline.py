@@ -1,0 +1,69 @@
+"""One baseline of a benchmark, and how its score is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from itbench.cache import GramCache
+from itbench.errors import BadScore, DamagedFile
+from itbench.protocols import Reporter
+from itbench.record import Subject, file_stem, splits_of
+from itbench.run import Metric
+from itbench.score import provenance, read_score
+from itbench.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """One baseline of a benchmark, that is still to be scored.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``pixels``; the attribute ``baseline`` of its score.
+    task : Task
+    metric : Metric
+    subject : Subject
+        What a row of a leaderboard calls it.
+    measure : callable
+        Takes a `GramCache` and a `Reporter` and returns the score.
+    missing : str
+        Why this benchmark or metric has no such baseline; empty if it has.
+    """
+
+    kind: str
+    task: Task
+    metric: Metric
+    subject: Subject
+    measure: Callable[[GramCache, Reporter], xr.Dataset]
+    missing: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a message calls it."""
+        return f"{self.kind} on {self.task.benchmark.name}"
+
+    def score(self, cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        """Return its score: as of a model, with the attribute ``baseline``."""
+        return self.marked(self.measure(cache, reporter))
+
+    def marked(self, score: xr.Dataset) -> xr.Dataset:
+        """Return a score with the attribute ``baseline``."""
+        return score.assign_attrs(baseline=self.kind)
+
+    def find(self, folder: Path) -> tuple[xr.Dataset, Path] | None:
+        """Return its score in `folder` and the file, if there is one on the same recordings and splits."""
+        path = folder / f"{file_stem(self.subject, self.metric, self.task.benchmark.name)}.nc"
+        if not path.exists():
+            return None
+        try:
+            found = read_score(path)
+        except (BadScore, DamagedFile):  # it is made again
+            return None
+        said, here = provenance(found), self.task.recordings.digests
+        same = all(said["digests"].get(part) == value for part, value in here.items())
+        return (found, path) if same and said["splits"] == splits_of(self.metric, self.task) else None

@@ -1,0 +1,113 @@
+"""itbench baselines: what models are to be seen beside, scored and put among them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from itbench.cli.common import Command, load_registry, say, with_json, with_plugins, with_results
+from itbench.cli.outcome import Written, run_each
+from itbench.cli.running import with_running
+from itbench.errors import BadOption
+
+if TYPE_CHECKING:
+    from itbench.baselines import Baseline
+
+
+@click.command(cls=Command)
+@click.option(
+    "-b",
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    default=("synthetic-it",),
+    show_default=True,
+    help="A benchmark's name, or the path of a YAML file.",
+)
+@click.option(
+    "-m",
+    "--model",
+    help="Whose random weights and whose shuffled pictures are scored.  [default: itbench-tiny and pixels]",
+)
+@click.option("--metric", help="A metric.  [default: the benchmark's]")
+@click.option(
+    "-o",
+    "--option",
+    "option_texts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the metric, such as components=100.",
+)
+@click.option("--again", is_flag=True, help="Also score those that were scored before on the same recordings.")
+@with_running
+@click.option(
+    "--scratch",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
+)
+@with_results
+@with_plugins
+@with_json
+def baselines(
+    benchmarks: tuple[str, ...],
+    model: str | None,
+    metric: str | None,
+    option_texts: tuple[str, ...],
+    again: bool,
+    weights: str,
+    seed: int,
+    scratch: Path | None,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Score the baselines of a benchmark.
+
+    They are scores like all others, in the same folder and on the same leaderboard: the pixels; Gabor filters; a model
+    with random weights; a model whose pictures are shuffled against the responses, which explains nothing; other
+    animals, where there are any; and the ceiling, where repetitions tell noise from signal.
+
+    --weights are those of the model whose pictures are shuffled; --seed is of random weights and of the shuffle.
+
+    \b
+    itbench baselines -b synthetic-it
+    itbench baselines -b majajhong2015-it -m resnet50
+    itbench baselines -b mine.yaml --metric rsa --again
+    """
+    from itbench import folders, options
+    from itbench.baselines import plan_baselines
+    from itbench.cache import GramCache
+    from itbench.cli.report import TerminalReporter
+    from itbench.extract import ExtractionSettings
+    from itbench.score import write_score
+
+    if weights != "pretrained" and not model:
+        raise BadOption(f"--weights {weights} are of no model.", todo="Name one with --model.")
+    registry, folder = load_registry(plugin_files), results or folders.results()
+    how: dict[str, Any] = {
+        "model": model,
+        "weights": weights,
+        "seed": seed,
+        "metric": metric,
+        "metric_options": options.pairs(option_texts),
+        "settings": ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
+    }
+    planned = [
+        baseline for name in benchmarks for baseline in plan_baselines(registry, name, TerminalReporter(name), **how)
+    ]
+
+    def one(baseline: Baseline) -> Written:
+        found = None if again else baseline.find(folder)
+        if found and found[0].attrs.get("baseline") == baseline.kind:
+            say(f"{baseline.title}: scored before")
+            return found
+        score = baseline.marked(found[0]) if found else baseline.score(GramCache(), TerminalReporter(baseline.title))
+        return score, write_score(score, folder)
+
+    for baseline in planned:
+        if baseline.missing:
+            say(f"{baseline.title}: left out, since {baseline.missing}")
+    run_each([baseline for baseline in planned if not baseline.missing], one, as_json)

@@ -1,0 +1,114 @@
+"""itbench ceiling: the best that a model can score on the recordings of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins
+from itbench.cli.report import TerminalReporter
+from itbench.errors import BadRecordings
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from itbench.recordings import Recordings
+
+OF_SITES = ("benchmark", "method", "median", "mean", "sites", "above 0", "repetitions")
+OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
+
+
+@click.command(cls=Command)
+@click.option(
+    "-b",
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    default=("synthetic-it",),
+    show_default=True,
+    help="A benchmark's name, or the path of a YAML file.",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    help="Of sites: split-half, variance; of dissimilarities: pearson, spearman, cosine.  [default: all of them]",
+)
+@with_plugins
+@with_json
+def ceiling(
+    benchmarks: tuple[str, ...], methods: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool
+) -> None:
+    """Show the ceiling of benchmarks: how reliable their recordings are.
+
+    The reliability of a site is the explained variance that a perfect model reaches there. Median and mean are over
+    the sites that have one; a score at a site where it is not above 0 cannot be corrected. Recordings that hold the
+    dissimilarities of several subjects have a lower and an upper bound instead.
+
+    \b
+    itbench ceiling
+    itbench ceiling -b majajhong2015-it --method split-half --json
+    """
+    from itbench import datasets
+
+    registry = load_registry(plugin_files)
+    rows: list[dict[str, Any]] = []
+    for name in benchmarks:
+        bench = registry.benchmark(name)
+        recordings = datasets.load(bench.data_source(), TerminalReporter(bench.name))
+        rows += [{"benchmark": bench.name, **row} for row in _rows(recordings, methods)]
+    columns = dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES))
+    print_rows(rows, tuple(columns), as_json)
+
+
+def _rows(recordings: Recordings, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for every method."""
+    if recordings.rdms is not None:
+        return _of_subjects(recordings.rdms, methods)
+    assert recordings.responses is not None
+    return _of_sites(recordings.name, recordings.responses, methods)
+
+
+def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from itbench.ceiling import METHODS, count_repetitions, site_reliability
+
+    count = count_repetitions(responses)
+    if count.max() < 2:
+        raise _no_repetitions(name)
+    rows = []
+    for method in methods or METHODS:
+        reliability = site_reliability(responses, method)
+        found = reliability[np.isfinite(reliability)]
+        rows.append(
+            {
+                "method": method,
+                "median": float(np.median(found)) if len(found) else None,
+                "mean": float(np.mean(found)) if len(found) else None,
+                "sites": len(reliability),
+                "above 0": int((found > 0).sum()),
+                "repetitions": sorted({int(count[count > 0].min()), int(count.max())}),
+            }
+        )
+    return rows
+
+
+def _of_subjects(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
+    import numpy as np
+
+    from itbench.ceiling import RDM_METHODS, subject_bounds
+
+    above = np.triu_indices(rdms.shape[1], 1)
+    pairs = rdms.values[:, above[0], above[1]]
+    bounds = {method: subject_bounds(pairs, method) for method in methods or RDM_METHODS}
+    return [{"method": method, **found._asdict(), "subjects": len(pairs)} for method, found in bounds.items()]
+
+
+def _no_repetitions(name: str) -> BadRecordings:
+    todo = "Pack every repetition: itbench data pack … --dims site,stimulus,repetition"
+    if name == "majaj-it":
+        todo = "Give them their repetitions with: itbench data link"
+    return BadRecordings(f"{name} holds means over repetitions: they do not tell noise from signal.", todo=todo)

@@ -1,0 +1,105 @@
+"""itbench compare: two scored models, picture by picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins, with_results
+
+if TYPE_CHECKING:
+    from itbench.compare import PairedComparison, Standing
+
+
+@click.command(cls=Command)
+@click.argument("a")
+@click.argument("b")
+@click.option("-b", "--benchmark", help="A benchmark's name, or the path of a YAML file.")
+@click.option("--metric", help="Only scores by this metric.")
+@click.option("--weights", default="", help="Only scores with these weights, as a leaderboard shows them.")
+@with_results
+@with_plugins
+@with_json
+def compare(
+    a: str,
+    b: str,
+    benchmark: str | None,
+    metric: str | None,
+    weights: str,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Compare two scored models on the same pictures and sites.
+
+    A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both, the
+    difference with its 95 % interval, and p: of swapping the two models' predictions of random pictures.
+
+    \b
+    itbench compare itbench-tiny pixels -b synthetic-it
+    itbench compare itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
+    itbench compare resnet50 vit_b_16 -b majaj-it --metric ridge --json
+    itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
+    """
+    from itbench import folders
+    from itbench.cli.report import TerminalReporter
+    from itbench.compare import compare_scores, find_scores, responses_of
+    from itbench.compare.matching import is_comparison, refuse_unlike
+
+    registry = load_registry(plugin_files)
+    bench = registry.benchmark(benchmark) if benchmark else None
+    (_, first), (_, second) = find_scores(
+        results or folders.results(),
+        (a, b),
+        benchmark=bench.name if bench else "",
+        metric=metric or "",
+        weights=weights,
+    )
+    refuse_unlike(first, second)  # before anything is fetched
+    responses = None
+    if not is_comparison(first):
+        bench = bench or registry.benchmark(first.attrs["benchmark"])
+        responses = responses_of(first, bench, TerminalReporter(bench.name))
+    found = compare_scores(first, second, responses)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+
+
+def _print(found: PairedComparison) -> None:
+    from itbench.summary import LABELS, interval_text
+
+    label = LABELS.get(found.measure, found.measure)
+    splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
+    click.echo(f"{found.benchmark}: {found.n_stimuli} pictures, {found.n_sites} sites{splits}\n")
+    rows = [_row(name, one, label) for name, one in (("A", found.a), ("B", found.b))]
+    between = {"": "A − B", label: found.difference, "95 %": interval_text(found.low, found.high)}
+    columns = ["", "model", "weights", "metric", "layer", label, "95 %"]
+    if found.a.sites_better is not None:
+        columns += ["sites better", "significantly"]
+    print_rows([*rows, between], columns, False)
+    click.echo(f"\np = {found.p:.2g} ({found.test})")
+    for departure in found.departures:
+        click.echo(f"They also differ in {departure}.")
+
+
+def _row(name: str, one: Standing, label: str) -> dict[str, Any]:
+    return {
+        **dataclasses.asdict(one),
+        "": name,
+        label: one.value,
+        "95 %": _interval(one),
+        "sites better": one.sites_better,
+        "significantly": one.sites_better_significantly,
+    }
+
+
+def _interval(one: Standing) -> str:
+    from itbench.summary import interval_text
+
+    return interval_text(one.low, one.high)

@@ -1,0 +1,48 @@
+"""itbench diff: why two numbers differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.found import find, with_metric, with_naming
+
+
+@click.command(cls=Command)
+@click.argument("a")
+@click.argument("b")
+@with_naming
+@with_metric
+@with_results
+@with_plugins
+@with_json
+def diff(
+    a: str,
+    b: str,
+    benchmark: str | None,
+    weights: str,
+    metric: str,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say why the numbers of the scores A and B differ.
+
+    A and B are files that itbench score wrote, or models that have a score (MODEL, or MODEL:WEIGHTS). What produced
+    them is laid side by side; only what differs is printed, the most consequential first.
+
+    \b
+    itbench diff itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
+    itbench diff mine/resnet50.nc theirs/resnet50.nc
+    itbench diff itbench-tiny pixels --json
+    """
+    from itbench.difference import difference, render
+
+    first, second = find(
+        [a, b], load_registry(plugin_files), results, benchmark, weights=weights, metric=metric, command="diff"
+    )
+    found = difference(first, second)
+    click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if as_json else render(found))

@@ -1,0 +1,116 @@
+"""How scores are printed that were just written: a line each, and the layers of one that is alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from itbench.cli.common import print_rows, readable, say
+from itbench.errors import ItbenchError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+BEFORE, AFTER = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
+FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "inner EV")
+
+
+Written = tuple["xr.Dataset", Path]  # a score, and the file that holds it
+
+
+class Titled(Protocol):
+    """A run, by whatever it is called in messages."""
+
+    @property
+    def title(self) -> str: ...
+
+
+Run = TypeVar("Run", bound=Titled)
+
+
+def run_each(
+    runs: Sequence[Run],
+    do: Callable[[Run], Written],
+    as_json: bool,
+    failed: Callable[[Run, Exception], None] = lambda run, error: None,
+) -> None:
+    """Do one run after another and print their scores; one that fails does not stop the others.
+
+    Raises
+    ------
+    ItbenchError
+        At the end, if any failed.
+    """
+    written = []
+    for run in runs:
+        try:
+            written.append(do(run))
+        except Exception as error:  # a plugin may raise anything
+            failed(run, error)
+            if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
+                raise
+            say(f"Error: {run.title}: {readable(error)}")
+    _print_scores(written, as_json)
+    if len(written) < len(runs):
+        raise ItbenchError(f"{len(runs) - len(written)} of {len(runs)} runs failed; see above.")
+
+
+def _print_scores(written: Sequence[Written], as_json: bool) -> None:
+    """Print scores as a table or as JSON; where each was written, and how long its stages took, to stderr."""
+    from itbench.score import provenance
+    from itbench.summary import summary
+
+    rows = [{**summary(score), "file": str(path)} for score, path in written]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif rows:
+        _print([_row(row) for row in rows], BEFORE, AFTER)
+        if len(rows) == 1 and len(rows[0]["layers"]) > 1:
+            click.echo()
+            _print([_layer_row(layer, rows[0]) for layer in rows[0]["layers"]], ("layer", "features"))
+    for score, path in written:
+        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
+        say(f"{path} ({stages})")
+
+
+def _print(rows: list[dict[str, Any]], before: Sequence[str], after: Sequence[str] = ()) -> None:
+    """Print rows with the figures that any of them has."""
+    from itbench.summary import LABELS
+
+    headlines = (LABELS.get(row["measure"], row["measure"]) for row in rows)
+    figures = dict.fromkeys((*headlines, "95 %", *FIGURES))
+    shown = [name for name in figures if any(row.get(name) not in (None, "") for row in rows)]
+    print_rows(rows, (*before, *shown, *after), False)
+
+
+def _row(run: dict[str, Any]) -> dict[str, Any]:
+    from itbench.summary import LABELS, interval_text
+
+    n, scored = run["n_sites"], run["n_sites_scored"]
+    return {
+        **run,
+        "EV": run.get("explained_variance"),
+        "EV/ceiling": run.get("explained_variance_corrected"),
+        LABELS.get(run["measure"], run["measure"]): run["value"],
+        "95 %": interval_text(run["low"], run["high"]),
+        "sites": str(n) if n == scored else f"{scored}/{n}",
+        "seconds": f"{run['seconds']:.1f}",
+    }
+
+
+def _layer_row(layer: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
+    from itbench.summary import LABELS
+
+    own = {LABELS.get(run["measure"], run["measure"]): layer["value"]} if "value" in layer else {}
+    return {
+        **layer,
+        "measure": run["measure"],
+        "features": layer["n_features"],
+        "EV": layer.get("explained_variance"),
+        "inner EV": layer.get("inner_explained_variance"),
+        **own,
+    }

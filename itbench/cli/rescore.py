@@ -1,0 +1,70 @@
+"""itbench rescore: another metric on the cached Grams of scores, without the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.found import find, with_naming
+from itbench.cli.outcome import Written, run_each
+
+
+@click.command(cls=Command)
+@click.argument("scores", metavar="SCORE...", nargs=-1, required=True)
+@click.option("--metric", help="A metric.  [default: the score's own]")
+@click.option(
+    "-o",
+    "--option",
+    "option_texts",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the metric, such as components=100.",
+)
+@with_naming
+@with_results
+@with_plugins
+@with_json
+def rescore(
+    scores: tuple[str, ...],
+    metric: str | None,
+    option_texts: tuple[str, ...],
+    benchmark: str | None,
+    weights: str,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure SCOREs again with another metric or other options.
+
+    A SCORE is a file that itbench score wrote, or a model that has one (MODEL, or MODEL:WEIGHTS). The model is not
+    needed: what a metric reads are Grams, and those are cached. What is written and printed is what
+    itbench score would write and print.
+
+    \b
+    itbench rescore leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc --metric pls
+    itbench rescore itbench-tiny --metric ridge -o components=100
+    itbench rescore resnet50 densenet201 -b mine.yaml --metric cka
+    """
+    from itbench import folders, options
+    from itbench.cache import GramCache
+    from itbench.cli.report import TerminalReporter
+    from itbench.rescore import Plan, plan_metric
+    from itbench.rescore import rescore as measure_again
+    from itbench.score import write_score
+
+    registry, folder = load_registry(plugin_files), results or folders.results()
+    bench = registry.benchmark(benchmark) if benchmark else None
+    found = find(scores, registry, folder, benchmark, weights=weights, command="rescore", alike=True)
+    given = options.pairs(option_texts)
+    plans = [
+        Plan(score, plan_metric(registry, score, metric, given), bench or registry.benchmark(score.attrs["benchmark"]))
+        for score in found
+    ]
+
+    def one(plan: Plan) -> Written:
+        again = measure_again(plan, GramCache(), TerminalReporter(plan.title))
+        return again, write_score(again, folder)
+
+    run_each(plans, one, as_json)

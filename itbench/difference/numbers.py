@@ -1,0 +1,133 @@
+"""By how much two scores differ, how much of it is due to the layer, and at how many sites they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.bootstrap import interval
+from itbench.score import provenance
+from itbench.summary import FIGURES, at_chosen_layer, chosen_layers, summary
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How far two numbers are apart.
+
+    Parameters
+    ----------
+    measure : str
+        What both measured: the headline where it is the same, else explained variance.
+    a, b, difference : float
+        The difference is the first less the second.
+    low, high : float, optional
+        95 % interval of the difference; only of scores whose draws are of the same pictures and sites.
+    a_at_layer_of_b : float, optional
+        What the first would be at the layer that the second chose most often.
+    due_to_layer : float, optional
+        The first less that.
+    sites, sites_changed : int, optional
+        Sites that both scored, and those among them whose explained variance differs by more than half the width of the
+        wider of the two intervals of the mean.
+    """
+
+    measure: str
+    a: float
+    b: float
+    difference: float
+    low: float | None = None
+    high: float | None = None
+    a_at_layer_of_b: float | None = None
+    due_to_layer: float | None = None
+    sites: int | None = None
+    sites_changed: int | None = None
+
+
+def numbers(a: xr.Dataset, b: xr.Dataset) -> Numbers | None:
+    """Return how far two scores are apart; None where they measured nothing in common."""
+    measure = _common_measure(a, b)
+    if measure is None:
+        return None
+    first, second = (_value(score, measure) for score in (a, b))
+    low, high = _interval(a, b, measure)
+    moved = _at_layer(a, next(iter(chosen_layers(b))), measure) if _choices_differ(a, b) else None
+    sites, changed = _sites(a, b, measure)
+    due = None if moved is None else first - moved
+    return Numbers(measure, first, second, first - second, low, high, moved, due, sites, changed)
+
+
+def paired(a: xr.Dataset, b: xr.Dataset, measure: str) -> bool:
+    """Say whether the draws of two scores are of the same pictures and sites."""
+    if any("draws" not in score or measure not in score["measure"].values for score in (a, b)):
+        return False
+    said = provenance(a), provenance(b)
+    same = [said[0][key] == said[1][key] for key in ("splits",)]
+    same += [said[0]["digests"].get(key) == said[1]["digests"].get(key) for key in ("stimuli", "responses")]
+    same += [
+        a.sizes["draw"] == b.sizes["draw"],
+        np.array_equal(_scored(a), _scored(b)),
+        ("value" in a) == ("value" in b),
+    ]
+    return all(same)
+
+
+def _common_measure(a: xr.Dataset, b: xr.Dataset) -> str | None:
+    if a.attrs["measure"] == b.attrs["measure"]:
+        return str(a.attrs["measure"])
+    return FIGURES[0] if all(FIGURES[0] in score for score in (a, b)) else None
+
+
+def _value(score: xr.Dataset, measure: str) -> float:
+    found = summary(score)
+    return float(found["value"] if measure == score.attrs["measure"] else found[measure])
+
+
+def _interval(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[float | None, float | None]:
+    if not paired(a, b, measure):
+        return None, None
+    return interval(a["draws"].sel(measure=measure).values - b["draws"].sel(measure=measure).values)
+
+
+def _choices_differ(a: xr.Dataset, b: xr.Dataset) -> bool:
+    return next(iter(chosen_layers(a))) != next(iter(chosen_layers(b)))
+
+
+def _at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
+    """Return what a score is worth at one layer in all splits; None where that is not kept."""
+    if layer not in score["layer"].values:
+        return None
+    if "value" in score:
+        return float(score["value"].sel(layer=layer))
+    name = measure if measure in FIGURES else "agreement" if "agreement" in score else None
+    return float(np.nanmean(score[name].sel(layer=layer).mean("split", skipna=False))) if name else None
+
+
+def _scored(score: xr.Dataset) -> NDArray[np.str_]:
+    """Return the names of the sites that were scored; none of a comparison."""
+    if "explained_variance" not in score:
+        return np.array([], str)
+    scored = np.isfinite(score["explained_variance"].values).all(axis=(0, 1))
+    return np.asarray(score["site"].values[scored].astype(str))
+
+
+def _sites(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[int | None, int | None]:
+    names = np.intersect1d(_scored(a), _scored(b))
+    if provenance(a)["digests"].get("responses") != provenance(b)["digests"].get("responses") or not len(names):
+        return None, None
+    first, second = (at_chosen_layer(score, FIGURES[0]).sel(site=names).values for score in (a, b))
+    widths = [_width(score) for score in (a, b)]
+    if None in widths:
+        return len(names), None
+    half = max(width for width in widths if width is not None) / 2
+    return len(names), int((np.abs(first - second) > half).sum())
+
+
+def _width(score: xr.Dataset) -> float | None:
+    """Return the width of the interval of the mean explained variance."""
+    if "draws" not in score or FIGURES[0] not in score["measure"].values:
+        return None
+    low, high = interval(score["draws"].sel(measure=FIGURES[0]).values)
+    return high - low

@@ -1,0 +1,80 @@
+"""How a number came about, step by step, recomputed from what a score holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import xarray as xr
+
+from itbench.explain.agreement import agreement, own_measure
+from itbench.explain.certain import certainty, sites_left_out
+from itbench.explain.chosen import layer_choice
+from itbench.explain.compared import compared_pictures, comparison
+from itbench.explain.made import made
+from itbench.explain.measured import readout, splits, splits_in_words
+from itbench.explain.noise import brainscore, ceiling, corrected, has_ceiling
+from itbench.explain.shown import layers_read, shown
+from itbench.explain.steps import Step, render
+from itbench.explain.together import together
+from itbench.plugins import MetricEntry, Registry
+
+__all__ = ["Step", "explain", "heading", "render", "splits_in_words"]
+
+
+def explain(score: xr.Dataset, registry: Registry) -> list[Step]:
+    """Return the steps by which a score came about.
+
+    Every number is computed from the score's arrays again.
+
+    Parameters
+    ----------
+    score : Dataset
+        As `itbench.evaluate.evaluate` returns it, of any form.
+    registry : Registry
+        Where the metric says what it does; one that is not there is named, no more.
+
+    Returns
+    -------
+    list of Step
+        In the order in which things were done.
+    """
+    entry = registry.metrics.get(score.attrs["metric"])
+    parts = (_compared,) if "value" in score else (_learnt, _predicted, _corrected)
+    steps = [step for part in parts for step in part(score, entry)]
+    return [shown(score), *filter(None, [*steps, certainty(score), sites_left_out(score)]), made(score)]
+
+
+def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
+    """Return one line: what is explained, and the number that the steps lead to."""
+    names, measure = score.attrs, score.attrs["measure"]
+    value = next(step.numbers[measure] for step in steps if measure in step.numbers)
+    ends = next(((step.numbers["low"], step.numbers["high"]) for step in steps if "low" in step.numbers), None)
+    between = f", 95 % interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+    what = f"{names['model']} ({names['weights']}) on {names['benchmark']} by {names['metric']}"
+    return f"{what}: {measure.replace('_', ' ')} {value:.3f}{between}"
+
+
+def _compared(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
+    yield from (layers_read(score), compared_pictures(score), readout(score, entry), comparison(score))
+
+
+def _learnt(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
+    if not score["n_features"].values.any():  # predictions without error, that nothing was learnt for
+        return
+    yield layers_read(score, streamed=entry is not None and entry.form == "channels")
+    yield from (splits(score), readout(score, entry), layer_choice(score))
+    if "part" in score.coords:
+        yield together(score)
+
+
+def _predicted(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
+    yield from (agreement(score, "explained_variance"), agreement(score, "correlation"))
+    if "agreement" in score:
+        yield own_measure(score, entry)
+
+
+def _corrected(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
+    if "ceiling" in score:
+        yield ceiling(score, entry is not None and hasattr(entry.readout, "ceiling"))
+    if has_ceiling(score):
+        yield from (corrected(score), brainscore(score))

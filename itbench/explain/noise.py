@@ -1,0 +1,93 @@
+"""What noise in the recordings allows: ceilings, and scores corrected by them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from itbench.explain.steps import Step, counted, sentences
+from itbench.score import provenance
+from itbench.summary import at_chosen_layer, in_each_split
+
+RELIABILITY = """
+    Recordings are noisy: the reliability of the mean over repetitions is the explained variance that a perfect model
+    would reach.
+"""
+RANDOM_HALVES = """
+    Averaged over 100 random halvings; where the number of repetitions is odd, the factor 2 grows with what is left out.
+"""
+ABOVE = """
+    it exceeds 1: reliability and explained variance are estimates from a limited number of repetitions and pictures,
+    and where the one comes out too low or the other too high, their ratio passes 1. That is chance, not a model better
+    than the recordings.
+"""
+RATIO_TEXT = """
+    Of what can be explained at a site, the share that is; then the mean over sites. Nothing is clipped.
+"""
+BRAINSCORE = """
+    The same in the formula of Brain-Score, from medians over sites. To be laid beside its numbers, splits, readout and
+    ceiling must be its own too: those of the metrics brainscore-pls and brainscore-ridge.
+"""
+HALVES = "reliability = 2 r / (1 + r)    r: correlation of the means of two random halves of the repetitions"
+SHARE = "corrected = mean over sites of EV / reliability"
+RATIO = "score = (mean over splits of median over sites of r)² / median over sites of reliability"
+
+
+def ceiling(score: xr.Dataset, own: bool) -> Step:
+    """Say what a perfect model would reach; `own` if the metric brings a ceiling of its own."""
+    values = score["ceiling"].values
+    found = values[np.isfinite(values)]
+    fewest, most = provenance(score)["repetitions"]
+    if not len(found):
+        text = (
+            f"There is none: every picture has {_times(fewest, most)} of every site, so noise and signal cannot be told"
+            " apart. No score can be corrected for noise."
+        )
+        return Step("Ceiling", text)
+    how = "It is the metric's own: see what it says of itself." if own else RANDOM_HALVES
+    text = sentences(RELIABILITY, how, f"It is known at {counted(len(found), 'site')}.")
+    numbers = {"ceiling": float(np.median(found)), "ceiling_mean": float(found.mean())}
+    return Step("Ceiling", text, "" if own else HALVES, {"n_sites": len(found), **numbers})
+
+
+def corrected(score: xr.Dataset) -> Step:
+    """Say what share of the explainable variance was explained."""
+    ev, reliability = at_chosen_layer(score, "explained_variance").values, score["ceiling"].values
+    usable = np.isfinite(ev) & (reliability > 0)
+    ratio = ev[usable] / reliability[usable]
+    noise = int((np.isfinite(ev) & (reliability <= 0)).sum())
+    above = int((ratio > 1).sum())
+    text = sentences(
+        RATIO_TEXT,
+        f"{counted(noise, 'site')} with a reliability of 0 or less {_is(noise)} left out." if noise else "",
+        f"At {counted(above, 'site')} {ABOVE}" if above else "",
+    )
+    numbers = {"n_sites": len(ratio), "n_sites_above_1": above, "explained_variance_corrected": float(ratio.mean())}
+    return Step("Explained variance over the ceiling", text, SHARE, numbers if len(ratio) else {"n_sites": 0})
+
+
+def brainscore(score: xr.Dataset) -> Step | None:
+    """Say how Brain-Score's own ratio comes about; None where the median ceiling is not above 0."""
+    r = np.nanmedian(in_each_split(score, "correlation").values, axis=1).mean()
+    middle = np.nanmedian(score["ceiling"].values)
+    if not middle > 0:
+        return None
+    numbers = {
+        "r_median": float(r),
+        "ceiling": float(middle),
+        "brainscore": float(r**2 / middle),
+    }
+    return Step("Brain-Score's ratio", sentences(BRAINSCORE), RATIO, numbers)
+
+
+def has_ceiling(score: xr.Dataset) -> bool:
+    """Say whether any site has a ceiling."""
+    return "ceiling" in score and bool(np.isfinite(score["ceiling"].values).any())
+
+
+def _times(fewest: int, most: int) -> str:
+    return "one response" if most <= 1 else f"{fewest} to {most} responses"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

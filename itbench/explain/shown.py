@@ -1,0 +1,121 @@
+"""What was shown to what: pictures, the model with its weights, the layers that were read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from itbench.explain.steps import Step, counted, sentences
+from itbench.score import provenance
+
+SHORT = 8  # characters of a digest that a text shows
+STANDS_IN = {
+    "animals": """
+        No network took part: the sites of each animal were predicted from the mean responses of the other animals'
+        sites, which stand in the place of a layer's activations.
+    """,
+    "ceiling": """
+        No network took part: these are predictions without any error, judged by the same noisy responses as all others.
+        Nothing was learnt.
+    """,
+}
+GRAM = "K = X Xᵀ    X: activations (picture, feature), flattened"
+CHOSEN = {"candidates": "the candidates of the model", "named": "those that were named"}
+
+
+def shown(score: xr.Dataset) -> Step:
+    """Say which pictures were shown, and to what."""
+    said = provenance(score)
+    digests, n_sites = said["digests"], int(score.attrs["n_sites"])
+    region = f" of {score.attrs['region']}" if score.attrs["region"] else ""
+    what = f"{counted(n_sites, 'site')}{region} were recorded" if n_sites else f"dissimilarities{region} were measured"
+    pictures = sentences(
+        f"{counted(score.attrs['n_stimuli'], 'picture')} (digest {short(digests.get('stimuli'))}) of"
+        f" {score.attrs['benchmark']} had been shown while {what}",
+        f"(digest {short(digests.get('responses'))}){_repetitions(said)}.",
+    )
+    models = [_model(source) for source in said["sources"]]
+    how = f"Computed in {said['precision']} on {said['device']}." if models else ""
+    text = "\n\n".join([pictures, *(models or [_no_model(score)]), how]).strip()
+    numbers = {"n_stimuli": int(score.attrs["n_stimuli"]), "n_sites": n_sites}
+    return Step("What was shown to what", text, numbers=numbers)
+
+
+def layers_read(score: xr.Dataset, streamed: bool = False) -> Step:
+    """Say which layers were read, and what was kept of them; nothing was of those whose activations were `streamed`."""
+    said = provenance(score)
+    names = layer_names(score)
+    n = score.attrs["n_stimuli"]
+    pool = {"cls": "Of token layers, the class token was taken.", "mean": "Of token layers, the mean over patches."}
+    which = CHOSEN.get(said["layers"], said["layers"])
+    kept = (
+        f"What is kept of each is the inner product of every two pictures: a matrix of {n:,} × {n:,}, however many"
+        " features the layer has. All that follows is computed from it."
+    )
+    text = sentences(
+        f"{counted(len(names), 'layer')} {'was' if len(names) == 1 else 'were'} read: {which}.",
+        pool.get(said.get("pool", ""), ""),
+        "Their activations themselves were gone through; nothing is kept of them." if streamed else kept,
+    )
+    rows = [{"layer": name, "features": int(score["n_features"].sel(layer=name))} for name in names]
+    title, formula = ("Layers", "") if streamed else ("Layers and their Grams", GRAM)
+    return Step(title, text, formula, {"layers": rows})
+
+
+def layer_names(score: xr.Dataset) -> list[str]:
+    """Return the layers that were read: all but what several gave together."""
+    return [str(name) for name in score["part" if "part" in score.coords else "layer"].values]
+
+
+def short(digest: str | None) -> str:
+    """Return the beginning of a digest."""
+    return str(digest)[:SHORT] if digest and digest != "none" else "none"
+
+
+def _model(source: Mapping[str, Any]) -> str:
+    weights, identity = source["weights"], source["identity"]
+    kinds = {
+        "pretrained": "with the pretrained weights of its publication",
+        "random": f"with random weights from seed {weights['seed']}",
+        "file": f"with the weights of the file {weights['file']}",
+        "none": "which has no weights",
+    }
+    digest = "" if weights["kind"] == "none" else f" (digest {short(weights['digest'])})"
+    origin = f", built by {source['source']}" if source.get("source") else ""
+    how = identity.get("preprocessing")
+    prepared = (
+        f"Every picture was prepared as {' '.join(how.split())}."
+        if how
+        else f"It computes: {identity.get('function', 'not said')}."
+    )
+    degrees = identity.get("degrees")
+    return sentences(
+        f"They were shown to {source['model']}{origin}, {kinds[weights['kind']]}{digest}.",
+        prepared,
+        f"Before, they were brought to the visual angle that it expects: {degrees}."
+        if degrees
+        else "They were taken as they are, whatever their visual angle was.",
+    )
+
+
+def _no_model(score: xr.Dataset) -> str:
+    shuffled = provenance(score).get("shuffled")
+    if shuffled:
+        return sentences(
+            f"They were shown to {shuffled['model']} ({shuffled['weights']}), and what it said of them was given to other",
+            f"pictures, shuffled from seed {shuffled['seed']}: left is what a readout makes of no relation at all.",
+        )
+    return sentences(
+        STANDS_IN.get(score.attrs.get("baseline", ""), f"{score.attrs['model']} stands in a network's place.")
+    )
+
+
+def _repetitions(said: Mapping[str, Any]) -> str:
+    if not said.get("repetitions"):
+        return ""
+    fewest, most = said["repetitions"]
+    if most <= 1:
+        return ", once each or as means over repetitions"
+    return f", {fewest} to {most} times each" if fewest != most else f", {most} times each"

@@ -1,0 +1,53 @@
+"""The scores of a folder, reduced to what a leaderboard needs of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from itbench.agreement import Array
+from itbench.score import failures, provenance, scores_in
+from itbench.summary import summary
+
+
+def read_runs(folder: Path) -> list[dict[str, Any]]:
+    """Return the figures of every score in a folder, and the records of runs that failed.
+
+    Those of a score are its `summary`, and ``draws`` of the measure (draw,), None without, and ``setup``.
+    """
+    runs = []
+    for _, score in scores_in(folder):
+        figures = summary(score)
+        runs.append({**figures, "draws": _draws(score, figures["measure"]), "setup": _setup(score, figures)})
+    return runs + [record for _, record in failures(folder)]
+
+
+def _draws(score: xr.Dataset, measure: str) -> Array | None:
+    if "draws" not in score or measure not in score["measure"].values:
+        return None
+    return score["draws"].sel(measure=measure).values.astype(np.float64)
+
+
+def _setup(score: xr.Dataset, figures: dict[str, Any]) -> dict[str, str]:
+    """Return what must be equal for two rows to be comparable."""
+    about = provenance(score)
+    task = {
+        "recordings": about["digests"].get("content", "")[:8],
+        "splits": " ".join(f"{key}={value}" for key, value in about["splits"].items() if value is not None),
+        "sites": f"{figures['n_sites_scored']}",
+    }
+    if figures["baseline"]:  # it has no settings of its own
+        return task
+    return {
+        **task,
+        "measure": figures["measure"],
+        "precision": about["precision"],
+        "pool": about.get("pool", "none"),
+        "degrees": about.get("degrees") or "as shown",
+        "layers": about["layers"],
+        **about["options"]["defaulted"],
+        **about["options"]["given"],
+    }

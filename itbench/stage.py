@@ -1,0 +1,90 @@
+"""A model on its device, and the stimuli as it sees them: what stands before any forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from itbench.degrees import at_degrees, label
+from itbench.entries import ModelEntry
+from itbench.errors import BadOption
+from itbench.extract import VERSION, ExtractionSettings
+from itbench.files import digest
+from itbench.layers import expand, is_pattern
+from itbench.protocols import Model
+from itbench.run import Entrant
+from itbench.stimuli import StimulusSet
+
+
+class Staged(NamedTuple):
+    """A model on its device, the stimuli as it sees them, and the layers to read.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+    layers : tuple of str
+    identity : mapping
+        All that a layer's activations depend on, but for the stimuli.
+    """
+
+    model: Model
+    stimuli: StimulusSet
+    layers: tuple[str, ...]
+    identity: Mapping[str, Any]
+
+
+def stage(
+    entrant: Entrant, settings: ExtractionSettings, stimuli: StimulusSet, *, shown_by: str, degrees: float | None
+) -> Staged:
+    """Make a model, bring the stimuli to the visual angle that it expects, and choose its layers.
+
+    Parameters
+    ----------
+    entrant : Entrant
+        Its layers are names and patterns.
+    settings, stimuli
+    shown_by : str
+        The benchmark, or whatever else the stimuli come from.
+    degrees : float, optional
+        Width of the pictures on the screen, degrees of visual angle; unknown if it is None.
+
+    Raises
+    ------
+    NoWeights, UnknownName, BadOption
+    """
+    model = entrant.model.factory(entrant.weights)
+    model.place(settings.device, settings.precision)
+    seen, how = _as_seen(stimuli, degrees, settings.degrees, entrant.model.degrees, shown_by)
+    identity = {
+        **model.identity,
+        "degrees": how,
+        "pool": settings.pool,
+        "plugin": digest(Path(entrant.model.file).read_bytes()),
+        "extraction": VERSION,
+    }
+    return Staged(model, seen, _layers(entrant.model, model, entrant.layers, seen), identity)
+
+
+def _as_seen(
+    stimuli: StimulusSet, shown: float | None, asked: float | None, usual: float | None, shown_by: str
+) -> tuple[StimulusSet, str]:
+    """Return the stimuli at the visual angle that the model expects, and what was done; by default nothing is."""
+    if asked and shown is None:
+        raise BadOption(
+            f"--degrees needs a benchmark that says how large its pictures were; {shown_by} does not.",
+            todo="Add a line such as 'degrees: 8' to a benchmark's file.",
+        )
+    expected = asked or usual
+    if expected is None or shown is None or expected == shown:
+        return stimuli, ""
+    return at_degrees(stimuli, shown, expected), label(shown, expected)
+
+
+def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: StimulusSet) -> tuple[str, ...]:
+    """Return the layers to read, patterns replaced by the layers that they fit."""
+    names = tuple(named or model.layers or source.layers)
+    if not names:
+        raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
+    return expand(names, model.shapes(stimuli.pictures[0:1][0])) if any(map(is_pattern, names)) else names

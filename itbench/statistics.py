@@ -1,0 +1,57 @@
+"""What is added to held-out predictions: the ceiling of every site, and draws for intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.bootstrap import readout_draws
+from itbench.ceiling import site_reliability
+from itbench.jackknife import draws as jackknife_draws
+from itbench.summary import in_each_split
+from itbench.task import Task
+
+DRAWS = 2000
+SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same pictures and sites
+
+
+def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
+    """Add the ceiling and the draws to what a readout measured.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ``predictions`` (row, site); any other is returned as it is.
+    task : Task
+    metric : object
+        One with a ceiling of its own says it by ``ceiling(responses)``.
+
+    Returns
+    -------
+    Dataset
+        With ``ceiling`` (site), NaN where the recordings have no repetitions, and ``draws`` (measure, draw).
+    """
+    responses = task.recordings.responses
+    if "predictions" not in dataset or responses is None:
+        return dataset
+    reliability = getattr(metric, "ceiling", site_reliability)
+    ceiling = np.where(task.scorable, reliability(responses), np.nan)
+    rows, splits = dataset["row_stimulus"].values, dataset["row_split"].values
+    draws = readout_draws(
+        task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceiling, n=DRAWS, seed=SEED
+    )
+    if "agreement" in dataset and dataset.sizes["split"] > 1:
+        draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
+    return dataset.assign(
+        ceiling=("site", ceiling),
+        draws=(("measure", "draw"), np.stack(list(draws.values())).astype(np.float32)),
+    ).assign_coords(measure=list(draws))
+
+
+def _over_splits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return draws of a mean over splits, by leaving one split out at a time."""
+    without = (values.sum() - values) / (len(values) - 1)
+    return jackknife_draws(float(values.mean()), without, DRAWS, SEED)

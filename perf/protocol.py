@@ -1,0 +1,133 @@
+"""The readouts at full size, and Brain-Score's ten splits beside scikit-learn's own partial least squares.
+
+python -m perf.protocol                 # everything: about a quarter of an hour on 2 cores
+python -m perf.protocol readouts
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from itbench import plugins
+from itbench.agreement import correlation
+from itbench.brainscore import brainscore_splits
+from itbench.gram import Gram
+from itbench.reduce import GramReducer
+from itbench.tables import markdown
+from perf.commands import machine, measured, write_section
+from perf.run import COLUMNS, Row
+
+PICTURES, SITES = 3_200, 168
+OBJECTS = {"object": np.repeat(np.arange(64), PICTURES // 64)}
+READOUTS: dict[str, dict[str, Any]] = {
+    "ridge": {},
+    "ridge kernel=rbf": {"kernel": "rbf"},
+    "ridge components=none": {"components": None},
+    "ols": {},
+    "pls": {},
+    "brainscore-pls": {},
+    "brainscore-ridge": {},
+}
+
+
+def readouts(home: Path) -> Iterator[Row]:
+    """Every readout over ten splits, from the Gram of 5,000 random features."""
+    features, responses = simulate(5_000)
+    gram = Gram.from_features(features)
+    for name, options in READOUTS.items():
+        readout = plugins.load().metric(name.split()[0]).readout(**options)
+        r, seconds = measured(lambda readout=readout: read(readout, gram, responses))  # type: ignore[misc]  # bound now
+        yield Row(
+            f"{name}, 3,200 pictures, 168 sites, 10 splits, one layer (median r {r:.3f})",
+            f"{seconds:.1f} s",
+            "",
+            "",
+            "≤ 30 s",
+            seconds <= 30,
+        )
+
+
+def pls(home: Path) -> Iterator[Row]:
+    """Brain-Score's ten splits, the Gram included, against one split of scikit-learn on the features."""
+    from sklearn.cross_decomposition import PLSRegression
+
+    width = 100_352
+    features, responses = simulate(width)
+    splits = brainscore_splits(PICTURES, OBJECTS)
+    readout = plugins.load().metric("brainscore-pls").readout()
+
+    def ours() -> float:
+        ids = [str(row) for row in range(PICTURES)]
+        with GramReducer({"layer": width}, ids, memory=4 * 10**9, scratch=home) as reducer:
+            for start in range(0, PICTURES, 32):
+                reducer.put("layer", slice(start, start + 32), features[start : start + 32])
+            gram = reducer.gram("layer")
+        return read(readout, gram, responses)
+
+    def theirs() -> float:
+        train, test = splits[0].train, splits[0].test
+        model = PLSRegression(n_components=25, scale=False).fit(features[train], responses[train])
+        return float(np.median(correlation(responses[test], model.predict(features[test]))))
+
+    (mine, fast), (other, slow) = measured(ours), measured(theirs)
+    yield Row(
+        f"brainscore-pls, 3,200 × 100,352 features, 168 sites, 10 splits, the Gram made too (median r {mine:.4f})",
+        f"{fast:.1f} s",
+        f"sklearn PLSRegression(25, scale=False), one split {slow:.1f} s (median r {other:.4f}), ten of them "
+        f"{10 * slow:.0f} s",
+        f"{10 * slow / fast:.0f} × faster",
+        "≥ 10 × faster",
+        10 * slow >= 10 * fast,
+    )
+
+
+def simulate(width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return features (picture, feature) in float32 and responses (picture, site) to what 200 of them share."""
+    rng = np.random.default_rng(0)
+    latent = rng.standard_normal((PICTURES, 200), np.float32) * np.geomspace(10, 0.3, 200, dtype=np.float32)
+    features = latent @ rng.standard_normal((200, width), np.float32)
+    features += rng.standard_normal((PICTURES, width), np.float32)
+    responses = latent @ rng.standard_normal((200, SITES)) + 15 * rng.standard_normal((PICTURES, SITES))
+    return features, responses
+
+
+def read(readout: Any, gram: Gram, responses: np.ndarray) -> float:
+    """Return the median of r over sites, averaged over Brain-Score's splits."""
+    medians = []
+    for split in brainscore_splits(PICTURES, OBJECTS):
+        reading = readout(gram, responses[split.train], split.train, split.test)
+        medians.append(np.median(correlation(responses[split.test], reading.predictions)))
+    return float(np.mean(medians))
+
+
+SECTIONS = {"readouts": readouts, "pls": pls}
+
+
+@click.command()
+@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Also write the table between the markers in this file."
+)
+def main(sections: tuple[str, ...], output: Path | None) -> None:
+    """Measure and print a markdown table."""
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="itbench-perf-") as folder:
+        for name in sections or SECTIONS:
+            for row in SECTIONS[name](Path(folder)):
+                rows.append(row.cells())
+                print(markdown(rows[-1:], COLUMNS), file=sys.stderr)
+    table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
+    click.echo(table)
+    if output:
+        write_section(output, "protocol", table)
+
+
+if __name__ == "__main__":
+    main()

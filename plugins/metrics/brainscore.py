@@ -1,0 +1,60 @@
+"""Brain-Score's own readouts in its own protocol, to lay numbers beside https://www.brain-score.org.
+
+Schrimpf et al. (2018), bioRxiv 407007; code: https://github.com/brain-score/vision. Partial least squares with 25
+components (Yamins et al. 2014, PNAS 111, 8619-8624), or ridge on all features with penalty 1. One thing differs:
+Brain-Score names a layer beforehand, here each split chooses one on its training pictures.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from itbench import Reading, hookimpl
+
+COMPONENTS, PENALTY = 25, 1.0
+INNER_FOLDS = 5  # of the training pictures, to choose the layer
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("brainscore-pls", BrainScorePLS, description="Brain-Score's protocol, partial least squares")
+    register("brainscore-ridge", BrainScoreRidge, description="Brain-Score's protocol, ridge with penalty 1")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    stratify: str | None = field(
+        default="object_name", metadata={"help": "coordinate of the pictures that splits balance; none: none"}
+    )
+
+    measure = "brainscore"
+
+    def divide(self, n, metadata):
+        from itbench.brainscore import brainscore_splits
+
+        return brainscore_splits(n, metadata, self.stratify)
+
+    def ceiling(self, responses):
+        from itbench.brainscore import internal_consistency
+
+        return internal_consistency(responses).mean(axis=0)  # (site,)
+
+
+class BrainScorePLS(Protocol):
+    def __call__(self, gram, responses, train, test):
+        from itbench.pls import partial_least_squares
+
+        reading = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS)
+        no_penalty = np.full(responses.shape[1], np.nan)
+        return Reading(reading.predictions, reading.inner_predictions, no_penalty)
+
+
+class BrainScoreRidge(Protocol):
+    def __call__(self, gram, responses, train, test):
+        from itbench.kernel import eigenbasis
+        from itbench.ridge import leave_one_out, predict
+
+        basis = eigenbasis(gram, train, test, None)
+        alpha = np.full(responses.shape[1], PENALTY)
+        inner = leave_one_out(basis, responses, alpha[:1], per_site=False)
+        return Reading(predict(basis, responses, alpha), inner.predictions, alpha)

@@ -1,0 +1,42 @@
+"""Centred kernel alignment: how alike the inner products of a layer and of the responses are.
+
+Kornblith, Norouzi, Lee & Hinton (2019), ICML; without bias by Song, Smola, Gretton, Bedo & Borgwardt (2012), J. Mach.
+Learn. Res. 13, 1393-1434. Nothing is learnt: a rotation or a common scale of features or sites changes nothing.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from itbench import Comparing, hookimpl
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("cka", CentredAlignment, description="centred kernel alignment of a layer and the responses")
+
+
+@dataclass(frozen=True)
+class CentredAlignment:
+    form = "comparison"
+    measure = "cka"
+
+    estimator: str = field(default="debiased", metadata={"help": "debiased or biased"})
+    kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf, of both sides"})
+    width: float = field(default=1.0, metadata={"help": "of rbf: in units of the median squared distance of pictures"})
+
+    def __post_init__(self):
+        from itbench.kernel import check_kernel
+        from itbench.similarity import check_estimator
+
+        check_kernel(self.kernel, self.width)
+        check_estimator(self.estimator)
+
+    def __call__(self, gram, recorded, groups):
+        from itbench.kernel import kernel_gram
+        from itbench.similarity import centred_alignment
+
+        every = np.arange(len(gram))
+        model, brain = (kernel_gram(own, every, self.kernel, self.width).matrix for own in (gram, recorded.gram))
+        value, *without = centred_alignment(model, brain, self.estimator, groups)
+        return Comparing(float(value), np.array(without))

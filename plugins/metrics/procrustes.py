@@ -1,0 +1,28 @@
+"""Procrustes similarity: the cosine of the angle that the best rotation leaves between a layer and the responses.
+
+Williams, Kunz, Kornblith & Linderman (2021), NeurIPS; Ding, Denain & Steinhardt (2021), NeurIPS; Schönemann (1966),
+Psychometrika 31, 1-10. The angle itself is a metric: it keeps the triangle inequality.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from itbench import Comparing, hookimpl
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("procrustes", Procrustes, description="likeness of a layer and the responses after the best rotation")
+
+
+@dataclass(frozen=True)
+class Procrustes:
+    form = "comparison"
+    measure = "procrustes"
+
+    def __call__(self, gram, recorded, groups):
+        from itbench.similarity import procrustes
+
+        value, *without = procrustes(gram.matrix, recorded.factor, groups)
+        return Comparing(float(value), np.array(without))

@@ -1,0 +1,61 @@
+"""Reverse prediction: how much of a layer the sites explain, by ridge regression on pictures left out.
+
+Muzellec & Kar (2025), bioRxiv 2025.08.08.669382: a model that explains a brain may be explained by it badly. All
+activations are predicted from all sites; 1 - sum |x - x̂|² / sum |x - mean|² over features and held-out pictures.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from itbench import BadOption, Comparing, hookimpl
+
+GRID = tuple(float(alpha) for alpha in np.geomspace(1e-4, 1e8, 25))
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("reverse", ReversePrediction, description="how much of a layer the sites explain")
+
+
+@dataclass(frozen=True)
+class ReversePrediction:
+    form = "comparison"
+    measure = "reverse_explained_variance"
+
+    components: int | None = field(
+        default=None, metadata={"help": "principal components of the layer to predict; none: all features"}
+    )
+    alphas: tuple[float, ...] = field(
+        default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+    )
+    folds: int = field(default=5, metadata={"help": "folds of the pictures, each predicted from the others"})
+    seed: int = field(default=0, metadata={"help": "of the folds"})
+
+    def __post_init__(self):
+        from itbench.kernel import check_components
+
+        check_components(self.components)
+        if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
+            raise BadOption("Option alphas must be positive numbers.", todo="For almost none: -o alphas=1e-6")
+        if self.folds < 2:
+            raise BadOption(f"Option folds={self.folds} must be at least 2.")
+
+    def __call__(self, gram, recorded, groups):
+        from itbench.similarity import reverse_explained
+        from itbench.splits import SplitPlan
+
+        splits = SplitPlan("kfold", self.folds, self.seed).divide(len(gram), {})
+        alphas = np.sort(self.alphas)
+        found = reverse_explained(gram, recorded.factor, splits, alphas, self.components)
+        value, *without = found.explained(groups)
+        return Comparing(float(value), np.array(without), remarks(found.alphas, alphas))
+
+
+def remarks(chosen, alphas):
+    """Say where a penalty beyond the grid might have been better."""
+    at_edge = {float(alpha) for alpha in chosen} & {float(alphas[0]), float(alphas[-1])}
+    if len(alphas) == 1 or not at_edge:
+        return ()
+    edges = " and ".join(f"{alpha:g}" for alpha in sorted(at_edge))
+    return (f"some folds chose alpha {edges}, at the edge of the grid; widen it with -o alphas=low:high:count",)

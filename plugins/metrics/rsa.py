@@ -1,0 +1,43 @@
+"""Representational similarity analysis: how alike the dissimilarities of pictures are in a layer and in the brain.
+
+Kriegeskorte, Mur & Bandettini (2008), Front. Syst. Neurosci. 2, 4. The choice of distance and comparison: Nili et al.
+(2014), PLoS Comput. Biol. 10, e1003553; Diedrichsen et al. (2021), Neurons, Behav., Data Anal., and Theory 5(3).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from itbench import Comparing, hookimpl
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("rsa", SimilarityAnalysis, description="likeness of the dissimilarities in a layer and in the brain")
+
+
+@dataclass(frozen=True)
+class SimilarityAnalysis:
+    form = "comparison"
+    measure = "rsa"
+
+    distance: str = field(
+        default="correlation",
+        metadata={"help": "correlation, euclidean, cosine, or crossnobis: euclidean across repetitions"},
+    )
+    compare: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
+
+    def __post_init__(self):
+        from itbench.rdm import check_distance
+        from itbench.similarity import check_compare
+
+        check_distance(self.distance)
+        check_compare(self.compare)
+
+    def __call__(self, gram, recorded, groups):
+        from itbench.rdm import rdm_of_gram, rdm_of_recorded
+        from itbench.similarity import compare_rdms
+
+        model, brain = rdm_of_gram(gram, self.distance), rdm_of_recorded(recorded, self.distance)
+        value, *without = compare_rdms(model, brain, self.compare, groups)
+        return Comparing(float(value), np.array(without))

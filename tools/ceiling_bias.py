@@ -1,0 +1,87 @@
+"""Measure the bias of every estimator of a ceiling on synthetic-it, and write the table of docs/ceilings.md:
+
+python -m tools.ceiling_bias
+
+The 30 repetitions are divided into as many sets of 2, 5, 10 or 30 as there are, and each estimate is compared with the
+closed form. It takes a minute, and the drawing of synthetic-it if that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench import datasets
+from itbench.agreement import correlation
+from itbench.ceiling import normalised_correlation, r2_er, site_reliability
+from itbench.drawing import View
+from itbench.recordings import Recordings
+from itbench.responses import mean_over_repetitions
+from itbench.synthetic import simulate_signal
+from itbench.tables import markdown
+from perf.commands import write_section
+
+Array = NDArray[np.float64]
+DOCUMENT = Path(__file__).parent.parent / "docs" / "ceilings.md"
+REPETITIONS = (2, 5, 10, 30)
+SHARE = 0.5  # of the signal's variance that the predictions of the table explain
+Estimator = Callable[[xr.DataArray, Array], Array]
+ESTIMATORS: dict[str, tuple[Estimator, Callable[[Array], Array | float]]] = {
+    "split-half": (lambda responses, _: site_reliability(responses), lambda noise: 1 / (1 + noise)),
+    "variance": (lambda responses, _: site_reliability(responses, "variance"), lambda noise: 1 / (1 + noise)),
+    "r²_ER": (r2_er, lambda noise: SHARE),
+    "r², not corrected": (
+        lambda responses, f: correlation(mean_over_repetitions(responses), f) ** 2,
+        lambda noise: SHARE,
+    ),
+    "CCnorm": (normalised_correlation, lambda noise: SHARE**0.5),
+}
+
+
+def errors(recordings: Recordings, predictions: Array, name: str, repetitions: int) -> Array:
+    """Return by how much an estimator errs (set, site), for every set of so many repetitions."""
+    estimate, truth = ESTIMATORS[name]
+    responses = recordings.responses
+    expected = truth(responses["noise_variance"].values / repetitions)
+    sets = range(0, responses.sizes["repetition"] - repetitions + 1, repetitions)
+    return np.stack([estimate(responses[first : first + repetitions], predictions) - expected for first in sets])
+
+
+def half_right(recordings: Recordings) -> Array:
+    """Return predictions (stimulus, site) that explain `SHARE` of the signal, exactly."""
+    stimuli = recordings.stimuli
+    views = [View(*row) for row in zip(*(stimuli.metadata[name] for name in View.__dataclass_fields__), strict=True)]
+    names = list(dict.fromkeys(stimuli.metadata["object"]))
+    objects = np.array([names.index(name) for name in stimuli.metadata["object"]])
+    sites = recordings.responses.sizes["site"]
+    signal, _ = simulate_signal(stimuli.pictures[:], objects, views, sites, recordings.about["seed"])
+    rest = np.random.default_rng(0).standard_normal(signal.shape)
+    rest -= rest.mean(axis=0) + signal * (rest * signal).mean(axis=0)
+    return SHARE**0.5 * signal + (1 - SHARE) ** 0.5 * rest / rest.std(axis=0)
+
+
+def cell(found: Array) -> str:
+    """Return the mean, the median and the mean absolute error, over sets and sites, and how many have no estimate."""
+    errors = found[np.isfinite(found)]
+    without = f", {1 - errors.size / found.size:.1%} NaN" if errors.size < found.size else ""
+    return f"{errors.mean():+.3f} / {np.median(errors):+.3f} ({np.abs(errors).mean():.3f}){without}"
+
+
+def table(recordings: Recordings, repetitions: tuple[int, ...] = REPETITIONS) -> str:
+    """Return the table of all estimators."""
+    predictions = half_right(recordings)
+    columns = {number: f"{number} repetitions" for number in repetitions}
+    rows = [
+        {"estimator": name}
+        | {column: cell(errors(recordings, predictions, name, number)) for number, column in columns.items()}
+        for name in ESTIMATORS
+    ]
+    return markdown(rows, ["estimator", *columns.values()])
+
+
+if __name__ == "__main__":
+    write_section(DOCUMENT, "bias", table(datasets.load("synthetic-it")))
