@@ -49,8 +49,8 @@ def correlation(recorded: Array, predicted: Array) -> Array:
 def shares(recorded: Array, contributions: Array) -> Array:
     """Divide the explained variance of a sum of predictions among its parts: the product measure.
 
-    With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum to
-    its explained variance; one is negative where its part makes the whole worse.
+    With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum
+    to its explained variance; one is negative where its part makes the whole worse.
 
     Parameters
     ----------
@@ -66,7 +66,8 @@ def shares(recorded: Array, contributions: Array) -> Array:
 
     References
     ----------
-    Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728, section 2.3; Pratt (1987).
+    Pratt (1987), Proc. 2nd International Tampere Conference in Statistics, 245–260; for predictions on held-out data:
+    Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728.
     """
     for part in contributions:
         _same_shape(recorded, part)

@@ -80,3 +80,8 @@ class MetricEntry:
     def measure(self) -> str:
         """Its headline number."""
         return str(getattr(self.readout, "measure", "explained_variance"))
+
+    @property
+    def formula(self) -> str:
+        """What it computes, in lines of symbols, each explained; empty if it does not say."""
+        return str(getattr(self.readout, "formula", ""))

@@ -6,7 +6,6 @@ pictures, and RDMs whose entries are 1 − Pearson's r over sites; the responses
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.errors import BadRecordings, DamagedFile
+from itbench.errors import BadRecordings, DamagedFile, ItbenchError
 from itbench.recordings import RDM_DIMS, Recordings
 from itbench.recordings.source import readable
 from itbench.stimuli import StimulusSet
@@ -100,12 +99,13 @@ def _stimuli(objects: Sequence[Any], path: Path) -> StimulusSet:
 def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:
     """Return variables of a MATLAB file, structs as objects."""
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
     try:
         with readable(path, "MATLAB"):
             content = loadmat(path, squeeze_me=True, struct_as_record=False, variable_names=names)
-    except (zlib.error, MatReadError, TypeError) as error:  # so scipy says that a file is broken
+    except ItbenchError:
+        raise
+    except Exception as error:  # scipy says in still more ways that a file is broken
         what = f"{path} cannot be read: it is truncated, altered or no MATLAB file."
         raise DamagedFile(what, known=f"{error}.", todo="Fetch it again.") from error
     missing = [name for name in names if name not in content]

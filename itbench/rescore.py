@@ -13,7 +13,7 @@ import xarray as xr
 from itbench.benchmark import Benchmark
 from itbench.cache import GramCache
 from itbench.clock import Clock
-from itbench.errors import BadOption, BadRecordings, BadScore
+from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.evaluate import score_grams
 from itbench.gram import Gram
 from itbench.grams import single_layers, summed
@@ -66,6 +66,25 @@ def plan_metric(
         )
     check_together(registry, metric, [source["model"] for source in provenance(score)["sources"]])
     return metric
+
+
+def benchmark_of(registry: Registry, score: xr.Dataset, named: Benchmark | None = None) -> Benchmark:
+    """Return the benchmark of a score: that which was `named`, or the plugin of its name.
+
+    Raises
+    ------
+    UnknownName, BadOption
+    """
+    name = score.attrs["benchmark"]
+    if named is None and name not in registry.benchmarks:
+        todo = "If it is a YAML file, name that with -b FILE.yaml."
+        raise UnknownName.of("benchmark", name, registry.benchmarks, todo=todo)
+    if named is not None and named.name != name:
+        raise BadOption(
+            f"{score.attrs['model']} was scored on {name}, not on {named.name}.",
+            todo="Leave -b out, or name a score of that benchmark.",
+        )
+    return named or registry.benchmark(name)
 
 
 @dataclass(frozen=True, eq=False)

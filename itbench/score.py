@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ def write_score(score: xr.Dataset, folder: Path) -> Path:
     return path
 
 
-def read_score(path: Path) -> xr.Dataset:
-    """Read a score.
+def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
+    """Read a score, perhaps without some of its variables, which saves time.
 
     Raises
     ------
@@ -61,17 +61,20 @@ def read_score(path: Path) -> xr.Dataset:
             f"The score {path} is truncated or was altered since it was written; it is not used.",
             todo="Remove it and score again.",
         )
-    score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", drop_variables=list(without))
     if score.attrs.pop("format", None) != FORMAT:
         raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Remove it and score again.")
     return score
 
 
-def scores_in(folder: Path) -> Iterator[tuple[Path, xr.Dataset]]:
-    """Yield the scores of a folder with their paths; warn of a file that is none, or was damaged, and go on."""
+def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Path, xr.Dataset]]:
+    """Yield the scores of a folder with their paths, perhaps without some of their variables.
+
+    A file that is no score, or was damaged, is named in a warning and left out.
+    """
     for path in sorted(folder.glob("*.nc")):
         try:
-            yield path, read_score(path)
+            yield path, read_score(path, without)
         except (DamagedFile, BadScore) as error:
             warnings.warn(f"{error.what} It is left out.", ItbenchWarning, stacklevel=2)
 

@@ -28,7 +28,8 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         Of a readout also ``explained_variance`` and ``correlation``, means over sites at the layer that each split
         chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out pictures, and
         ``regret``, what was lost by not knowing it. Where there are repetitions, ``ceiling`` (median over sites),
-        ``explained_variance_corrected`` (mean over sites of explained variance over ceiling) and ``brainscore``.
+        ``explained_variance_corrected`` (mean of explained variance over ceiling, over the ``n_sites_corrected`` whose
+        ceiling is above 0) and ``brainscore``.
     """
     kind = _comparison if "value" in score else _readout
     return {
@@ -49,11 +50,10 @@ def interval_text(low: float | None, high: float | None) -> str:
 
 def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
     """Return a variable (split, layer, …) at the layer that each split chose on its training rows (split, …)."""
-    chosen = [
-        score[variable].sel(split=split, layer=layer)
-        for split, layer in zip(score["split"].values, score["chosen_layer"].values, strict=True)
-    ]
-    return xr.concat(chosen, "split", coords="minimal", compat="override")
+    layers = score.indexes["layer"].get_indexer(score["chosen_layer"].values)
+    return score[variable].isel(
+        split=xr.DataArray(np.arange(len(layers)), dims="split"), layer=xr.DataArray(layers, dims="split")
+    )
 
 
 def at_chosen_layer(score: xr.Dataset, variable: str) -> xr.DataArray:
@@ -106,10 +106,12 @@ def _readout(score: xr.Dataset) -> dict[str, Any]:
 def _ceiling(score: xr.Dataset, ev: Any) -> dict[str, Any]:
     """Return the ceiling and what is corrected by it; None where there are no repetitions."""
     if "ceiling" not in score:
-        return dict.fromkeys(("ceiling", "explained_variance_corrected", "brainscore"))
+        return dict.fromkeys(("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore"))
+    ratio = corrected(ev, score["ceiling"].values)
     return {
         "ceiling": _mean(score["ceiling"], np.median),
-        "explained_variance_corrected": _mean(score["ceiling"].copy(data=corrected(ev, score["ceiling"].values))),
+        "explained_variance_corrected": _mean(score["ceiling"].copy(data=ratio)),
+        "n_sites_corrected": int(np.isfinite(ratio).sum()),
         "brainscore": brainscore(score),
     }
 

@@ -2,7 +2,8 @@
 
 Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418, showed 64 objects of 8 categories at varied
 position, size and pose on unrelated backgrounds. Here everything is drawn and simulated from a seed, and every site's
-signal and noise variance are known, so that its ceiling is known in closed form.
+signal and noise variance are known, so that its ceiling is known in closed form. Whatever changes here, or in
+`itbench.drawing`, raises the edition of synthetic-it in `itbench.known`, by which older files are found and made again.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from perf.commands import LAUNCHER, machine, measured, write_section
 from perf.run import COLUMNS, Row
 
 DRAWS, PICTURES, SITES, SPLITS = 10_000, 3_200, 168, 10
-SAMPLE = 40  # draws of a plain loop, which are then scaled to DRAWS
+SAMPLE = 100  # draws of a plain loop, which are then scaled to DRAWS
 SECONDS, MEMORY = 10.0, 0.5  # wanted: at most so many, and GB
 
 

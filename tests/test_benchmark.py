@@ -50,7 +50,14 @@ def test_every_key_is_read():
     assert bench.file == Path("mine.yaml")
 
 
-def test_the_least_is_data_and_splits():
+def test_without_splits_there_are_none_to_test_a_readout_on():
+    bench = read("data: toy\n")
+    assert bench.splits == SplitPlan("none")
+    with pytest.raises(BadBenchmark, match="does not say how to divide"):
+        bench.splits.divide(10, {})
+
+
+def test_the_least_for_a_readout_is_data_and_splits():
     bench = read("data: toy\nsplits: {kind: provided}\n", "from-the-file.yaml")
     assert (bench.name, bench.metric, bench.window, bench.degrees) == ("from-the-file", "ridge", None, None)
 
@@ -86,7 +93,6 @@ BAD = {
     "the name of a field": (LEAST + "file: x.yaml\n", ["unknown key 'file'"]),
     "no data": ("name: mine\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
     "empty data": ("data:\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
-    "no splits": ("data: toy\n", ["key 'splits' is missing", *KEYS]),
     "splits as text": ("data: toy\nsplits: kfold\n", ["key 'splits' must be a mapping with a kind, not 'kfold'"]),
     "kind of splits": ("data: toy\nsplits: {kind: fold}\n", ["unknown kind of splits 'fold'", "Did you mean kfold?"]),
     "key of splits": (LEAST.replace("provided", "kfold, fold: 3"), ["key of splits 'fold'", "folds", "stratify"]),
@@ -109,7 +115,7 @@ BAD = {
     "impossible date": (LEAST + "description: 2020-13-45\n", ["is not YAML", "month must be in 1..12"]),
     "code": (LEAST + "citation: !!python/object/apply:os.getcwd []\n", ["is not YAML"]),
     "nested without end": ("[" * 3000, ["is not YAML"]),
-    "a list": ("- name\n- data\n", ["holds no mapping of keys", "It needs name, data, splits"]),
+    "a list": ("- name\n- data\n", ["holds no mapping of keys", "It needs name, data."]),
     "nothing": ("", ["holds no mapping of keys"]),
 }
 

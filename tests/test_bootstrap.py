@@ -286,7 +286,7 @@ TRUTH = {
 @pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
 @pytest.mark.parametrize(
     ("over", "least", "most"),
-    [("pictures", 0.92, 0.975), ("both", 0.93, 1.0)],  # the two-way bootstrap is wide rather than narrow
+    [("pictures", 0.90, 0.975), ("both", 0.93, 1.0)],  # the two-way bootstrap is wide rather than narrow
 )
 def test_an_interval_of_95_percent_holds_the_truth_about_as_often(over, least, most, measure):
     assert least <= coverage(over, 200, 30, 600, measure) <= most

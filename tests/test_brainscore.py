@@ -8,11 +8,12 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from itbench import Gram, ItbenchError, plugins
+from itbench import Gram, ItbenchError, plugins, score_model
 from itbench.agreement import correlation
 from itbench.brainscore import brainscore_ratio, brainscore_splits, internal_consistency
 from itbench.errors import UnknownName
 from itbench.responses import make_responses
+from tests.conftest import toy_recordings
 
 REGISTRY = plugins.load()
 OBJECTS = np.repeat([f"object{number}" for number in range(6)], 20)
@@ -139,3 +140,13 @@ def test_ratio_without_a_ceiling_is_unknown():
     correlations = np.full((10, 3), 0.5)
     assert np.isnan(brainscore_ratio(correlations, internal_consistency(recorded(repetitions=1))))
     assert np.isnan(brainscore_ratio(np.full((10, 3), np.nan), np.full((10, 3), 0.8)))
+
+
+def test_a_score_follows_the_protocol(toy):
+    score = score_model("toy", str(toy), metric="brainscore-ridge")
+    responses = toy_recordings().responses
+    splits = brainscore_splits(80, {})
+    assert score.attrs["measure"] == "brainscore"
+    assert score["split"].values.tolist() == [f"split{number}" for number in range(10)]
+    np.testing.assert_array_equal(score["row_stimulus"], np.concatenate([split.test for split in splits]))
+    np.testing.assert_allclose(score["ceiling"], internal_consistency(responses).mean(axis=0), rtol=1e-6)

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from itbench.assembly import read_assembly
 from itbench.ceiling import site_reliability, subject_bounds
+from itbench.course import read_course_file
+from itbench.linking import link
+from itbench.protocols import Silence
 from itbench.recordings import Recordings, read_recordings, write_recordings
 from itbench.responses import make_responses
 from itbench.stimuli import StimulusSet
 from tests.conftest import run, toy_recordings
+from tests.majaj import Experiment, write_course_file, write_public
 from tests.test_ceiling_subjects import subjects
 
 
@@ -119,3 +124,17 @@ def test_one_subject_and_an_unknown_method_are_refused(toy, home):
         assert done.exit_code == 1
         assert message in done.stderr
         assert "Traceback" not in done.output
+
+
+def test_linked_recordings_gain_a_ceiling(home, tmp_path):
+    made = Experiment()
+    write_course_file(tmp_path / "IT_data.h5", made)
+    course = read_course_file(tmp_path / "IT_data.h5", Silence())
+    write_recordings(course, home / "data" / "majaj-it.h5")
+    assert "itbench data link" in run("ceiling", "-b", "majaj-it").stderr
+    linked, _ = link(course, read_assembly(*write_public(tmp_path, made), "IT", Silence()))
+    write_recordings(linked, home / "data" / "majaj-it.h5")
+    row = rows_of("-b", "majaj-it", "--method", "split-half")[0]
+    assert row["sites"] == len(made.course_sites)
+    assert row["repetitions"] == sorted(made.repetitions.values())  # the pictures without responses do not count
+    assert np.isfinite(row["median"])

@@ -12,6 +12,7 @@ from itbench.options import build
 from itbench.protocols import Silence, Weights
 from itbench.splits import Split, SplitPlan
 from itbench.stimuli import StimulusSet
+from tests.conftest import run_python
 
 N = 60
 CLOSE = 1e-5  # of responses about 1: panels hold float32 less a reference
@@ -64,10 +65,12 @@ def read(model, layers, recorded, splits, *, memory=4 * 10**9, batch_size=16, sc
 
 
 def expected(features, recorded, learn, rows, positive=False):
-    """Choose and regress site by site with SciPy."""
+    """Choose by NumPy's correlations and regress with SciPy, site by site."""
     predicted = np.empty((len(rows), recorded.shape[1]))
+    varying = np.ptp(features[learn], axis=0) > 0
     for site, y in enumerate(recorded[learn].T):
-        r = np.array([linregress(x, y).rvalue if np.ptp(x) else 0 for x in features[learn].T])
+        r = np.zeros(features.shape[1])
+        r[varying] = np.corrcoef(features[learn][:, varying], y, rowvar=False)[-1, :-1]
         best = np.argmax(r if positive else np.abs(r))
         line = linregress(features[learn, best], y)
         predicted[:, site] = line.intercept + line.slope * features[rows, best]
@@ -217,3 +220,32 @@ def test_a_value_that_is_no_number_names_layer_and_picture():
     broken[23] = np.nan
     with pytest.raises(BadActivations, match=r"Layer 'layer' gave NaN or infinity for the picture picture23"):
         read(model_of(layer=beside(broken)), ["layer"], np.zeros((N, 1)), HALF)
+
+
+WIDE = """
+import resource
+from pathlib import Path
+import numpy as np
+from itbench import FunctionModel, plugins
+from itbench.channels import read_channels
+from itbench.extract import ExtractionSettings
+from itbench.protocols import Silence
+from itbench.splits import SplitPlan
+from itbench.stimuli import StimulusSet
+
+rng = np.random.default_rng(0)
+stimuli = StimulusSet(tuple(map(str, range(400))), rng.integers(0, 256, (400, 2, 2, 3), dtype=np.uint8))
+weights = rng.standard_normal(600_000).astype(np.float32)
+model = FunctionModel(lambda p: {"wide": np.sin(p[:, 0, 0, :1] * weights)}, layers=("wide",), identity="wide")
+settings = ExtractionSettings(memory=1_200_000_000, batch_size=4, scratch=Path("scratch"))
+readout, splits = plugins.load().metric("one-to-one").readout(), SplitPlan("kfold", 5).divide(400, {})
+list(read_channels(model, stimuli, ["wide"], settings, Silence(), rng.standard_normal((400, 100)), splits, readout))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, *Path("scratch").iterdir())
+"""
+
+
+@pytest.mark.slow
+def test_a_layer_as_large_as_the_memory_is_searched_within_it():
+    done = run_python(WIDE)  # 0.96 GB of activations
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 1_200_000_000

@@ -51,6 +51,8 @@ def test_list_says_what_is_here_and_what_can_be_had(mine):
         "majaj-it": "fetched when needed",
         "majajhong2015-it": "fetched when needed",
         "majajhong2015-v4": "fetched when needed",
+        "kriegeskorte2008-it": "fetched when needed",
+        "kriegeskorte2008-human-it": "fetched when needed",
         "synthetic-it": "made when needed",
     }
     assert rows["mine"]["MB"] == pytest.approx(mine.stat().st_size / 1e6, abs=0.06)

@@ -79,15 +79,16 @@ def test_every_filter_is_the_two_dimensional_gabor(model, frequency):
     picture = np.random.default_rng(0).uniform(0, 255, (1, 128, 128, 3)).astype(np.float32)
     luminance = picture[0] @ [0.299, 0.587, 0.114] / 255 - 0.5
     place = (np.arange(128) + 0.5) / 128
-    expected = np.empty((ORIENTATIONS, frequency, frequency))
-    for orientation, y, x in np.ndindex(expected.shape):
+    found = energies(model, picture)[frequency][0]
+    for index in np.random.default_rng(1).choice(found.size, min(found.size, 40), replace=False):
+        orientation, y, x = np.unravel_index(index, found.shape)
         angle = np.pi * orientation / ORIENTATIONS
-        across, down = (frequency * (place - (index + 0.5) / frequency) for index in (x, y))
+        across, down = (frequency * (place - (centre + 0.5) / frequency) for centre in (x, y))
         envelope = np.exp(-(across**2 + down[:, None] ** 2) / (2 * SIGMA**2))
         wave = np.exp(2j * np.pi * (np.cos(angle) * across + np.sin(angle) * down[:, None]))
         whole = 2 * np.pi * (SIGMA * 128 / frequency) ** 2  # sum of an envelope that nothing cuts
-        expected[orientation, y, x] = 4 / whole * abs((luminance * envelope * wave).sum())
-    np.testing.assert_allclose(energies(model, picture)[frequency][0], expected, atol=1e-5)
+        expected = 4 / whole * abs((luminance * envelope * wave).sum())
+        assert found[orientation, y, x] == pytest.approx(expected, abs=1e-5)
 
 
 def test_simple_cells_are_the_rectified_phases_of_complex_ones(model):

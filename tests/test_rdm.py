@@ -44,7 +44,9 @@ def test_two_layers_side_by_side_have_the_rdm_of_their_features():
     np.testing.assert_allclose(rdm_of_gram(both, "correlation"), rdm_of_gram(alone, "correlation"), atol=1e-12)
 
 
-@pytest.mark.parametrize(("distance", "still"), [("correlation", 0.3), ("cosine", 0.0)])
+@pytest.mark.parametrize(
+    ("distance", "still"), [*(("correlation", value) for value in (0.1, 0.3, 1 / 3, 7.77, 123.456)), ("cosine", 0.0)]
+)
 def test_a_picture_without_a_pattern_is_at_1_from_all(distance, still):
     x = patterns()
     x[3] = still

@@ -1,4 +1,4 @@
-"""A score measured again from cached Grams is what itbench score would have said, to the last bit; no model is built."""
+"""A score measured again from cached Grams is what itbench score would say, to the last bit, without the model."""
 
 import json
 import shlex
@@ -14,7 +14,11 @@ from itbench.rescore import score_command
 from itbench.score import provenance, read_score
 from tests.conftest import run, run_python, toy_recordings
 
-OWN_OPTIONS = {"brainscore-pls": ["-o", "stratify=none"], "brainscore-ridge": ["-o", "stratify=none"]}
+OWN_OPTIONS = {
+    "banded": ["-o", "n_iter=3"],
+    "brainscore-pls": ["-o", "stratify=none"],
+    "brainscore-ridge": ["-o", "stratify=none"],
+}
 
 
 def metrics(*forms):
@@ -71,10 +75,13 @@ def test_every_metric_says_what_it_says_of_the_model(metric, toy):
 def test_layers_weights_and_degrees_are_those_of_the_score(arguments, options, toy):
     toy.write_text(f"{toy.read_text()}degrees: 8\n")
     metric = ["--metric", "stacked"] if "+" in arguments[1] else []
-    if metric and options:
-        options = ["-o", "inner_folds=3"]
     source = scored(*arguments, "-b", toy)
     assert_same(rescored(source, "-b", toy, *metric, *options), scored(*arguments, "-b", toy, *metric, *options))
+
+
+def test_layers_that_were_read_together_are_read_one_by_one(toy):
+    together = scored("-m", "toy", "-b", toy, "--metric", "stacked")
+    assert_same(rescored(together, "-b", toy, "--metric", "ridge"), scored("-m", "toy", "-b", toy))
 
 
 def test_a_metric_of_its_own_keeps_the_options_that_were_given(toy):
@@ -215,6 +222,15 @@ def test_bad_input_is_refused_in_words(arguments, said, toy):
     done = run("rescore", *arguments, "-b", toy)
     assert done.exit_code == 1
     assert said in done.stderr
+
+
+def test_a_benchmark_that_is_a_file_is_named(toy):
+    source = scored("-m", "toy", "-b", toy)
+    unnamed, other = run("rescore", source), run("rescore", source, "-b", "synthetic-it")
+    assert (unnamed.exit_code, other.exit_code) == (1, 1)
+    assert "unknown benchmark 'toy'" in unnamed.stderr
+    assert "name that with -b FILE.yaml" in unnamed.stderr
+    assert "toy was scored on toy, not on synthetic-it" in other.stderr
 
 
 def test_what_is_of_no_model_is_refused(toy):

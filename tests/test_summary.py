@@ -73,6 +73,7 @@ def test_corrected_values_are_ratios_per_site_and_never_clipped():
     found = summary(score)
     assert found["explained_variance_corrected"] == pytest.approx((ev[:2] / [0.5, 0.01]).mean())
     assert found["explained_variance_corrected"] > 1
+    assert found["n_sites_corrected"] == 2
     assert found["ceiling"] == pytest.approx(0.01)
 
 

@@ -64,33 +64,27 @@ def spearman_brown(r: Array, ratio: Array | float) -> Array:
 
 def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array) -> Array:
     """Return the reliability of some sites; `order` (split, repetition) shuffles the repetitions."""
-    centred, mean = _centred(values, count)
+    wide, mean = _present_first(values, count)
     halved = (count >= 2).T
     halves = np.zeros((2, len(order), *halved.shape))
     for number in np.unique(count[count >= 2]):
         here = (count == number).T
-        halves[:, :, here] = _weights(order, number) @ centred[:number, here]
+        halves[:, :, here] = _weights(order, number) @ wide[:number, here]
     r = _correlation(halves, halved, rounding(mean))
     halving = np.where(count >= 2, count // 2, 0)
     reliability = spearman_brown(r, mean_inverse(halving) / mean_inverse(count)).mean(axis=0)
     return np.where(varies_where(halved.T, mean), reliability, np.nan)
 
 
-def _centred(values: NDArray[np.floating], count: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Return deviations (repetition, site, stimulus) from each site's mean, the missing ones last, as 0.
-
-    And the mean responses (stimulus, site) before that, 0 where there are none.
-    """
+def _present_first(values: NDArray[np.floating], count: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Return responses (repetition, site, stimulus), the missing ones last, as 0, and means (stimulus, site)."""
     wide: Array = np.ascontiguousarray(values.transpose(0, 2, 1), dtype=np.float64)
     present = np.isfinite(wide)
     if not (present == (np.arange(len(wide))[:, None, None] < count.T)).all():
         last = np.argsort(~present, axis=0, kind="stable")
         wide, present = np.take_along_axis(wide, last, axis=0), np.take_along_axis(present, last, axis=0)
     wide[~present] = 0.0
-    mean = wide.sum(axis=0).T / np.maximum(count, 1)
-    wide -= (mean.sum(axis=0) / (count >= 1).sum(axis=0))[:, None]
-    wide[~present] = 0.0
-    return wide, mean
+    return wide, wide.sum(axis=0).T / np.maximum(count, 1)
 
 
 def _weights(order: Array, number: int) -> Array:

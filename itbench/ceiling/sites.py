@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from itbench.ceiling.halves import split_half
 from itbench.ceiling.power import variance_reliability
-from itbench.errors import ItbenchWarning, UnknownName
+from itbench.errors import UnknownName
 
 Array = NDArray[np.float64]
 METHODS: dict[str, Callable[[xr.DataArray, int, int], Array]] = {
@@ -60,12 +59,7 @@ def corrected(ev: Array, ceiling: Array) -> Array:
     Returns
     -------
     array of shape (…, site)
-        Never clipped: above 1 where a ceiling is estimated too low. NaN where the ceiling is not above 0; an
-        `ItbenchWarning` says at how many sites it is 0 or less.
+        Never clipped: above 1 where a ceiling is estimated too low. NaN where the ceiling is not above 0.
     """
-    unreliable = int((ceiling <= 0).sum())
-    if unreliable:
-        message = f"{unreliable} of {len(ceiling)} sites have a ceiling of 0 or less: their scores cannot be corrected."
-        warnings.warn(message, ItbenchWarning, stacklevel=2)
     positive = ceiling > 0
     return np.where(positive, ev / np.where(positive, ceiling, 1.0), np.nan)

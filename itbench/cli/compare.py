@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins, with_results
+from itbench.cli.found import find, with_metric, with_naming
 
 if TYPE_CHECKING:
     from itbench.compare import PairedComparison, Standing
+
+SMALLEST = 1e-15  # p that is told apart from 0
 
 
 @click.command(cls=Command)
 @click.argument("a")
 @click.argument("b")
-@click.option("-b", "--benchmark", help="A benchmark's name, or the path of a YAML file.")
-@click.option("--metric", help="Only scores by this metric.")
-@click.option("--weights", default="", help="Only scores with these weights, as a leaderboard shows them.")
+@with_naming
+@with_metric
 @with_results
 @with_plugins
 @with_json
@@ -28,7 +30,7 @@ def compare(
     a: str,
     b: str,
     benchmark: str | None,
-    metric: str | None,
+    metric: str,
     weights: str,
     results: Path | None,
     plugin_files: tuple[str, ...],
@@ -45,30 +47,22 @@ def compare(
     itbench compare resnet50 vit_b_16 -b majaj-it --metric ridge --json
     itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
-    from itbench import folders
     from itbench.cli.report import TerminalReporter
-    from itbench.compare import compare_scores, find_scores, responses_of
+    from itbench.compare import compare_scores, responses_of
     from itbench.compare.matching import is_comparison, refuse_unlike
 
     registry = load_registry(plugin_files)
-    bench = registry.benchmark(benchmark) if benchmark else None
-    (_, first), (_, second) = find_scores(
-        results or folders.results(),
-        (a, b),
-        benchmark=bench.name if bench else "",
-        metric=metric or "",
-        weights=weights,
-    )
+    first, second = find((a, b), registry, results, benchmark, metric=metric, weights=weights)
     refuse_unlike(first, second)  # before anything is fetched
     responses = None
     if not is_comparison(first):
-        bench = bench or registry.benchmark(first.attrs["benchmark"])
+        bench = registry.benchmark(benchmark or first.attrs["benchmark"])
         responses = responses_of(first, bench, TerminalReporter(bench.name))
-    found = compare_scores(first, second, responses)
+    compared = compare_scores(first, second, responses)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(dataclasses.asdict(compared), indent=2, ensure_ascii=False))
     else:
-        _print(found)
+        _print(compared)
 
 
 def _print(found: PairedComparison) -> None:
@@ -83,23 +77,20 @@ def _print(found: PairedComparison) -> None:
     if found.a.sites_better is not None:
         columns += ["sites better", "significantly"]
     print_rows([*rows, between], columns, False)
-    click.echo(f"\np = {found.p:.2g} ({found.test})")
+    p = f"= {found.p:.2g}" if found.p >= SMALLEST else f"< {SMALLEST:.0e}"
+    click.echo(f"\np {p} ({found.test})")
     for departure in found.departures:
         click.echo(f"They also differ in {departure}.")
 
 
 def _row(name: str, one: Standing, label: str) -> dict[str, Any]:
+    from itbench.summary import interval_text
+
     return {
         **dataclasses.asdict(one),
         "": name,
         label: one.value,
-        "95 %": _interval(one),
+        "95 %": interval_text(one.low, one.high),
         "sites better": one.sites_better,
         "significantly": one.sites_better_significantly,
     }
-
-
-def _interval(one: Standing) -> str:
-    from itbench.summary import interval_text
-
-    return interval_text(one.low, one.high)

@@ -36,5 +36,5 @@ def find(
     from itbench import folders
     from itbench.compare import find_scores
 
-    named = registry.benchmark(benchmark).name if benchmark else ""
+    named = registry.benchmark(benchmark) if benchmark else None
     return [score for _, score in find_scores(results or folders.results(), names, benchmark=named, **which)]

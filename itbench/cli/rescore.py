@@ -50,7 +50,7 @@ def rescore(
     from itbench import folders, options
     from itbench.cache import GramCache
     from itbench.cli.report import TerminalReporter
-    from itbench.rescore import Plan, plan_metric
+    from itbench.rescore import Plan, benchmark_of, plan_metric
     from itbench.rescore import rescore as measure_again
     from itbench.score import write_score
 
@@ -59,7 +59,7 @@ def rescore(
     found = find(scores, registry, folder, benchmark, weights=weights, command="rescore", alike=True)
     given = options.pairs(option_texts)
     plans = [
-        Plan(score, plan_metric(registry, score, metric, given), bench or registry.benchmark(score.attrs["benchmark"]))
+        Plan(score, plan_metric(registry, score, metric, given), benchmark_of(registry, score, bench))
         for score in found
     ]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import xarray as xr
 
+from itbench.benchmark import Benchmark
 from itbench.errors import BadOption, UnknownName
 from itbench.files import canonical_json
 from itbench.rescore import score_command
-from itbench.score import provenance, read_score, scores_in
+from itbench.score import NAMES, provenance, read_score, scores_in
 
 Found = tuple[Path, xr.Dataset]
 ENDING = ".nc"  # what ends so is a path, not a name
@@ -22,7 +23,7 @@ def find_scores(
     folder: Path,
     names: Sequence[str],
     *,
-    benchmark: str = "",
+    benchmark: Benchmark | None = None,
     metric: str = "",
     weights: str = "",
     command: str = "compare",
@@ -36,10 +37,10 @@ def find_scores(
         Of scores.
     names : sequence of str
         Each a model, ``model:weights`` with weights as a leaderboard shows them, or the path of a ``.nc`` file.
-    benchmark, metric, weights : str, optional
+    benchmark, metric, weights : optional
         Only scores of these; for names that are no path, and weights for those that say none.
     command : str
-        Of itbench, to say what to type.
+        Of itbench, that an error tells to type.
     alike : bool
         Whether any score of the same activations will do where a name stands for several.
 
@@ -50,34 +51,42 @@ def find_scores(
     BadOption
         If it stands for several; gives the commands that say which is meant.
     """
-    wanted = {key: value for key, value in (("benchmark", benchmark), ("metric", metric)) if value}
+    wanted = {"benchmark": benchmark.name if benchmark else "", "metric": metric}
+    wanted = {key: value for key, value in wanted.items() if value}
     scores: list[Found] = []
     if not all(name.endswith(ENDING) for name in names):
-        scores = [found for found in scores_in(folder) if all(found[1].attrs[key] == wanted[key] for key in wanted)]
-    chosen = []
-    for name in names:
+        every = scores_in(folder, without=("predictions",))
+        scores = [found for found in every if all(found[1].attrs[key] == value for key, value in wanted.items())]
+
+    def path_of(name: str) -> Path:
         if name.endswith(ENDING):
-            chosen.append((Path(name), read_score(Path(name).expanduser())))
-            continue
+            return Path(name).expanduser()
         fitting = [found for found in scores if name in _names(found[1], weights)]
         if not fitting:
-            known = [name for _, score in scores for name in _names(score, weights)]
-            command = f"itbench score -m {name.partition(':')[0]} -b {benchmark or 'BENCHMARK'}"
-            where = "".join(
-                f" {preposition} {value}" for preposition, value in (("on", benchmark), ("by", metric)) if value
-            )
-            raise UnknownName.of(f"score{where}", name, known, todo=f"Look in {folder}, or score it: {command}")
+            raise _unknown(name, scores, folder, benchmark, weights)
         if len(fitting) > 1 and not (alike and _of_the_same([score for _, score in fitting])):
-            raise _ambiguous(name, names, fitting, ["itbench", command], by_path=alike)
-        chosen.append(fitting[0])
-    return chosen
+            raise _ambiguous(name, names, fitting, benchmark, command, by_path=alike)
+        return fitting[0][0]
+
+    return [(path, read_score(path)) for path in map(path_of, names)]
 
 
 def command_of(score: xr.Dataset) -> str:
     """Return the command that makes a score anew, with its metric and the options that were given."""
-    given = provenance(score)["options"]["given"]
-    options = [word for key, value in given.items() for word in ("-o", f"{key}={value}")]
-    return " ".join(filter(None, (score_command(score, score.attrs["metric"]), shlex.join(options))))
+    said = provenance(score)
+    options = [word for key, value in said["options"]["given"].items() for word in ("-o", f"{key}={value}")]
+    command = score_command(score, score.attrs["metric"]) if "sources" in said else _command_by_names(score)
+    return " ".join(filter(None, (command, shlex.join(options))))
+
+
+def _command_by_names(score: xr.Dataset) -> str:
+    """Return the command for a score of a version that did not keep what the weights came from."""
+    model, label, benchmark, metric = (score.attrs[key] for key in NAMES)
+    kind, _, seed = label.partition("-")
+    weights = {"pretrained": [], "none": [], "random": ["--weights", kind, "--seed", seed]}.get(
+        kind, ["--weights", label]
+    )
+    return shlex.join(["itbench", "score", "-m", model, "-b", benchmark, *weights, "--metric", metric])
 
 
 def _names(score: xr.Dataset, weights: str) -> list[str]:
@@ -92,8 +101,26 @@ def _of_the_same(scores: Sequence[xr.Dataset]) -> bool:
     return len({canonical_json([one[key] for key in ("sources", "asked", "digests")]) for one in said}) == 1
 
 
+def _unknown(
+    name: str, scores: Sequence[Found], folder: Path, benchmark: Benchmark | None, weights: str
+) -> UnknownName:
+    on = f" -b {_argument(benchmark)}" if benchmark else ""
+    return UnknownName.of(
+        f"score{f' on {benchmark.name}' if benchmark else ''}",
+        name,
+        [known for _, score in scores for known in _names(score, weights)],
+        todo=f"Looked for in {folder}. Score it: itbench score -m {name.partition(':')[0]}{on}",
+    )
+
+
 def _ambiguous(
-    name: str, names: Sequence[str], fitting: Sequence[Found], command: Sequence[str], *, by_path: bool
+    name: str,
+    names: Sequence[str],
+    fitting: Sequence[Found],
+    benchmark: Benchmark | None,
+    command: str,
+    *,
+    by_path: bool,
 ) -> BadOption:
     """Return an error that gives a command for each score that a name may stand for."""
     keys = [tuple(score.attrs[key] for key in ("weights", "benchmark", "metric")) for _, score in fitting]
@@ -101,10 +128,16 @@ def _ambiguous(
     for key, (path, score) in zip(keys[:SHOWN], fitting, strict=False):
         named = not by_path and keys.count(key) == 1
         own = f"{score.attrs['model']}:{score.attrs['weights']}" if named else str(path)
-        words = [*command, *(own if other == name else other for other in names)]
-        options = ["-b", score.attrs["benchmark"], "--metric", score.attrs["metric"]] if named else []
+        words = ["itbench", command, *(own if other == name else other for other in names)]
+        on = _argument(benchmark) if benchmark else score.attrs["benchmark"]
+        options = ["-b", on] if by_path else ["-b", on, "--metric", score.attrs["metric"]]
         commands.append("  " + shlex.join([*words, *options]))
     more = f"\n  … ({len(fitting)} in all)" if len(fitting) > SHOWN else ""
     return BadOption(
         f"{name!r} stands for {len(fitting)} scores.", todo="Say which is meant:\n" + "\n".join(commands) + more
     )
+
+
+def _argument(benchmark: Benchmark) -> str:
+    """Return what names a benchmark on the command line: its file, if it is no plugin."""
+    return benchmark.name if benchmark.plugin else str(benchmark.file)

@@ -63,15 +63,14 @@ def paired(a: xr.Dataset, b: xr.Dataset, measure: str) -> bool:
     """Say whether the draws of two scores are of the same pictures and sites."""
     if any("draws" not in score or measure not in score["measure"].values for score in (a, b)):
         return False
-    said = provenance(a), provenance(b)
-    same = [said[0][key] == said[1][key] for key in ("splits",)]
-    same += [said[0]["digests"].get(key) == said[1]["digests"].get(key) for key in ("stimuli", "responses")]
-    same += [
-        a.sizes["draw"] == b.sizes["draw"],
-        np.array_equal(_scored(a), _scored(b)),
-        ("value" in a) == ("value" in b),
-    ]
-    return all(same)
+    first, second = provenance(a), provenance(b)
+    return (
+        first["splits"] == second["splits"]
+        and all(first["digests"].get(part) == second["digests"].get(part) for part in ("stimuli", "responses"))
+        and a.sizes["draw"] == b.sizes["draw"]
+        and np.array_equal(_scored(a), _scored(b))
+        and ("value" in a) == ("value" in b)
+    )
 
 
 def _common_measure(a: xr.Dataset, b: xr.Dataset) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import xarray as xr
 
@@ -14,9 +15,10 @@ from itbench.explain.made import made
 from itbench.explain.measured import readout, splits, splits_in_words
 from itbench.explain.noise import brainscore, ceiling, corrected, has_ceiling
 from itbench.explain.shown import layers_read, shown
-from itbench.explain.steps import Step, render
+from itbench.explain.steps import Step, in_words, render
 from itbench.explain.together import together
 from itbench.plugins import MetricEntry, Registry
+from itbench.summary import interval_text
 
 __all__ = ["Step", "explain", "heading", "render", "splits_in_words"]
 
@@ -47,11 +49,10 @@ def explain(score: xr.Dataset, registry: Registry) -> list[Step]:
 def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
     """Return one line: what is explained, and the number that the steps lead to."""
     names, measure = score.attrs, score.attrs["measure"]
-    value = next(step.numbers[measure] for step in steps if measure in step.numbers)
-    ends = next(((step.numbers["low"], step.numbers["high"]) for step in steps if "low" in step.numbers), None)
-    between = f", 95 % interval {ends[0]:.3f} to {ends[1]:.3f}" if ends else ""
+    numbers: dict[str, Any] = {name: value for step in reversed(steps) for name, value in step.numbers.items()}
+    between = f" (95 %: {interval_text(numbers['low'], numbers['high'])})" if "low" in numbers else ""
     what = f"{names['model']} ({names['weights']}) on {names['benchmark']} by {names['metric']}"
-    return f"{what}: {measure.replace('_', ' ')} {value:.3f}{between}"
+    return f"{what}: {in_words(measure)} {numbers[measure]:.3f}{between}"
 
 
 def _compared(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
@@ -70,7 +71,7 @@ def _learnt(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
 def _predicted(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
     yield from (agreement(score, "explained_variance"), agreement(score, "correlation"))
     if "agreement" in score:
-        yield own_measure(score, entry)
+        yield own_measure(score)
 
 
 def _corrected(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from itbench.entries import MetricEntry
-from itbench.explain.steps import Step, counted, sentences
+from itbench.explain.steps import Step, counted, in_words, sentences
 from itbench.summary import in_each_split
 
 FORMULAS = {
@@ -24,7 +23,6 @@ WORDS = {
 
 def agreement(score: xr.Dataset, measure: str) -> Step:
     """Say how explained variance, or correlation, comes from single sites and splits."""
-    name = measure.replace("_", " ")
     values = in_each_split(score, measure).values  # (split, site)
     of_sites = values.mean(axis=0)
     found = of_sites[np.isfinite(of_sites)]
@@ -43,10 +41,10 @@ def agreement(score: xr.Dataset, measure: str) -> Step:
         "lowest_site": float(found.min()),
         "highest_site": float(found.max()),
     }
-    return Step(name.capitalize(), text, FORMULAS[measure], numbers)
+    return Step(in_words(measure).capitalize(), text, FORMULAS[measure], numbers)
 
 
-def own_measure(score: xr.Dataset, entry: MetricEntry | None) -> Step:
+def own_measure(score: xr.Dataset) -> Step:
     """Say what a metric measures of a whole split of predictions."""
     values = in_each_split(score, "agreement").values  # (split,)
     name = score.attrs["measure"]
@@ -55,8 +53,7 @@ def own_measure(score: xr.Dataset, entry: MetricEntry | None) -> Step:
         for split, layer, value in zip(score["split"].values, score["chosen_layer"].values, values, strict=True)
     ]
     text = sentences(
-        f"The headline of this metric, {name}, compares the recorded with the predicted responses of all sites and"
-        f" held-out pictures of a split at once, and is averaged over {counted(len(rows), 'split')}."
+        f"The headline of this metric, {in_words(name)}, compares the recorded with the predicted responses of all",
+        f"sites and held-out pictures of a split at once, and is averaged over {counted(len(rows), 'split')}.",
     )
-    formula = str(getattr(entry.readout, "compare_formula", "")) if entry else ""
-    return Step(name, text, formula, {"splits": rows, name: float(values.mean())})
+    return Step(in_words(name), text, numbers={"splits": rows, name: float(values.mean())})

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from itbench.bootstrap import interval
-from itbench.explain.steps import Step, sentences
+from itbench.explain.steps import Step, in_words, sentences
 
 SHOWN = 8  # sites that a text names
 PERCENTILES = "interval = 2.5th to 97.5th percentile of the draws"
@@ -43,7 +43,7 @@ def certainty(score: xr.Dataset) -> Step | None:
     )
     formula = "\n".join(filter(None, (drawn, PERCENTILES)))
     numbers = {"draws": len(draws), "low": low, "high": high}
-    return Step(f"The interval of {measure.replace('_', ' ')}", sentences(text), formula, numbers)
+    return Step(f"The interval of {in_words(measure)}", sentences(text), formula, numbers)
 
 
 def sites_left_out(score: xr.Dataset) -> Step | None:

@@ -7,8 +7,7 @@ from typing import Any
 import xarray as xr
 
 from itbench.comparing import honest_choice
-from itbench.explain.steps import Step, sentences
-from itbench.summary import LABELS
+from itbench.explain.steps import Step, in_words, sentences
 
 PICTURES = """
     All pictures enter the comparison of a layer with the recordings at once. To know how certain the result is, it is
@@ -20,8 +19,10 @@ CHOICE = """
     with the largest value on all pictures; the regret is what was lost by not knowing it.
 """
 FORMULA = """\
-headline = mean over groups g of  θ_l + p_gl − mean over groups of p_.l,    l = l(g), chosen without g
-p_gl = G θ_l − (G − 1) θ_(g)l    θ_l: value of layer l, θ_(g)l: without group g, G: number of groups"""
+headline = mean over groups g of [θ_l + p_gl − mean over groups h of p_hl], l = l(g)
+p_gl = G θ_l − (G − 1) θ_(g)l
+θ_l: value of layer l; θ_(g)l: its value without group g; G: number of groups
+l(g): the layer with the largest θ_(g)l"""
 
 
 def compared_pictures(score: xr.Dataset) -> Step:
@@ -56,4 +57,4 @@ def comparison(score: xr.Dataset) -> Step:
         "oracle_value": float(values[best]),
         "regret": float(values[best] - headline),
     }
-    return Step(f"{LABELS.get(measure, measure)} of the layers", sentences(CHOICE), FORMULA, numbers)
+    return Step(f"{in_words(measure)} of the layers", sentences(CHOICE), FORMULA, numbers)

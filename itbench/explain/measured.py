@@ -34,6 +34,8 @@ def splits_in_words(plan: Mapping[str, Any]) -> str:
     """Return a sentence on how pictures are divided."""
     if plan["kind"] == "provided":
         return "The division is the one published with the pictures."
+    if plan["kind"] == "none":
+        return "The pictures are not divided: nothing is learnt that could be tried on others."
     if plan["kind"] != "kfold":
         return f"The splits are those that belong to the metric ({plan['kind'].removeprefix('of ')})."
     balance = f", each with every {plan['stratify']} in equal shares" if plan.get("stratify") else ""
@@ -56,7 +58,7 @@ def readout(score: xr.Dataset, entry: MetricEntry | None) -> Step:
         for option, value in values.items()
     ]
     text += "\n\n" + "\n".join(["Options:", *lines]) if lines else ""
-    formula = str(getattr(entry.readout, "formula", "")) if entry else ""
+    formula = entry.formula if entry else ""
     return Step("The metric", text, formula, _penalties(score))
 
 

@@ -28,7 +28,9 @@ BRAINSCORE = """
     The same in the formula of Brain-Score, from medians over sites. To be laid beside its numbers, splits, readout and
     ceiling must be its own too: those of the metrics brainscore-pls and brainscore-ridge.
 """
-HALVES = "reliability = 2 r / (1 + r)    r: correlation of the means of two random halves of the repetitions"
+HALVES = """\
+reliability = 2 r / (1 + r)
+r: correlation of the means of two random halves of the repetitions"""
 SHARE = "corrected = mean over sites of EV / reliability"
 RATIO = "score = (mean over splits of median over sites of r)² / median over sites of reliability"
 

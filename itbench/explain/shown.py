@@ -83,7 +83,7 @@ def _model(source: Mapping[str, Any]) -> str:
         "none": "which has no weights",
     }
     digest = "" if weights["kind"] == "none" else f" (digest {short(weights['digest'])})"
-    origin = f", built by {source['source']}" if source.get("source") else ""
+    origin = f" (from {source['source']})" if source.get("source") else ""
     how = identity.get("preprocessing")
     prepared = (
         f"Every picture was prepared as {' '.join(how.split())}."
@@ -104,8 +104,8 @@ def _no_model(score: xr.Dataset) -> str:
     shuffled = provenance(score).get("shuffled")
     if shuffled:
         return sentences(
-            f"They were shown to {shuffled['model']} ({shuffled['weights']}), and what it said of them was given to other",
-            f"pictures, shuffled from seed {shuffled['seed']}: left is what a readout makes of no relation at all.",
+            f"They were shown to {shuffled['model']} ({shuffled['weights']}), and what it said of one was given to",
+            f"another, shuffled from seed {shuffled['seed']}: left is what a readout makes of no relation at all.",
         )
     return sentences(
         STANDS_IN.get(score.attrs.get("baseline", ""), f"{score.attrs['model']} stands in a network's place.")

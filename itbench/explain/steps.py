@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
+from itbench.summary import LABELS
 from itbench.tables import markdown
 
 WIDTH = 88  # columns of text
@@ -42,7 +43,7 @@ class Step:
 
 def render(heading: str, steps: Iterable[Step]) -> str:
     """Return an account as plain text of at most 88 columns; wider are only tables of long names."""
-    return "\n\n".join([_wrap(heading, ""), *(_render(number, step) for number, step in enumerate(steps, 1))])
+    return "\n\n".join([_wrap(heading, "", ""), *(_render(number, step) for number, step in enumerate(steps, 1))])
 
 
 def sentences(*parts: str) -> str:
@@ -55,8 +56,13 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
+def in_words(measure: str) -> str:
+    """Return what a sentence calls a measure."""
+    return "explained variance" if measure == "explained_variance" else LABELS.get(measure, measure.replace("_", " "))
+
+
 def _render(number: int, step: Step) -> str:
-    blocks = ["\n".join(map(_wrap, paragraph.splitlines())) for paragraph in step.text.split("\n\n")]
+    blocks = [_paragraph(lines.splitlines()) for lines in step.text.split("\n\n")]
     if step.formula:
         blocks.append(textwrap.indent(step.formula, INDENT * 2))
     for is_table, group in groupby(step.numbers.items(), lambda item: _is_table(item[1])):
@@ -65,9 +71,14 @@ def _render(number: int, step: Step) -> str:
     return "\n".join([f"{number}. {step.title}", "\n\n".join(blocks)])
 
 
-def _wrap(line: str, indent: str = INDENT) -> str:
+def _paragraph(lines: Sequence[str]) -> str:
+    """Return a paragraph, or a list whose items go on further in."""
+    return "\n".join(_wrap(line, INDENT, INDENT if len(lines) == 1 else INDENT * 2) for line in lines)
+
+
+def _wrap(line: str, first: str, rest: str) -> str:
     return textwrap.fill(
-        line, WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        line, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
 
 

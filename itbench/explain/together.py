@@ -10,7 +10,7 @@ from itbench.explain.steps import Step, sentences
 TEXT = """
     The prediction is a sum of what the layers contribute. The weight is how much each layer's own prediction counts in
     it. Shares divide the explained variance among the layers and add up to it; one may be below 0. What is unique to a
-    layer is what is lost when everything is learnt again without it: layers that say the same have nothing unique,
+    layer is what is lost when the joint prediction is learnt without it: layers that say the same have nothing unique,
     however good they are. Means over splits and sites.
 """
 FORMULA = """\
@@ -39,5 +39,7 @@ def together(score: xr.Dataset) -> Step:
     )
 
 
-def _mean(values: xr.DataArray) -> float:
-    return float(np.nanmean(values.mean("split").values))
+def _mean(values: xr.DataArray) -> float | None:
+    """Return the mean over splits and sites; None where nothing was asked for."""
+    of_sites = values.mean("split").values
+    return float(np.nanmean(of_sites)) if np.isfinite(of_sites).any() else None

@@ -19,7 +19,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     Those of a score are its `summary`, and ``draws`` of the measure (draw,), None without, and ``setup``.
     """
     runs = []
-    for _, score in scores_in(folder):
+    for _, score in scores_in(folder, without=("predictions",)):
         figures = summary(score)
         runs.append({**figures, "draws": _draws(score, figures["measure"]), "setup": _setup(score, figures)})
     return runs + [record for _, record in failures(folder)]

@@ -8,7 +8,7 @@ for all groups; leaving out fifty groups then costs hardly more than leaving out
 from itbench.similarity.alignment import centred_alignment, check_estimator
 from itbench.similarity.dissimilarity import COMPARE, check_compare, compare_rdms
 from itbench.similarity.procrustes import procrustes
-from itbench.similarity.reverse import Reverse, reverse_explained
+from itbench.similarity.reverse import Reverse, folds_by_name, reverse_explained
 
 __all__ = [
     "COMPARE",
@@ -17,6 +17,7 @@ __all__ = [
     "check_compare",
     "check_estimator",
     "compare_rdms",
+    "folds_by_name",
     "procrustes",
     "reverse_explained",
 ]

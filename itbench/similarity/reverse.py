@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from itbench.gram import Gram
 from itbench.kernel import centre, eigenbasis
 from itbench.similarity.sums import Array, Groups, Remaining
-from itbench.splits import Split
+from itbench.splits import Split, SplitPlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,13 @@ class Reverse:
         kept = Remaining(len(self.power), groups).kept
         power = self.power @ kept
         return np.where(power > 0, 1.0 - self.residual @ kept / np.where(power > 0, power, 1.0), 0.0)
+
+
+def folds_by_name(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Split]:
+    """Return seeded folds of stimuli that do not depend on their order."""
+    rows = np.argsort(np.array(stimulus_ids))
+    splits = SplitPlan("kfold", folds, seed).divide(len(rows), {})
+    return [Split(split.name, rows[split.train], rows[split.test]) for split in splits]
 
 
 def reverse_explained(gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None) -> Reverse:

@@ -41,6 +41,8 @@ class Protocol:
 
 
 class BrainScorePLS(Protocol):
+    formula = "ŷ = b + Σ_k c_k t_k, k = 1 … 25\nt_k: component of partial least squares"
+
     def __call__(self, gram, responses, train, test):
         from itbench.pls import partial_least_squares
 
@@ -50,11 +52,12 @@ class BrainScorePLS(Protocol):
 
 
 class BrainScoreRidge(Protocol):
-    def __call__(self, gram, responses, train, test):
-        from itbench.kernel import eigenbasis
-        from itbench.ridge import leave_one_out, predict
+    formula = (
+        "min over b, w of |y − b − X w|² + |w|²\n"
+        "X: activations of the training pictures; y: a site's training responses"
+    )
 
-        basis = eigenbasis(gram, train, test, None)
-        alpha = np.full(responses.shape[1], PENALTY)
-        inner = leave_one_out(basis, responses, alpha[:1], per_site=False)
-        return Reading(predict(basis, responses, alpha), inner.predictions, alpha)
+    def __call__(self, gram, responses, train, test):
+        from itbench.ridge import read_layer
+
+        return read_layer(gram, responses, train, test, None, (PENALTY,), per_site=False)

@@ -20,6 +20,11 @@ def itbench_metrics(register):
 class CentredAlignment:
     form = "comparison"
     measure = "cka"
+    formula = (
+        "CKA = ⟨K, L⟩ / √(⟨K, K⟩ ⟨L, L⟩)\n"
+        "K, L: centred Grams of the layer and of the responses; ⟨A, B⟩ = Σ_ij A_ij B_ij,\n"
+        "or, debiased, its estimate without the pictures' noise on the diagonal"
+    )
 
     estimator: str = field(default="debiased", metadata={"help": "debiased or biased"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf, of both sides"})

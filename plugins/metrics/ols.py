@@ -17,6 +17,11 @@ def itbench_metrics(register):
 
 @dataclass(frozen=True)
 class LeastSquares:
+    formula = (
+        "min over b, w of |y − b − T w|²\n"
+        "T: principal components of the training pictures; y: a site's training responses"
+    )
+
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
 
     def __post_init__(self):

@@ -6,7 +6,6 @@ pictures. A Gram cannot tell features apart, so the network runs again for every
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 import numpy as np
 
@@ -20,7 +19,9 @@ def itbench_metrics(register):
 
 @dataclass(frozen=True)
 class OneToOne:
-    form: ClassVar[str] = "channels"
+    form = "channels"
+    formula = "ŷ = b + c x_j\nx_j: the feature with the largest |r(x_j, y)| over the training pictures"
+
     positive: bool = field(
         default=False, metadata={"help": "only features that rise with the site's response; false: or fall"}
     )

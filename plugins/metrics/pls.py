@@ -18,6 +18,12 @@ def itbench_metrics(register):
 
 @dataclass(frozen=True)
 class PartialLeastSquares:
+    formula = (
+        "ŷ = b + Σ_k c_k t_k\n"
+        "t_k: component k, of all that do not correlate with t_1 … t_(k−1) the one with the\n"
+        "largest covariance with the responses of all sites; c_k: its regression coefficient"
+    )
+
     components: int = field(default=25, metadata={"help": "components at most, shared by all sites"})
     inner_folds: int = field(default=5, metadata={"help": "folds of the training pictures that choose the layer"})
 

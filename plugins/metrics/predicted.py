@@ -47,6 +47,7 @@ class Predicted:
 @dataclass(frozen=True)
 class PredictedSimilarity(Predicted):
     measure = "predicted_rsa"
+    formula = "RSA of y and ŷ over the held-out pictures\nŷ: predicted by ridge regression"
 
     distance: str = field(default="correlation", metadata={"help": "correlation, euclidean or cosine"})
     rdms_by: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
@@ -70,6 +71,7 @@ class PredictedSimilarity(Predicted):
 @dataclass(frozen=True)
 class PredictedAlignment(Predicted):
     measure = "predicted_cka"
+    formula = "CKA of y and ŷ over the held-out pictures\nŷ: predicted by ridge regression"
 
     def compare(self, recorded, predicted):
         from itbench.similarity import centred_alignment

@@ -20,6 +20,7 @@ def itbench_metrics(register):
 class Procrustes:
     form = "comparison"
     measure = "procrustes"
+    formula = "‖Xᵀ Y‖_* / (‖X‖ ‖Y‖)\nX, Y: centred activations and responses; ‖·‖_*: sum of singular values"
 
     def __call__(self, gram, recorded, groups):
         from itbench.similarity import procrustes

@@ -22,6 +22,10 @@ def itbench_metrics(register):
 class ReversePrediction:
     form = "comparison"
     measure = "reverse_explained_variance"
+    formula = (
+        "1 − Σ |x − x̂|² / Σ |x − x̄|², over features and held-out pictures\n"
+        "x̂: activations predicted from all sites by ridge regression"
+    )
 
     components: int | None = field(
         default=None, metadata={"help": "principal components of the layer to predict; none: all features"}
@@ -42,10 +46,9 @@ class ReversePrediction:
             raise BadOption(f"Option folds={self.folds} must be at least 2.")
 
     def __call__(self, gram, recorded, groups):
-        from itbench.similarity import reverse_explained
-        from itbench.splits import SplitPlan
+        from itbench.similarity import folds_by_name, reverse_explained
 
-        splits = SplitPlan("kfold", self.folds, self.seed).divide(len(gram), {})
+        splits = folds_by_name(gram.stimulus_ids, self.folds, self.seed)
         alphas = np.sort(self.alphas)
         found = reverse_explained(gram, recorded.factor, splits, alphas, self.components)
         value, *without = found.explained(groups)

@@ -20,6 +20,12 @@ def itbench_metrics(register):
 
 @dataclass(frozen=True)
 class Ridge:
+    formula = (
+        "min over b, w of |y − b − T w|² + α |w|²\n"
+        "T: principal components of the training pictures; y: a site's training responses\n"
+        "α: the one with the smallest mean of ((y − ŷ) / (1 − h))², h: leverage of a picture"
+    )
+
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
     alphas: tuple[float, ...] = field(
         default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
@@ -37,7 +43,8 @@ class Ridge:
 
         check_components(self.components)
         check_kernel(self.kernel, self.width)
-        check_alphas((self.alpha or 1.0,))
+        if self.alpha is not None:
+            check_alphas((self.alpha,))
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, gram, responses, train, test):

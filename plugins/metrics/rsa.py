@@ -20,6 +20,10 @@ def itbench_metrics(register):
 class SimilarityAnalysis:
     form = "comparison"
     measure = "rsa"
+    formula = (
+        "RSA = how alike d and e are, over all pairs of pictures\n"
+        "d, e: dissimilarities of two pictures in the layer and in the responses"
+    )
 
     distance: str = field(
         default="correlation",

@@ -1,0 +1,63 @@
+"""Stacked regressions: every layer is read by ridge, and per site what they predict is weighted into one prediction.
+
+Breiman (1996), Machine Learning 24, 49-64; for layers of networks and brain areas: Lin, Naselaris, Kay & Wehbe (2024),
+NeuroImage 298, 120772. The weights are not negative and are learnt on leave-one-out predictions.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from itbench import hookimpl
+
+GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("stacked", Stacked, description="all layers at once: ridge of each, weighted per site")
+
+
+@dataclass(frozen=True)
+class Stacked:
+    form: ClassVar[str] = "joint"
+    formula = (
+        "ŷ = ȳ + Σ_l w_l (ŷ_l − ȳ_l), with w ≥ 0 that minimise\n"
+        "|y − ȳ − Σ_l w_l (z_l − z̄_l)|² / |y − ȳ|² + λ |w|²\n"
+        "ŷ_l: ridge regression on layer l; z_l: its leave-one-out predictions; λ: penalty"
+    )
+
+    components: int | None = field(
+        default=1000, metadata={"help": "principal components of each layer at most; none: all features"}
+    )
+    alphas: tuple[float, ...] = field(
+        default=GRID, metadata={"help": "penalties of each layer to choose from: low:high:count or a,b,c"}
+    )
+    penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
+    kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
+    width: float = field(
+        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training pictures"}
+    )
+
+    def __post_init__(self):
+        from itbench.kernel import check_components, check_kernel
+        from itbench.ridge import check_alphas
+        from itbench.stacking import check_penalty
+
+        check_components(self.components)
+        check_kernel(self.kernel, self.width)
+        check_penalty(self.penalty)
+        object.__setattr__(self, "alphas", check_alphas(self.alphas))
+
+    def __call__(self, grams, responses, train, test, groups=()):
+        from itbench.kernel import kernel_gram
+        from itbench.ridge import read_layer
+        from itbench.stacking import stack
+
+        def read(gram):
+            made = kernel_gram(gram, train, self.kernel, self.width)
+            return read_layer(made, responses, train, test, self.components, self.alphas)
+
+        alone = {layer: read(gram) for layer, gram in grams.items()}
+        return stack(alone, responses, groups, penalty=self.penalty)

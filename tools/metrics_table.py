@@ -1,0 +1,107 @@
+"""Print the README's table of every metric on three benchmarks: python -m tools.metrics_table WEIGHTS [--metric M]...
+
+WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported as the README
+shows. Scores go to a folder of their own; what is there already is not run again. The first run takes minutes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import xarray as xr
+
+from itbench import folders, load_plugins
+from itbench.benchmark import Benchmark
+from itbench.cache import GramCache
+from itbench.evaluate import evaluate
+from itbench.plugins import Registry
+from itbench.protocols import Silence
+from itbench.record import Subject, file_stem
+from itbench.run import Run, plan_run
+from itbench.score import read_score, write_score
+from itbench.summary import summary
+from itbench.tables import markdown
+
+BENCHMARKS = ("cowley2023-v4", "synthetic-it", "kriegeskorte2008-it")
+NETWORK = "mobilenetv2_100_same"
+COLUMNS = ("metric", "measure", "MobileNetV2", "random weights", "pixels")
+MEASURES = {
+    "explained_variance": "EV",
+    "brainscore": "r² / ceiling",
+    "cka": "CKA",
+    "rsa": "r of RDMs",
+    "predicted_rsa": "r of RDMs",
+    "predicted_cka": "CKA",
+    "procrustes": "cosine",
+    "reverse_explained_variance": "EV of the layer",
+}
+
+
+def subjects(weights: Path) -> dict[str, tuple[str, str]]:
+    """Return model and weights by the column that shows them."""
+    return {
+        "MobileNetV2": (NETWORK, str(weights)),
+        "random weights": (NETWORK, "random"),
+        "pixels": ("pixels", "pretrained"),
+    }
+
+
+def rows(
+    registry: Registry, benchmark: str, metrics: Sequence[str], weights: Path, folder: Path
+) -> Iterator[dict[str, str]]:
+    """Yield a row of every metric that a benchmark allows."""
+    for metric in metrics:
+        if _only_compares(registry.benchmark(benchmark)) and registry.metric(metric).form != "comparison":
+            continue
+        cells = {
+            column: cell(scored(plan_run(registry, model, benchmark, metric=metric, weights=which), folder))
+            for column, (model, which) in subjects(weights).items()
+        }
+        measure = registry.metric(metric).measure
+        yield {"metric": f"`{metric}`", "measure": MEASURES.get(measure, measure), **cells}
+
+
+def scored(run: Run, folder: Path) -> xr.Dataset:
+    """Return the score of a run, from the folder where it is there."""
+    stem = file_stem(Subject.of(run), run.metric, run.benchmark.name)
+    kind = run.entrants[0].weights.kind
+    path = folder / kind / f"{stem}.nc"
+    if not path.exists():
+        click.echo(f"{run.title} by {run.metric.name}", err=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            score = evaluate(run, GramCache(), Silence())
+        write_score(score, path.parent).rename(path)
+    return read_score(path)
+
+
+def cell(score: xr.Dataset) -> str:
+    """Return the headline of a score with its interval."""
+    found = summary(score)
+    if found["low"] is None:
+        return f"{found['value']:.3f}"
+    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+
+
+def _only_compares(benchmark: Benchmark) -> bool:
+    return benchmark.splits.kind == "none"
+
+
+@click.command(help=__doc__)
+@click.argument("weights", type=click.Path(path_type=Path, exists=True))
+@click.option("--benchmark", "benchmarks", multiple=True, default=BENCHMARKS)
+@click.option("--metric", "metrics", multiple=True)
+@click.option("--results", type=click.Path(path_type=Path), default=folders.results)
+def main(weights: Path, benchmarks: Sequence[str], metrics: Sequence[str], results: Path) -> None:
+    """Print one table a benchmark."""
+    registry = load_plugins()
+    for benchmark in benchmarks:
+        found = list(rows(registry, benchmark, metrics or sorted(registry.metrics), weights, results))
+        click.echo(f"<!-- metrics {benchmark} -->\n{markdown(found, COLUMNS)}\n<!-- /metrics {benchmark} -->\n")
+
+
+if __name__ == "__main__":
+    main()
