@@ -27,26 +27,29 @@ def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
         With ``predictions`` (row, site); any other is returned as it is.
     task : Task
     metric : object
-        One with a ceiling of its own says it by ``ceiling(responses)``.
+        One with a ceiling of its own says it by ``ceiling(responses)``, (site,) or (division, site).
 
     Returns
     -------
     Dataset
-        With ``ceiling`` (site), NaN where the recordings have no repetitions, and ``draws`` (measure, draw).
+        With ``ceiling`` (site), NaN where the recordings have no repetitions, ``ceiling_divisions`` (division, site)
+        where the metric has several, and ``draws`` (measure, draw).
     """
     responses = task.recordings.responses
     if "predictions" not in dataset or responses is None:
         return dataset
     reliability = getattr(metric, "ceiling", site_reliability)
-    ceiling = np.where(task.scorable, reliability(responses), np.nan)
+    ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
     rows, splits = dataset["row_stimulus"].values, dataset["row_split"].values
     draws = readout_draws(
-        task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceiling, n=DRAWS, seed=SEED
+        task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
     )
     if "agreement" in dataset and dataset.sizes["split"] > 1:
         draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
+    if len(ceilings) > 1:
+        dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))
     return dataset.assign(
-        ceiling=("site", ceiling),
+        ceiling=("site", ceilings.mean(axis=0)),
         draws=(("measure", "draw"), np.stack(list(draws.values())).astype(np.float32)),
     ).assign_coords(measure=list(draws))
 

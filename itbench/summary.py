@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from itbench.bootstrap import interval
+from itbench.brainscore import brainscore_ratio
 from itbench.ceiling import corrected
 from itbench.score import NAMES, provenance
 
+Array = NDArray[np.float64]
 FIGURES = ("explained_variance", "correlation")
+CORRECTED = ("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling")
 LABELS = {"explained_variance": "EV", "brainscore": "Brain-Score", "cka": "CKA", "rsa": "RSA"}  # of columns
 
 
@@ -29,7 +33,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out pictures, and
         ``regret``, what was lost by not knowing it. Where there are repetitions, ``ceiling`` (median over sites),
         ``explained_variance_corrected`` (mean of explained variance over ceiling, over the ``n_sites_corrected`` whose
-        ceiling is above 0) and ``brainscore``.
+        ceiling is above 0), ``brainscore``, which is (r / ceiling)² of medians, and ``r2_over_ceiling``.
     """
     kind = _comparison if "value" in score else _readout
     return {
@@ -41,6 +45,11 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         "seconds": round(sum(provenance(score)["seconds"].values()), 2),
         "layers": [_layer(score, str(layer)) for layer in score["layer"].values],
     }
+
+
+def sites_text(n_sites: int, n_scored: int) -> str:
+    """Return how many sites were scored as a table shows it; nothing for recordings without sites."""
+    return "" if n_sites == 0 else str(n_sites) if n_sites == n_scored else f"{n_scored}/{n_sites}"
 
 
 def interval_text(low: float | None, high: float | None) -> str:
@@ -68,17 +77,32 @@ def chosen_layers(score: xr.Dataset) -> dict[str, int]:
     return dict(sorted(count.items(), key=lambda item: (-item[1], -float(worth.sel(layer=item[0])))))
 
 
-def brainscore(score: xr.Dataset) -> float | None:
-    """Return the median over sites of r, averaged over splits, squared, over the median ceiling.
+def ceilings_of(score: xr.Dataset) -> Array | None:
+    """Return the ceiling of every site in each division of the repetitions (division, site); None without any."""
+    for name in ("ceiling_divisions", "ceiling"):
+        if name in score:
+            return np.atleast_2d(score[name].values)
+    return None
 
-    Brain-Score's own formula: https://www.brain-score.org. None where there is no ceiling.
+
+def brainscore(score: xr.Dataset) -> float | None:
+    """Return (r / ceiling)², both medians over sites, averaged over splits: the formula of Brain-Score's code.
+
+    None where there is no ceiling.
     """
-    ceiling = score["ceiling"].values if "ceiling" in score else np.array([np.nan])
-    r = in_each_split(score, "correlation").values
-    if np.isnan(ceiling).all() or np.isnan(r).all():
-        return None
-    middle = float(np.nanmedian(ceiling))
-    return float(np.nanmedian(r, axis=1).mean() ** 2 / middle) if middle > 0 else None
+    ceilings = ceilings_of(score)
+    ratio = brainscore_ratio(in_each_split(score, "correlation").values, ceilings) if ceilings is not None else np.nan
+    return ratio if np.isfinite(ratio) else None
+
+
+def r2_over_ceiling(score: xr.Dataset) -> float | None:
+    """Return r² / ceiling, both medians over sites: what a model without noise explains of what can be explained.
+
+    None where there is no ceiling above 0.
+    """
+    r, ceiling = at_chosen_layer(score, "correlation").values, score["ceiling"].values
+    most = float(np.nanmedian(ceiling)) if np.isfinite(ceiling).any() else np.nan
+    return float(np.nanmedian(r) ** 2 / most) if most > 0 and np.isfinite(r).any() else None
 
 
 def _readout(score: xr.Dataset) -> dict[str, Any]:
@@ -106,13 +130,16 @@ def _readout(score: xr.Dataset) -> dict[str, Any]:
 def _ceiling(score: xr.Dataset, ev: Any) -> dict[str, Any]:
     """Return the ceiling and what is corrected by it; None where there are no repetitions."""
     if "ceiling" not in score:
-        return dict.fromkeys(("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore"))
+        return dict.fromkeys(
+            ("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling")
+        )
     ratio = corrected(ev, score["ceiling"].values)
     return {
         "ceiling": _mean(score["ceiling"], np.median),
         "explained_variance_corrected": _mean(score["ceiling"].copy(data=ratio)),
         "n_sites_corrected": int(np.isfinite(ratio).sum()),
         "brainscore": brainscore(score),
+        "r2_over_ceiling": r2_over_ceiling(score),
     }
 
 

@@ -70,7 +70,7 @@ def bootstrap_scipy() -> float:
 
 
 def permutation() -> float:
-    """Swap the predictions of two models; return p of the smallest difference of a site."""
+    """Swap the predictions of two models; return p."""
     from itbench.compare import permute
 
     recorded, first, second, split = recordings()

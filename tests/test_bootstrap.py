@@ -34,7 +34,7 @@ def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed):
         found["explained_variance"].append(ev[:, drawn].mean())
         found["correlation"].append(r[:, drawn].mean())
         found["explained_variance_corrected"].append((ev / ceiling)[:, drawn].mean())
-        brainscore = np.median(r[:, drawn], axis=1).mean() ** 2 / np.median(ceiling[drawn])
+        brainscore = (np.median(r[:, drawn], axis=1).mean() / np.median(ceiling[drawn])) ** 2
         found["brainscore"].append(brainscore)
     return {name: np.array(values) for name, values in found.items()}
 

@@ -13,6 +13,7 @@ from itbench.agreement import correlation
 from itbench.brainscore import brainscore_ratio, brainscore_splits, internal_consistency
 from itbench.errors import UnknownName
 from itbench.responses import make_responses
+from itbench.summary import in_each_split, summary
 from tests.conftest import toy_recordings
 
 REGISTRY = plugins.load()
@@ -103,7 +104,7 @@ def test_ceiling_is_the_corrected_correlation_of_halves_of_the_repetitions(repet
         r = np.array([pearsonr(*pair)[0] for pair in zip(means[0].T, means[1].T, strict=True)])
         expected.append(2 * r / (1 + r))
     np.testing.assert_allclose(internal_consistency(responses), expected, atol=1e-12)
-    np.testing.assert_allclose(metric().ceiling(responses), np.mean(expected, axis=0), atol=1e-12)
+    np.testing.assert_allclose(metric().ceiling(responses), expected, atol=1e-12)
 
 
 def test_ceiling_averages_the_repetitions_that_a_picture_has():
@@ -149,4 +150,8 @@ def test_a_score_follows_the_protocol(toy):
     assert score.attrs["measure"] == "brainscore"
     assert score["split"].values.tolist() == [f"split{number}" for number in range(10)]
     np.testing.assert_array_equal(score["row_stimulus"], np.concatenate([split.test for split in splits]))
-    np.testing.assert_allclose(score["ceiling"], internal_consistency(responses).mean(axis=0), rtol=1e-6)
+    divisions = internal_consistency(responses)
+    np.testing.assert_allclose(score["ceiling_divisions"], divisions, rtol=1e-6)
+    found = summary(score)
+    assert found["value"] == found["brainscore"]
+    assert found["value"] == pytest.approx(brainscore_ratio(in_each_split(score, "correlation").values, divisions))

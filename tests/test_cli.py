@@ -16,7 +16,8 @@ RUN_KEYS = [
     *("model", "weights", "benchmark", "metric", "baseline"),
     *("measure", "value", "layer", "layers_chosen", "oracle_layer", "regret"),
     *("explained_variance", "correlation", "explained_variance_median", "correlation_median"),
-    *("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "low", "high"),
+    *("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling"),
+    *("low", "high"),
     *("n_sites", "n_sites_scored", "n_stimuli", "seconds", "layers", "file"),
 ]
 

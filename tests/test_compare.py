@@ -43,7 +43,7 @@ IN_PLAIN_SIGHT = {
     "explained_variance": lambda values: values.mean(),
     "correlation": lambda values: values.mean(),
     "explained_variance_corrected": lambda values: (values / CEILING).mean(),
-    "brainscore": lambda values: np.median(values, axis=1).mean() ** 2 / np.median(CEILING),
+    "brainscore": lambda values: (np.median(values, axis=1).mean() / np.median(CEILING)) ** 2,
 }
 REPEATED = np.concatenate([np.random.default_rng(split).permutation(10)[:7] for split in range(3)])
 LAYOUTS = {
@@ -207,7 +207,7 @@ def test_the_measure_compared_is_the_headline():
     recorded, a, b = compared(measure="brainscore", ceiling=CEILING)
     found = compare_scores(a, b, recorded)
     r = [np.median(score["correlation"].sel(layer="late").values, axis=1).mean() for score in (a, b)]
-    np.testing.assert_allclose(found.difference, (r[0] ** 2 - r[1] ** 2) / np.median(CEILING))
+    np.testing.assert_allclose(found.difference, (r[0] ** 2 - r[1] ** 2) / np.median(CEILING) ** 2)
     assert found.test == "permutation of pictures"
 
 

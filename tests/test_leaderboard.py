@@ -19,7 +19,7 @@ from tests.scores import comparison_score, readout_score
 from tests.test_score import MEASURES, small_score
 
 SETUP = {
-    "digests": {"content": "0123456789abcdef"},
+    "digests": {"stimuli": "0123456789abcdef", "responses": "0123456789abcdef"},
     "splits": {"kind": "kfold", "folds": 5, "seed": 0, "stratify": None},
     "options": {"given": {}, "defaulted": {}},
     "precision": "float32",
@@ -134,7 +134,7 @@ def test_weights_of_one_model_are_rows_of_their_own(folder):
     ("setup", "says"),
     [
         ({"options": {"given": {"components": "5"}, "defaulted": {}}}, "components: 5"),
-        ({"digests": {"content": "fedcba9876543210"}}, "recordings: fedcba98"),
+        ({"digests": {"stimuli": "0123456789abcdef", "responses": "fedcba98765432"}}, "recordings: 01234567 fedcba98"),
         ({"splits": {**SETUP["splits"], "seed": 7}}, "splits: kind=kfold folds=5 seed=7"),
         ({"precision": "bfloat16"}, "precision: bfloat16"),
         ({"layers": "named"}, "layers: named"),

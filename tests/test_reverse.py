@@ -95,6 +95,6 @@ def test_a_penalty_at_the_edge_of_the_grid_is_said():
     metric = plugins.load().metric("reverse").readout
     gram, groups = Gram.from_features(x, ids), np.arange(N)
     (remark,) = metric(alphas=(1e3, 1e4))(gram, side, groups).remarks
-    assert "chose alpha 1000, at the edge of the grid" in remark
+    assert "5 of 5 folds chose the smallest alpha of the grid, 1000" in remark
     assert metric()(gram, side, groups).remarks == ()
     assert metric(alphas=(1e3,))(gram, side, groups).remarks == ()

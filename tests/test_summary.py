@@ -77,11 +77,15 @@ def test_corrected_values_are_ratios_per_site_and_never_clipped():
     assert found["ceiling"] == pytest.approx(0.01)
 
 
-def test_brainscore_is_the_median_correlation_squared_over_the_median_ceiling():
+def test_brainscore_is_the_square_of_the_median_correlation_over_the_median_ceiling():
     score = with_ceiling(0.5, 0.8, 0.9)
     r = score["correlation"].values
     per_split = [np.median(r[0, 0]), np.median(r[1, 1]), np.median(r[2, 1])]  # at the layer that each split chose
-    assert brainscore(score) == pytest.approx(np.mean(per_split) ** 2 / 0.8)
+    assert brainscore(score) == pytest.approx((np.mean(per_split) / 0.8) ** 2)
+    halves = score.assign(ceiling_divisions=(("division", "site"), [[0.5, 0.8, 0.9], [0.5, 0.6, 0.9]]))
+    assert brainscore(halves) == pytest.approx((np.mean(per_split) / 0.7) ** 2)
+    r = at_chosen_layer(score, "correlation").values
+    assert summary(score)["r2_over_ceiling"] == pytest.approx(np.median(r) ** 2 / 0.8)
     assert summary(score.assign_attrs(measure="brainscore"))["value"] == pytest.approx(brainscore(score))
 
 
@@ -89,7 +93,7 @@ def test_brainscore_is_the_median_correlation_squared_over_the_median_ceiling():
 def test_without_a_ceiling_nothing_is_corrected(ceiling):
     score = with_ceiling(*ceiling) if ceiling else small_score()
     found = summary(score)
-    assert (found["explained_variance_corrected"], found["brainscore"]) == (None, None)
+    assert (found["explained_variance_corrected"], found["brainscore"], found["r2_over_ceiling"]) == (None,) * 3
 
 
 def test_the_interval_is_that_of_the_headline():

@@ -3,13 +3,12 @@
 from itbench.bootstrap.draws import OVER, interval, readout_draws
 from itbench.bootstrap.measures import MEASURES, Resampled
 from itbench.bootstrap.rows import HeldOutRows, scorable
-from itbench.bootstrap.sums import PictureSums, agreement_of, moments
+from itbench.bootstrap.sums import agreement_of, moments
 
 __all__ = [
     "MEASURES",
     "OVER",
     "HeldOutRows",
-    "PictureSums",
     "Resampled",
     "agreement_of",
     "interval",

@@ -50,7 +50,7 @@ def readout_draws(
         Held-out responses; a row is one picture in one split that tests it. Sites with NaN are left out.
     row_stimulus, row_split : int array of shape (row,)
         Which picture and which split.
-    ceiling : array of shape (site,), optional
+    ceiling : array of shape (site,) or (division, site), optional
         Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
     n : int
         Number of draws.
@@ -70,7 +70,7 @@ def readout_draws(
     rows = HeldOutRows.of(row_stimulus, row_split)
     usable = scorable(y, f, rows)
     sums = PictureSums(rows, y[:, usable], f[:, usable])
-    known = None if ceiling is None else np.asarray(ceiling, np.float64)[usable]
+    known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
     names = [name for name, (_, needs) in MEASURES.items() if known is not None or not needs]
     if not usable.any():
         return {name: np.full(n, np.nan) for name in names}

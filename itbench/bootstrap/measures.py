@@ -21,7 +21,8 @@ class Resampled:
         Of the pictures drawn.
     sites : int array of shape (draw, site)
         The sites drawn.
-    ceiling : array of shape (site,), optional
+    ceiling : array of shape (division, site), optional
+        In each division of the repetitions.
     """
 
     explained_variance: Array
@@ -46,16 +47,17 @@ def _mean_correlation(drawn: Resampled) -> Array:
 def _corrected(drawn: Resampled) -> Array:
     """Mean over sites of explained variance over ceiling, where there is a ceiling."""
     assert drawn.ceiling is not None
-    ceiling = np.where(drawn.ceiling > 0, drawn.ceiling, np.nan)
+    average = drawn.ceiling.mean(axis=0)
+    ceiling = np.where(average > 0, average, np.nan)
     return mean(drawn.at_sites(drawn.explained_variance.mean(axis=1) / ceiling))
 
 
 def _brainscore(drawn: Resampled) -> Array:
-    """Median r over sites, mean over splits, squared, over the median ceiling (Schrimpf et al. 2018)."""
+    """(r / ceiling)², of which r and ceiling are medians over sites, averaged (Schrimpf et al. 2018)."""
     assert drawn.ceiling is not None
     r = median(drawn.at_sites(drawn.correlation)).mean(axis=1)
-    ceiling = median(drawn.at_sites(np.broadcast_to(drawn.ceiling, drawn.sites.shape)))
-    return np.square(r) / np.where(ceiling > 0, ceiling, np.nan)
+    ceiling = median(drawn.ceiling[:, drawn.sites]).mean(axis=0)
+    return np.square(r / np.where(ceiling > 0, ceiling, np.nan))
 
 
 # By name: the draws of a measure, and whether it needs a ceiling.

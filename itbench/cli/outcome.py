@@ -88,16 +88,15 @@ def _print(rows: list[dict[str, Any]], before: Sequence[str], after: Sequence[st
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:
-    from itbench.summary import LABELS, interval_text
+    from itbench.summary import LABELS, interval_text, sites_text
 
-    n, scored = run["n_sites"], run["n_sites_scored"]
     return {
         **run,
         "EV": run.get("explained_variance"),
         "EV/ceiling": run.get("explained_variance_corrected"),
         LABELS.get(run["measure"], run["measure"]): run["value"],
         "95 %": interval_text(run["low"], run["high"]),
-        "sites": str(n) if n == scored else f"{scored}/{n}",
+        "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
         "seconds": f"{run['seconds']:.1f}",
     }
 

@@ -19,7 +19,7 @@ from itbench.errors import BadRecordings, BadScore
 from itbench.protocols import Reporter
 from itbench.responses import mean_over_repetitions
 from itbench.score import provenance
-from itbench.summary import summary
+from itbench.summary import ceilings_of, summary
 
 PERMUTATION = "permutation of pictures"
 NORMAL = "normal approximation"
@@ -181,7 +181,7 @@ def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -
         stimulus,
         a["row_split"].values,
         measure=measure,
-        ceiling=a["ceiling"].values if "ceiling" in a else None,
+        ceiling=ceilings_of(a),
         n=SWAPS,
     )
 

@@ -62,7 +62,7 @@ def permute(
     row_stimulus, row_split : int array of shape (row,)
     measure : str
         One of `itbench.bootstrap.MEASURES`.
-    ceiling : array of shape (site,), optional
+    ceiling : array of shape (site,) or (division, site), optional
         For measures that need one.
     n : int
         Number of swaps.
@@ -71,7 +71,7 @@ def permute(
     y, *both = (np.asarray(values, np.float64) for values in (recorded, *predicted))
     rows = HeldOutRows.of(row_stimulus, row_split)
     usable = np.all([scorable(y, f, rows) for f in both], axis=0)
-    known = None if ceiling is None else np.asarray(ceiling, np.float64)[usable]
+    known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
     swaps = _Swaps(rows, y[:, usable], *(f[:, usable] for f in both))
     none = np.zeros((1, len(rows.size)))
     observed, site_observed = (values[0] for values in swaps.differences(none, measure, known))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
+from itbench.brainscore import brainscore_ratio
 from itbench.explain.steps import Step, counted, sentences
 from itbench.score import provenance
-from itbench.summary import at_chosen_layer, in_each_split
+from itbench.summary import at_chosen_layer, ceilings_of, in_each_split
 
 RELIABILITY = """
     Recordings are noisy: the reliability of the mean over repetitions is the explained variance that a perfect model
@@ -25,14 +28,14 @@ RATIO_TEXT = """
     Of what can be explained at a site, the share that is; then the mean over sites. Nothing is clipped.
 """
 BRAINSCORE = """
-    The same in the formula of Brain-Score, from medians over sites. To be laid beside its numbers, splits, readout and
-    ceiling must be its own too: those of the metrics brainscore-pls and brainscore-ridge.
+    The same in the formula of Brain-Score's code, from medians over sites. To be laid beside its numbers, splits,
+    readout and ceiling must be its own too: those of the metrics brainscore-pls and brainscore-ridge.
 """
 HALVES = """\
 reliability = 2 r / (1 + r)
 r: correlation of the means of two random halves of the repetitions"""
 SHARE = "corrected = mean over sites of EV / reliability"
-RATIO = "score = (mean over splits of median over sites of r)² / median over sites of reliability"
+RATIO = "score = (r / ceiling)²\nr: median over sites, mean over splits; ceiling: median over sites of reliability"
 
 
 def ceiling(score: xr.Dataset, own: bool) -> Step:
@@ -48,7 +51,7 @@ def ceiling(score: xr.Dataset, own: bool) -> Step:
         return Step("Ceiling", text)
     how = "It is the metric's own: see what it says of itself." if own else RANDOM_HALVES
     text = sentences(RELIABILITY, how, f"It is known at {counted(len(found), 'site')}.")
-    numbers = {"ceiling": float(np.median(found)), "ceiling_mean": float(found.mean())}
+    numbers = {"ceiling": _middle(ceilings_of(score)), "ceiling_mean": float(found.mean())}
     return Step("Ceiling", text, "" if own else HALVES, {"n_sites": len(found), **numbers})
 
 
@@ -70,16 +73,17 @@ def corrected(score: xr.Dataset) -> Step:
 
 def brainscore(score: xr.Dataset) -> Step | None:
     """Say how Brain-Score's own ratio comes about; None where the median ceiling is not above 0."""
-    r = np.nanmedian(in_each_split(score, "correlation").values, axis=1).mean()
-    middle = np.nanmedian(score["ceiling"].values)
-    if not middle > 0:
+    ceilings, r = ceilings_of(score), in_each_split(score, "correlation").values
+    ratio = np.nan if ceilings is None else brainscore_ratio(r, ceilings)
+    if ceilings is None or not np.isfinite(ratio):
         return None
-    numbers = {
-        "r_median": float(r),
-        "ceiling": float(middle),
-        "brainscore": float(r**2 / middle),
-    }
+    numbers = {"r_median": _middle(r), "ceiling_median": _middle(ceilings), "brainscore": ratio}
     return Step("Brain-Score's ratio", sentences(BRAINSCORE), RATIO, numbers)
+
+
+def _middle(values: Any) -> float:
+    """Return the median over sites, averaged over splits or divisions."""
+    return float(np.nanmedian(values, axis=1).mean())
 
 
 def has_ceiling(score: xr.Dataset) -> bool:

@@ -11,6 +11,7 @@ from itbench.errors import UnknownName
 from itbench.leaderboard.ranking import rank_intervals
 from itbench.leaderboard.reading import read_runs
 from itbench.leaderboard.rendering import KEYS
+from itbench.summary import sites_text
 
 Row = dict[str, Any]
 CEILING = "ceiling"  # the baseline that no model can pass
@@ -98,7 +99,7 @@ def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
         "EV": run.get("explained_variance"),
         "EV/ceiling": run.get("explained_variance_corrected"),
         "correlation": run.get("correlation"),
-        "sites": _sites(run),
+        "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
         "note": "; ".join(filter(None, (baseline, note))),
     }
 
@@ -118,8 +119,3 @@ def _layer(run: Row) -> str:
     chosen = run["layers_chosen"]
     total = sum(chosen.values())
     return run["layer"] if len(chosen) == 1 else f"{run['layer']} ({chosen[run['layer']]}/{total})"
-
-
-def _sites(run: Row) -> str:
-    n, scored = run["n_sites"], run["n_sites_scored"]
-    return str(n) if n == scored else f"{scored}/{n}"

@@ -35,7 +35,7 @@ def _setup(score: xr.Dataset, figures: dict[str, Any]) -> dict[str, str]:
     """Return what must be equal for two rows to be comparable."""
     about = provenance(score)
     task = {
-        "recordings": about["digests"].get("content", "")[:8],
+        "recordings": " ".join(about["digests"].get(part, "")[:8] for part in ("stimuli", "responses")),
         "splits": " ".join(f"{key}={value}" for key, value in about["splits"].items() if value is not None),
         "sites": f"{figures['n_sites_scored']}",
     }

@@ -61,8 +61,8 @@ class Recordings:
             )
         for dim in set(dims) & {"stimulus", "other_stimulus"}:
             if recorded.sizes[dim] != len(self.stimuli):
-                what = what.lower() if what == "Responses" else what
-                raise BadRecordings(f"{recorded.sizes[dim]} stimuli in the {what}, but {len(self.stimuli)} pictures.")
+                n, noun = recorded.sizes[dim], "RDMs" if self.rdms is not None else "responses"
+                raise BadRecordings(f"{n} stimuli in the {noun}, but {len(self.stimuli)} pictures.")
         self._check_names()
         if self.rdms is not None:
             check_rdms(self.rdms)

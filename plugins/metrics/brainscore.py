@@ -37,7 +37,7 @@ class Protocol:
     def ceiling(self, responses):
         from itbench.brainscore import internal_consistency
 
-        return internal_consistency(responses).mean(axis=0)  # (site,)
+        return internal_consistency(responses)  # (division, site)
 
 
 class BrainScorePLS(Protocol):

@@ -56,9 +56,9 @@ class ReversePrediction:
 
 
 def remarks(chosen, alphas):
-    """Say where a penalty beyond the grid might have been better."""
-    at_edge = {float(alpha) for alpha in chosen} & {float(alphas[0]), float(alphas[-1])}
-    if len(alphas) == 1 or not at_edge:
+    """Say where a smaller penalty might have been better; the largest is chosen where there is nothing to learn."""
+    folds = int((chosen == alphas[0]).sum())
+    if len(alphas) == 1 or not folds:
         return ()
-    edges = " and ".join(f"{alpha:g}" for alpha in sorted(at_edge))
-    return (f"some folds chose alpha {edges}, at the edge of the grid; widen it with -o alphas=low:high:count",)
+    at_edge = f"{folds} of {len(chosen)} folds chose the smallest alpha of the grid, {alphas[0]:g}"
+    return (f"{at_edge}; widen it with -o alphas=low:high:count",)
