@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadRecordings, UnknownName
+from itbench.forms import Reading, Readout
 from itbench.gram import Gram
 from itbench.holdout import HeldOut
-from itbench.protocols import Reading, Readout
 from itbench.splits import Split
 from itbench.task import Task
 

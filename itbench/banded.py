@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from itbench.agreement import Array
 from itbench.errors import BadOption, ItbenchError
+from itbench.forms import JointReading
 from itbench.gram import Gram
 from itbench.kernel import centre, eigenbasis
-from itbench.protocols import JointReading
 from itbench.ridge import leave_one_out, read_layer
 
 FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen

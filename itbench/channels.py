@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from itbench.errors import ItbenchError
 from itbench.extract import ExtractionSettings, one_pass
+from itbench.forms import Channels, Reading
 from itbench.layers import parts
-from itbench.protocols import Channels, Model, Reading, Reporter
+from itbench.protocols import Model, Reporter
 from itbench.reduce import FLOAT, PANEL_BYTES
 from itbench.splits import Split
 from itbench.stimuli import StimulusSet

@@ -10,10 +10,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.errors import BadScore
+from itbench.forms import Comparing, Comparison
 from itbench.gram import Gram
 from itbench.jackknife import draws, picture_groups, standard_error
-from itbench.protocols import Comparing, Comparison
 from itbench.recorded import Recorded
+from itbench.statistics import DRAWS, SEED
 
 Array = NDArray[np.float64]
 DRAWS = 2000

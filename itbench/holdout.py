@@ -10,8 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.agreement import correlation, explained_variance, refuse_impossible, shares
+from itbench.forms import JointReading, JointReadout, Reading, Readout
 from itbench.gram import Gram
-from itbench.protocols import JointReading, JointReadout, Reading, Readout
 from itbench.task import Task
 
 Array = NDArray[np.float64]

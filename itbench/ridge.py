@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption
+from itbench.forms import Reading
 from itbench.gram import Gram
 from itbench.kernel import Array, Eigenbasis, eigenbasis
-from itbench.protocols import Reading
 
 CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
 GAIN = 1e-4  # of a site's variance: an edge of the grid that is better by less does not matter

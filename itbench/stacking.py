@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from itbench.agreement import Array
 from itbench.errors import BadOption
-from itbench.protocols import JointReading, Reading
+from itbench.forms import JointReading, Reading
 
 FOLDS = 5  # of the training rows: weights learnt on some are tried on the others
 SEED = 0  # of these folds

@@ -17,7 +17,16 @@ from itbench.score import NAMES, provenance
 Array = NDArray[np.float64]
 FIGURES = ("explained_variance", "correlation")
 CORRECTED = ("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling")
-LABELS = {"explained_variance": "EV", "brainscore": "Brain-Score", "cka": "CKA", "rsa": "RSA"}  # of columns
+LABELS = {  # of the columns of tables
+    "explained_variance": "EV",
+    "brainscore": "Brain-Score",
+    "cka": "CKA",
+    "rsa": "RSA",
+    "procrustes": "Procrustes",
+    "reverse_explained_variance": "reverse EV",
+    "predicted_rsa": "RSA",
+    "predicted_cka": "CKA",
+}
 
 
 def summary(score: xr.Dataset) -> dict[str, Any]:
@@ -130,9 +139,7 @@ def _readout(score: xr.Dataset) -> dict[str, Any]:
 def _ceiling(score: xr.Dataset, ev: Any) -> dict[str, Any]:
     """Return the ceiling and what is corrected by it; None where there are no repetitions."""
     if "ceiling" not in score:
-        return dict.fromkeys(
-            ("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling")
-        )
+        return dict.fromkeys(CORRECTED)
     ratio = corrected(ev, score["ceiling"].values)
     return {
         "ceiling": _mean(score["ceiling"], np.median),

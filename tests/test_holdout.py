@@ -6,8 +6,8 @@ from sklearn.metrics import explained_variance_score
 
 from itbench import Gram, Reading
 from itbench.benchmark import Benchmark
+from itbench.forms import JointReading
 from itbench.holdout import read_each, read_together
-from itbench.protocols import JointReading
 from itbench.splits import Split, SplitPlan
 from itbench.task import Task, scorable_sites
 from tests.conftest import toy_recordings

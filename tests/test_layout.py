@@ -11,7 +11,7 @@ from tests.conftest import ROOT, run_python
 ORDER = re.findall(
     r"\w+",
     """
-    errors folders offline clock files gram options tables layers stimuli responses recorded splits protocols
+    errors folders offline clock files gram options tables layers stimuli responses recorded splits forms protocols
     agreement kernel ridge pls stacking banded rdm similarity jackknife bootstrap ceiling brainscore
     drawing pictures recordings degrees synthetic course assembly linking kriegeskorte download benchmark known datasets
     pack hookspecs builtin entries plugins provenance

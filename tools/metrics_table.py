@@ -22,22 +22,12 @@ from itbench.protocols import Silence
 from itbench.record import Subject, file_stem
 from itbench.run import Run, plan_run
 from itbench.score import read_score, write_score
-from itbench.summary import summary
+from itbench.summary import LABELS, summary
 from itbench.tables import markdown
 
 BENCHMARKS = ("cowley2023-v4", "synthetic-it", "kriegeskorte2008-it")
 NETWORK = "mobilenetv2_100_same"
 COLUMNS = ("metric", "measure", "MobileNetV2", "random weights", "pixels")
-MEASURES = {
-    "explained_variance": "EV",
-    "brainscore": "r² / ceiling",
-    "cka": "CKA",
-    "rsa": "r of RDMs",
-    "predicted_rsa": "r of RDMs",
-    "predicted_cka": "CKA",
-    "procrustes": "cosine",
-    "reverse_explained_variance": "EV of the layer",
-}
 
 
 def subjects(weights: Path) -> dict[str, tuple[str, str]]:
@@ -61,7 +51,7 @@ def rows(
             for column, (model, which) in subjects(weights).items()
         }
         measure = registry.metric(metric).measure
-        yield {"metric": f"`{metric}`", "measure": MEASURES.get(measure, measure), **cells}
+        yield {"metric": f"`{metric}`", "measure": LABELS.get(measure, measure), **cells}
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:

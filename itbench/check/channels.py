@@ -8,7 +8,7 @@ from itbench.agreement import explained_variance
 from itbench.check.findings import Broken, Check, Doubtful
 from itbench.check.listed import explains_its_options, imports_nothing_heavy
 from itbench.check.sites import NOISE, SITES, TEST, Array, MetricSubject
-from itbench.protocols import Channels
+from itbench.forms import Channels
 
 
 def rates_features(subject: MetricSubject) -> str:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from itbench.check.findings import Broken, Check, Doubtful
 from itbench.check.listed import explains_its_options, imports_nothing_heavy
 from itbench.check.sites import Array, MetricSubject
+from itbench.forms import Comparing, Comparison
 from itbench.jackknife import picture_groups
-from itbench.protocols import Comparing, Comparison
 from itbench.recorded import Recorded
 from itbench.responses import make_responses
 

@@ -8,7 +8,7 @@ from itbench.agreement import explained_variance
 from itbench.check.findings import Broken, Check, Doubtful, one_line
 from itbench.check.listed import explains_its_options, imports_nothing_heavy
 from itbench.check.sites import SITES, TEST, Array, MetricSubject
-from itbench.protocols import Reading
+from itbench.forms import Reading
 
 OUTLIER = 1e6  # standard deviations
 SLACK = 1e-6  # of the predictions' scale, for sums in another order

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from itbench.check.fresh import FreshLook
 from itbench.entries import MetricEntry
+from itbench.forms import JointReadout, Reading, Readout
 from itbench.gram import Gram
-from itbench.protocols import JointReadout, Reading, Readout
 
 Array = NDArray[np.float64]
 

@@ -51,7 +51,7 @@ def ceiling(score: xr.Dataset, own: bool) -> Step:
         return Step("Ceiling", text)
     how = "It is the metric's own: see what it says of itself." if own else RANDOM_HALVES
     text = sentences(RELIABILITY, how, f"It is known at {counted(len(found), 'site')}.")
-    numbers = {"ceiling": _middle(ceilings_of(score)), "ceiling_mean": float(found.mean())}
+    numbers = {"ceiling": float(np.median(found)), "ceiling_mean": float(found.mean())}
     return Step("Ceiling", text, "" if own else HALVES, {"n_sites": len(found), **numbers})
 
 
@@ -67,8 +67,9 @@ def corrected(score: xr.Dataset) -> Step:
         f"{counted(noise, 'site')} with a reliability of 0 or less {_is(noise)} left out." if noise else "",
         f"At {counted(above, 'site')} {ABOVE}" if above else "",
     )
-    numbers = {"n_sites": len(ratio), "n_sites_above_1": above, "explained_variance_corrected": float(ratio.mean())}
-    return Step("Explained variance over the ceiling", text, SHARE, numbers if len(ratio) else {"n_sites": 0})
+    mean = float(ratio.mean()) if len(ratio) else None
+    numbers = {"n_sites": len(ratio), "n_sites_above_1": above, "explained_variance_corrected": mean}
+    return Step("Explained variance over the ceiling", text, SHARE, numbers)
 
 
 def brainscore(score: xr.Dataset) -> Step | None:
