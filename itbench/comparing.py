@@ -17,9 +17,7 @@ from itbench.recorded import Recorded
 from itbench.statistics import DRAWS, SEED
 
 Array = NDArray[np.float64]
-DRAWS = 2000
 PARTS = 5
-SEED = 0  # one for all scores: draws of two scores of the same pictures belong together in pairs
 
 
 def compare_layers(

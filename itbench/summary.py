@@ -36,7 +36,8 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
     -------
     dict
         ``measure``, its ``value``, and ``low`` and ``high``, its 95 % interval: what a leaderboard ranks by. ``layer``
-        is the one chosen most often, ``layers_chosen`` says how often each was, ``layers`` what each one is worth.
+        is the one chosen most often, ``layers_chosen`` says how often each was, ``layers`` what each one is worth, and
+        ``models``, of several models together, what each adds.
 
         Of a readout also ``explained_variance`` and ``correlation``, means over sites at the layer that each split
         chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out pictures, and
@@ -53,6 +54,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         **{key: int(score.attrs[key]) for key in ("n_sites", "n_sites_scored", "n_stimuli")},
         "seconds": round(sum(provenance(score)["seconds"].values()), 2),
         "layers": [_layer(score, str(layer)) for layer in score["layer"].values],
+        "models": _models(score),
     }
 
 
@@ -186,6 +188,20 @@ def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
     if "group" in score and layer in score["group"].values:
         figures["unique"] = _mean(score["unique"].sel(group=layer).mean("split"))
     return {"layer": layer, "n_features": int(one["n_features"]), **figures}
+
+
+def _models(score: xr.Dataset) -> list[dict[str, Any]]:
+    """Return share and unique part of every model, where several were read together."""
+    groups = [] if "group" not in score else [str(name) for name in score["group"].values]
+    layers = _names(score)
+    found = []
+    for model in (name for name in groups if name not in layers):
+        own = [layer for layer in layers if layer.startswith(f"{model}:")]
+        share = score["share"].sel(part=own).sum("part", skipna=False).mean("split")
+        unique = score["unique"].sel(group=model).mean("split")
+        width = int(score["n_features"].sel(layer=own).sum())
+        found.append({"model": model, "n_features": width, "share": _mean(share), "unique": _mean(unique)})
+    return found
 
 
 def _names(score: xr.Dataset) -> list[str]:

@@ -106,14 +106,15 @@ def load_file(
 def looks_untrained(module: torch.nn.Module) -> bool:
     """Say whether the values of a module are those that networks start from.
 
-    Batch norm tells at once: its running means start at 0. Without it, other norms do: their weights start at 1.
+    Batch norm tells at once: its running means start at 0 and its variances at 1; in weights that were converted, with
+    norms folded into their neighbours, one of the two may be so. Without it, other norms do: their weights start at 1.
     Without any norm, the weights of trained networks have heavier tails than the normal and uniform distributions that
     they are drawn from at the start.
     """
     state = module.state_dict()
-    means = [tensor for name, tensor in state.items() if name.endswith("running_mean")]
-    if means:
-        return all(bool((mean == 0).all()) for mean in means)
+    seen = {name: tensor for name, tensor in state.items() if name.endswith(("running_mean", "running_var"))}
+    if seen:
+        return all(bool((tensor == name.endswith("running_var")).all()) for name, tensor in seen.items())
     scales = [tensor for name, tensor in module.named_parameters() if tensor.ndim == 1 and name.endswith("weight")]
     if scales:
         return all(bool((scale == 1).all()) for scale in scales)

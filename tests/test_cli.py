@@ -18,7 +18,7 @@ RUN_KEYS = [
     *("explained_variance", "correlation", "explained_variance_median", "correlation_median"),
     *("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling"),
     *("low", "high"),
-    *("n_sites", "n_sites_scored", "n_stimuli", "seconds", "layers", "file"),
+    *("n_sites", "n_sites_scored", "n_stimuli", "seconds", "layers", "models", "file"),
 ]
 
 BAD_PLUGIN = """

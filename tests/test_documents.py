@@ -8,15 +8,18 @@ import re
 import shlex
 import threading
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from itbench import plugins
 from itbench.known import KNOWN
 from tests.conftest import ROOT, SHARED, run
 from tests.majaj import Experiment, write_course_file, write_public
+from tools import metrics_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -134,60 +137,90 @@ def test_the_readmes_commands_on_the_synthetic_benchmark_work(home):
     exec(compile(python, "README", "exec"), {})
 
 
-def table(name):
-    """Return a table of the README as rows of cells."""
-    text = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL)[1]
-    return [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")
-    ][2:]
+def rows_of(text):
+    """Return the rows of a markdown table, its head first, as lists of cells."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return [rows[0], *rows[2:]]
+
+
+def shown(name):
+    """Return a table of the README."""
+    return rows_of(re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", README, re.DOTALL)[1])
+
+
+def require_same_table(expected, given, atol):
+    """Hold every number of a table to those that the README shows, and its other words exactly."""
+    assert [len(row) for row in given] == [len(row) for row in expected]
+    for one, other in zip(chain.from_iterable(expected), chain.from_iterable(given), strict=True):
+        assert re.sub(NUMBER, "#", one) == re.sub(NUMBER, "#", other)
+        numbers = [[float(number) for number in re.findall(NUMBER, cell)] for cell in (one, other)]
+        np.testing.assert_allclose(*numbers, atol=atol, err_msg=f"{one} and {other}")
+
+
+NUMBER = r"-?\d+\.\d+"
 
 
 @pytest.mark.slow
 def test_the_readmes_demo_table_is_what_the_demo_gives(home):
     run("score", "-m", "pixels", "-m", "itbench-tiny")
     run("score", "-m", "itbench-tiny", "--weights", "random")
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in run("leaderboard").stdout.splitlines()
-        if line.startswith("|")
-    ]
-    for shown, given in zip(table("demo"), rows[2:], strict=True):
-        assert shown[:4] == given[:4]
-        np.testing.assert_allclose(
-            [float(cell) for cell in shown[4:6]], [float(cell) for cell in given[4:6]], atol=0.005
-        )
+    require_same_table(shown("demo"), rows_of(run("leaderboard").stdout), atol=0.006)
 
 
 V4 = [SHARED / "cowley2023-v4-210325" / name for name in ("images_210325.zip", "responses_raw.npy")]
 WEIGHTS = SHARED / "mobilenetv2_100_imagenet" / "model.safetensors"
+RDMS = [
+    SHARED / "kriegeskorte2008-it92" / name
+    for name in ("Kriegeskorte_Neuron2008_supplementalData.mat", "92_brainRDMs.mat")
+]
+PLACES = {path.name: str(path) for path in (*V4, *RDMS)} | {"mobilenetv2_100_imagenet.safetensors": str(WEIGHTS)}
+TABLED = ("ridge", "cka", "pls", "stacked")  # of the metrics that the README's tables show: those that are fast
+
+
+def require_shared(*paths):
+    return pytest.mark.skipif(
+        not all(path.exists() for path in paths), reason="recordings or weights are not beside this checkout"
+    )
+
+
+def typed(marker):
+    """Run the commands of a section of the README with the real files."""
+    section = re.search(rf"<!-- {marker} commands -->\n(.*?^```$)", README, re.DOTALL | re.MULTILINE)[1]
+    for words in commands(section):
+        done = run(*(PLACES.get(word, word) for word in words))
+        assert done.exit_code == 0, f"{words}: {done.stderr}"
+    return done
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not all(path.exists() for path in (*V4, WEIGHTS)),
-    reason="the V4 recordings or weights are not beside this checkout",
-)
+@require_shared(*V4, WEIGHTS)
 def test_v4_prefers_trained_to_random_weights_and_both_to_pixels(home, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("ITBENCH_RESULTS", str(home / "scores"))
-    places = {"images_210325.zip": V4[0], "responses_raw.npy": V4[1], "mobilenetv2_100_imagenet.safetensors": WEIGHTS}
-    for words in [words for words in commands(README) if "cowley2023-v4" in words]:
-        done = run(*(places.get(word, word) for word in words))
-        assert done.exit_code == 0, f"{words}: {done.stderr}"
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")]
-        for line in done.stdout.splitlines()
-        if line.startswith("|")
-    ][2:]
-    assert [row[1:3] for row in rows] == [
+    rows = rows_of(typed("v4").stdout)
+    assert [row[1:3] for row in rows[1:]] == [
         ["mobilenetv2_100_same", "model.safetensors"],
         ["mobilenetv2_100_same", "random-0"],
         ["pixels", "none"],
     ]
-    figures = np.array([[float(cell) for cell in row[4:6]] for row in rows])
-    assert (np.diff(figures, axis=0) < -0.05).all()  # in explained variance and in correlation
-    shown = np.array([[float(cell) for cell in row[4:6]] for row in table("v4")])
-    np.testing.assert_allclose(shown, figures, atol=0.005)
+    figures = np.array([[float(row[rows[0].index(name)]) for name in ("EV", "correlation")] for row in rows[1:]])
+    assert (np.diff(figures, axis=0) < -0.05).all()
+    require_same_table(shown("v4"), rows, atol=0.006)
+    again = CliRunner().invoke(
+        metrics_table.main, [str(WEIGHTS), "--benchmark", "cowley2023-v4", *(f"--metric={name}" for name in TABLED)]
+    )
+    expected = [row for row in shown("metrics cowley2023-v4") if row[0].strip("`") in ("metric", *TABLED)]
+    found = {row[0]: row for row in rows_of(again.stdout)}
+    require_same_table(expected, [found[row[0]] for row in expected], atol=0.006)
+
+
+@pytest.mark.slow
+@require_shared(*RDMS)
+def test_the_readmes_commands_on_dissimilarities_work(home):
+    assert run("data", "import", "kriegeskorte2008-human-it", *map(str, RDMS)).exit_code == 0
+    bounds = rows_of(typed("kriegeskorte").stdout)
+    assert [row[1] for row in bounds[1:]][:2] == ["pearson", "spearman"]
 
 
 def test_the_readme_lists_only_what_there_is():

@@ -127,3 +127,19 @@ def test_intervals_as_text():
     assert interval_text(0.1, 0.25) == "0.100–0.250"
     assert interval_text(-0.1, 0.25) == "-0.100 to 0.250"
     assert interval_text(None, None) == ""
+
+
+def test_of_several_models_each_has_its_share_and_its_unique_part():
+    rng = np.random.default_rng(1)
+    layers = ["a:one", "a:two", "b:one", "stacked"]
+    score = small_score().isel(layer=[0, 1, 0, 1]).assign_coords(layer=layers, chosen_layer=("split", ["stacked"] * 3))
+    score = score.assign(
+        weight=(("split", "part", "site"), rng.random((3, 3, 3))),
+        share=(("split", "part", "site"), rng.random((3, 3, 3))),
+        unique=(("split", "group", "site"), rng.random((3, 5, 3))),
+    ).assign_coords(part=layers[:3], group=[*layers[:3], "a", "b"])
+    first, second = summary(score)["models"]
+    assert (first["model"], first["n_features"], second["n_features"]) == ("a", 30, 10)
+    assert first["share"] == pytest.approx(score["share"].values[:, :2].sum(axis=1).mean())
+    assert second["unique"] == pytest.approx(score["unique"].values[:, 4].mean())
+    assert summary(small_score())["models"] == []

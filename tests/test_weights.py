@@ -129,6 +129,8 @@ def norms(kind):
     if "trained" in kind:
         network.train()(torch.rand(4, 3, 9, 9))
         network[1].weight.data.mul_(0.9)
+    if "folded" in kind:  # as converters leave it: the mean in the bias, the rest in the variance
+        network[1].running_var.fill_(0.7)
     return network
 
 
@@ -139,13 +141,14 @@ def norms(kind):
         (lambda: plain("trained"), False),
         (lambda: norms("batch"), True),
         (lambda: norms("batch trained"), False),
+        (lambda: norms("batch folded"), False),
         (lambda: norms("group"), True),
         (lambda: norms("group trained"), False),
         (lambda: build(TINY, Weights("random")).module, True),
         (lambda: build(TINY, Weights("pretrained")).module, False),
         (lambda: build("alexnet", Weights("random")).module, True),
     ],
-    ids=["plain", "plain-t", "batch", "batch-t", "group", "group-t", "tiny", "tiny-t", "alexnet"],
+    ids=["plain", "plain-t", "batch", "batch-t", "batch-f", "group", "group-t", "tiny", "tiny-t", "alexnet"],
 )
 def test_untrained_weights_are_told_from_trained_ones(network, untrained):
     assert looks_untrained(network()) is untrained

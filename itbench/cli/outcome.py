@@ -71,7 +71,11 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
         _print([_row(row) for row in rows], BEFORE, AFTER)
         if len(rows) == 1 and len(rows[0]["layers"]) > 1:
             click.echo()
-            _print([_layer_row(layer, rows[0]) for layer in rows[0]["layers"]], ("layer", "features"))
+            parts = [
+                *rows[0]["layers"],
+                *({**model, "layer": f"all of {model['model']}"} for model in rows[0]["models"]),
+            ]
+            _print([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
     for score, path in written:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
         say(f"{path} ({stages})")
