@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
+from itbench.agreement import explained_variance
 from itbench.ceiling import corrected, site_reliability, split_half
 from itbench.ceiling.halves import spearman_brown
 from itbench.errors import UnknownName
@@ -228,3 +229,16 @@ def test_on_synthetic_it_the_reliability_is_the_closed_form(method):
     error = site_reliability(responses, method) - responses["reliability"].values
     assert abs(error.mean()) < 0.005
     assert np.abs(error).mean() < 0.02
+
+
+@pytest.mark.parametrize("repetitions", [4, 30])
+def test_a_perfect_model_has_a_corrected_score_of_one(repetitions):
+    """It predicts the signal, and the means over repetitions hold noise."""
+    noise = np.linspace(0.5, 1.5, 100)
+    values = simulated(repetitions, stimuli=600, noise=noise)
+    signal = simulated(1, stimuli=600, noise=np.zeros(100))[0]  # the same seed: the same signal
+    raw = explained_variance(values.mean(axis=0), signal)
+    ratio = corrected(raw, site_reliability(responses_of(values)))
+    assert raw.mean() < 0.98
+    assert ratio.mean() == pytest.approx(1, abs=0.01)
+    assert ratio.max() > 1  # an estimate over an estimate, and nothing is clipped
