@@ -25,6 +25,8 @@ lint: $(READY)
 perf: $(READY)  ## speed and memory beside others, as ratios in one run
 	$(BIN)/python -m perf.run
 	$(BIN)/python -m perf.full
+	$(BIN)/python -m perf.protocol
+	$(BIN)/python -m perf.statistics
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "itbench needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

@@ -6,13 +6,10 @@ python -m perf.protocol readouts
 
 from __future__ import annotations
 
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 
 from itbench import plugins
@@ -20,9 +17,8 @@ from itbench.agreement import correlation
 from itbench.brainscore import brainscore_splits
 from itbench.gram import Gram
 from itbench.reduce import GramReducer
-from itbench.tables import markdown
-from perf.commands import machine, measured, write_section
-from perf.run import COLUMNS, Row
+from perf.commands import measured
+from perf.table import Row, table_command
 
 PICTURES, SITES = 3_200, 168
 OBJECTS = {"object": np.repeat(np.arange(64), PICTURES // 64)}
@@ -110,23 +106,7 @@ def read(readout: Any, gram: Gram, responses: np.ndarray) -> float:
 SECTIONS = {"readouts": readouts, "pls": pls}
 
 
-@click.command()
-@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Also write the table between the markers in this file."
-)
-def main(sections: tuple[str, ...], output: Path | None) -> None:
-    """Measure and print a markdown table."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="itbench-perf-") as folder:
-        for name in sections or SECTIONS:
-            for row in SECTIONS[name](Path(folder)):
-                rows.append(row.cells())
-                print(markdown(rows[-1:], COLUMNS), file=sys.stderr)
-    table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
-    click.echo(table)
-    if output:
-        write_section(output, "protocol", table)
+main = table_command(SECTIONS, "protocol")
 
 
 if __name__ == "__main__":

@@ -10,38 +10,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
 
 from itbench.recordings import Recordings, write_recordings
 from itbench.responses import make_responses
 from itbench.score import provenance, read_score
 from itbench.stimuli import StimulusSet
-from itbench.tables import markdown
-from perf.commands import itbench, machine, measured, timed, write_section
-
-COLUMNS = ("what", "itbench", "beside", "ratio", "wanted", "met")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: what was measured, beside what, and what was wanted."""
-
-    what: str
-    itbench: str
-    beside: str
-    ratio: str
-    wanted: str
-    met: bool
-
-    def cells(self) -> dict[str, str]:
-        """Return the line as text."""
-        return {**vars(self), "met": "yes" if self.met else "no"}
+from perf.commands import itbench, measured, timed
+from perf.table import Row, table_command
 
 
 def densenet(home: Path) -> Iterator[Row]:
@@ -178,23 +157,7 @@ def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
 SECTIONS = {"help": help_, "readout": readout, "densenet": densenet, "conv1": conv1}
 
 
-@click.command()
-@click.argument("sections", nargs=-1, type=click.Choice(list(SECTIONS)))
-@click.option(
-    "--output", type=click.Path(path_type=Path), help="Also write the table between the markers in this file."
-)
-def main(sections: tuple[str, ...], output: Path | None) -> None:
-    """Measure and print a markdown table."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="itbench-perf-") as folder:
-        for name in sections or SECTIONS:
-            for row in SECTIONS[name](Path(folder)):
-                rows.append(row.cells())
-                print(markdown(rows[-1:], COLUMNS), file=sys.stderr)
-    table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
-    click.echo(table)
-    if output:
-        write_section(output, "measured", table)
+main = table_command(SECTIONS, "measured")
 
 
 if __name__ == "__main__":

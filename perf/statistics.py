@@ -17,8 +17,8 @@ import click
 import numpy as np
 
 from itbench.agreement import Array, explained_variance
-from perf.commands import LAUNCHER, machine, measured, write_section
-from perf.run import COLUMNS, Row
+from perf.commands import LAUNCHER, measured
+from perf.table import Row, show
 
 DRAWS, PICTURES, SITES, SPLITS = 10_000, 3_200, 168, 10
 SAMPLE = 100  # draws of a plain loop, which are then scaled to DRAWS
@@ -160,12 +160,7 @@ def main(part: str | None, output: Path | None) -> None:
         value, seconds = measured(PARTS[part])
         print(json.dumps({"value": value, "seconds": seconds}), flush=True)
         return
-    from itbench.tables import markdown
-
-    table = f"{machine()}\n\n{markdown([row.cells() for row in rows()], COLUMNS)}"
-    click.echo(table)
-    if output:
-        write_section(output, "statistics", table)
+    show([row.cells() for row in rows()], "statistics", output)
 
 
 if __name__ == "__main__":

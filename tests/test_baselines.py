@@ -8,6 +8,7 @@ import torch
 
 from itbench import plugins, read_score, score_model
 from itbench.baselines import plan_baselines
+from itbench.brainscore import internal_consistency
 from itbench.cache import GramCache
 from itbench.ceiling import site_reliability
 from itbench.protocols import Silence, Weights
@@ -165,7 +166,14 @@ def test_the_ceiling_is_the_reliability_of_every_site(toy):
     np.testing.assert_allclose(score.correlation.values[0, 0], np.sqrt(reliability), atol=1e-5)
     figures = summary(score)
     assert figures["explained_variance_corrected"] == pytest.approx(1)
-    assert figures["brainscore"] == pytest.approx(1)
+    assert figures["r2_over_ceiling"] == pytest.approx(1, abs=0.01)
+    assert figures["brainscore"] == pytest.approx(1 / figures["ceiling"])  # it squares a ceiling that is no r
+
+
+def test_a_metric_with_a_ceiling_of_its_own_has_it_as_baseline(toy):
+    score = one("ceiling", toy, metric="brainscore-ridge")
+    divisions = internal_consistency(toy_recordings().responses.astype("float32"))
+    np.testing.assert_allclose(score.explained_variance.values[0, 0], divisions.mean(axis=0), atol=1e-5)
 
 
 @pytest.mark.slow

@@ -227,7 +227,8 @@ def test_the_readme_lists_only_what_there_is():
     registry = plugins.load()
     for words in commands(README):
         for flag, known in (("-m", registry.models), ("--benchmark", registry.benchmarks)):
-            names = {words[i + 1] for i, word in enumerate(words) if word == flag}
+            named = [words[i + 1] for i, word in enumerate(words) if word == flag]
+            names = {name for text in named for name in text.split("+")}
             single = {name for name in names if "/" not in name}
             assert single <= {*known, "my-resnet18"}
             for name in names - single:

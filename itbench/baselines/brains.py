@@ -75,7 +75,8 @@ def _perfect(task: Task, reliability: Callable[[xr.DataArray], Array]) -> xr.Dat
     A site whose reliability is estimated below 0 has a correlation of 0.
     """
     assert task.recordings.responses is not None
-    ceiling = np.where(task.scorable, reliability(task.recordings.responses), np.nan)  # (site,)
+    divisions = np.atleast_2d(reliability(task.recordings.responses))  # of the repetitions; (division, site)
+    ceiling = np.where(task.scorable, divisions.mean(axis=0), np.nan)
     values = {
         "explained_variance": ceiling,
         "correlation": np.sqrt(np.maximum(ceiling, 0.0)),

@@ -30,6 +30,8 @@ def main() -> None:
     itbench score --model densenet201 --benchmark majaj-it
                                                      fetch what is missing, run, score
     itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
+    itbench baselines -b synthetic-it                what every model is to be seen beside
+    itbench compare itbench-tiny pixels              which is better, by how much, how surely
     itbench rescore itbench-tiny --metric pls        another metric, without the model
     itbench explain itbench-tiny                     how the number came about
     itbench diff itbench-tiny pixels                 why two numbers differ

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, say, with_json, with_plugins, with_results
+from itbench.cli.common import (
+    Command,
+    load_registry,
+    say,
+    with_benchmarks,
+    with_json,
+    with_options,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.outcome import Written, run_each
-from itbench.cli.running import with_running
+from itbench.cli.running import with_running, with_scratch
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
@@ -17,36 +26,17 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--benchmark",
-    "benchmarks",
-    multiple=True,
-    default=("synthetic-it",),
-    show_default=True,
-    help="A benchmark's name, or the path of a YAML file.",
-)
+@with_benchmarks
 @click.option(
     "-m",
     "--model",
     help="Whose random weights and whose shuffled pictures are scored.  [default: itbench-tiny and pixels]",
 )
 @click.option("--metric", help="A metric.  [default: the benchmark's]")
-@click.option(
-    "-o",
-    "--option",
-    "option_texts",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the metric, such as components=100.",
-)
+@with_options
 @click.option("--again", is_flag=True, help="Also score those that were scored before on the same recordings.")
 @with_running
-@click.option(
-    "--scratch",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
-)
+@with_scratch
 @with_results
 @with_plugins
 @with_json

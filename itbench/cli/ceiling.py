@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins
+from itbench.cli.common import Command, load_registry, print_rows, with_benchmarks, with_json, with_plugins
 from itbench.cli.report import TerminalReporter
 from itbench.errors import BadRecordings
 
@@ -21,15 +21,7 @@ OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
 
 
 @click.command(cls=Command)
-@click.option(
-    "-b",
-    "--benchmark",
-    "benchmarks",
-    multiple=True,
-    default=("synthetic-it",),
-    show_default=True,
-    help="A benchmark's name, or the path of a YAML file.",
-)
+@with_benchmarks
 @click.option(
     "--method",
     "methods",

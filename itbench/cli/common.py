@@ -43,6 +43,31 @@ class Command(click.Command):
                 context.exit(1)
 
 
+def with_benchmarks(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--benchmark``, which may be repeated."""
+    return click.option(
+        "-b",
+        "--benchmark",
+        "benchmarks",
+        multiple=True,
+        default=("synthetic-it",),
+        show_default=True,
+        help="A benchmark's name, or the path of a YAML file.",
+    )(function)
+
+
+def with_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--option``, which sets an option of the metric."""
+    return click.option(
+        "-o",
+        "--option",
+        "option_texts",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="An option of the metric, such as components=100.",
+    )(function)
+
+
 def with_plugins(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option ``--plugin`` to a command."""
     return click.option(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.common import Command, load_registry, with_json, with_options, with_plugins, with_results
 from itbench.cli.found import find, with_naming
 from itbench.cli.outcome import Written, run_each
 
@@ -14,14 +14,7 @@ from itbench.cli.outcome import Written, run_each
 @click.command(cls=Command)
 @click.argument("scores", metavar="SCORE...", nargs=-1, required=True)
 @click.option("--metric", help="A metric.  [default: the score's own]")
-@click.option(
-    "-o",
-    "--option",
-    "option_texts",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the metric, such as components=100.",
-)
+@with_options
 @with_naming
 @with_results
 @with_plugins

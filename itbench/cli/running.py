@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,6 +63,15 @@ def with_running(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(OPTIONS):
         function = option(function)
     return function
+
+
+def with_scratch(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option ``--scratch``."""
+    return click.option(
+        "--scratch",
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
+    )(function)
 
 
 def _go_offline(value: bool) -> None:

@@ -11,12 +11,14 @@ from itbench.cli.common import (
     Command,
     load_registry,
     readable,
+    with_benchmarks,
     with_json,
+    with_options,
     with_plugins,
     with_results,
 )
 from itbench.cli.outcome import Written, run_each
-from itbench.cli.running import with_running
+from itbench.cli.running import with_running, with_scratch
 from itbench.errors import BadOption, UnknownName, Unreachable
 
 if TYPE_CHECKING:
@@ -28,24 +30,9 @@ MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no net
 
 @click.command(cls=Command)
 @click.option("-m", "--model", "models", multiple=True, required=True, help="A model; several are scored in turn.")
-@click.option(
-    "-b",
-    "--benchmark",
-    "benchmarks",
-    multiple=True,
-    default=("synthetic-it",),
-    show_default=True,
-    help="A benchmark's name, or the path of a YAML file.",
-)
+@with_benchmarks
 @click.option("--metric", help="A metric.  [default: the benchmark's]")
-@click.option(
-    "-o",
-    "--option",
-    "option_texts",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An option of the metric, such as components=100.",
-)
+@with_options
 @click.option(
     "-l",
     "--layer",
@@ -62,11 +49,7 @@ MISTAKES = (UnknownName, BadOption, Unreachable)  # of what was typed, or no net
     show_default=True,
     help="Keep the predictions of held-out pictures: itbench compare needs them.",
 )
-@click.option(
-    "--scratch",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for what does not fit.  [default: ITBENCH_SCRATCH]",
-)
+@with_scratch
 @with_results
 @with_plugins
 @with_json
