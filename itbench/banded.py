@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from itbench.agreement import Array
 from itbench.errors import BadOption, ItbenchError
@@ -18,6 +19,7 @@ from itbench.kernel import centre, eigenbasis
 from itbench.ridge import leave_one_out, read_layer
 
 FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen
+SMALL = 1000  # training pictures: kernels of fewer are decomposed faster by one thread than by several
 ALPHAS_AT_ONCE = 4  # bounds himalaya's memory: each takes a matrix (test, train) of a fold
 DIGITS = 12  # of a mixture: sites whose weights agree to so many have the same
 
@@ -134,7 +136,8 @@ def _search(
     from sklearn.model_selection import KFold
 
     inner, outer = map(np.stack, zip(*(centre(gram.matrix, train, test) for gram in grams.values()), strict=True))
-    with _himalaya() as ridge:
+    threads = 1 if len(train) < SMALL else None
+    with _himalaya() as ridge, threadpool_limits(threads, "blas"):
         deltas, dual, _, alpha, _ = ridge.solve_multiple_kernel_ridge_random_search(
             inner,
             responses,
