@@ -10,7 +10,7 @@ import xarray as xr
 from itbench import write_score
 from itbench.agreement import correlation, explained_variance
 from itbench.bootstrap import MEASURES
-from itbench.compare import compare_scores, permute, significant
+from itbench.compare import compare_scores, find_scores, permute, significant
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.recordings import read_recordings
 from itbench.responses import mean_over_repetitions
@@ -432,3 +432,10 @@ def test_real_scores_are_compared(toy):
     found = json.loads(said("toy", "pixels", "-b", toy, "--json"))
     assert found["difference"] > 0
     assert found["p"] < 0.05
+
+
+def test_a_name_stands_for_the_score_without_options_or_layers_of_its_own(toy, home):
+    for more in ((), ("-o", "components=5"), ("-l", "good"), ("--precision", "float32")):
+        assert run("score", "-m", "toy", "-b", toy, *more).exit_code == 0
+    ((path, _),) = find_scores(home.parent / "work" / "leaderboard" / "scores", ["toy"])
+    assert path.name == "toy--none--toy--ridge.nc"

@@ -129,6 +129,7 @@ def test_every_command_of_the_readme_parses():
 @pytest.mark.slow
 def test_the_readmes_commands_on_the_synthetic_benchmark_work(home):
     elsewhere = {"mine", "mine.yaml", "cowley2023-v4", "majaj-it", "majajhong2015-it", "link"}
+    elsewhere |= {"kriegeskorte2008-it", "kriegeskorte2008-human-it"}
     fetched = {"dinov2_vitb14", "torchvision/resnet50.IMAGENET1K_V2"}  # weights that no test can have
     for words in [words for words in commands(README) if not (elsewhere | fetched) & set(words)]:
         done = run(*words)

@@ -36,7 +36,8 @@ def find_scores(
     folder : Path
         Of scores.
     names : sequence of str
-        Each a model, ``model:weights`` with weights as a leaderboard shows them, or the path of a ``.nc`` file.
+        Each a model, ``model:weights`` with weights as a leaderboard shows them, or the path of a ``.nc`` file. A name
+        stands for the score without options, layers or settings of its own where there is one.
     benchmark, metric, weights : optional
         Only scores of these; for names that are no path, and weights for those that say none.
     command : str
@@ -64,6 +65,7 @@ def find_scores(
         fitting = [found for found in scores if name in _names(found[1], weights)]
         if not fitting:
             raise _unknown(name, scores, folder, benchmark, weights)
+        fitting = [found for found in fitting if _as_usual(found[1])] or fitting
         if len(fitting) > 1 and not (alike and _of_the_same([score for _, score in fitting])):
             raise _ambiguous(name, names, fitting, benchmark, command, by_path=alike)
         return fitting[0][0]
@@ -93,6 +95,13 @@ def _names(score: xr.Dataset, weights: str) -> list[str]:
     """Return what a score is called, given which weights are meant where a name says none."""
     model, label = score.attrs["model"], score.attrs["weights"]
     return [f"{model}:{label}", *([model] if weights in ("", label) else [])]
+
+
+def _as_usual(score: xr.Dataset) -> bool:
+    """Say whether nothing but model, weights, benchmark and metric was asked for."""
+    said = provenance(score)
+    asked = {key: value for key, value in said.get("asked", {}).items() if key != "weights"}
+    return not any(asked.values()) and not said["options"]["given"]
 
 
 def _of_the_same(scores: Sequence[xr.Dataset]) -> bool:
