@@ -148,7 +148,8 @@ def test_there_is_no_second_copy_of_the_responses(tmp_path, pytestconfig):
         "import sys\nfrom pathlib import Path\nfrom itbench.assembly import read_assembly\n"
         "from itbench.protocols import Silence\nfrom itbench.recordings import write_recordings\n"
         "import h5netcdf, PIL.Image\n"
-        "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) * 1024\nbefore = peak()\n"
+        "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) * 1024\n"
+        "before = peak()\n"
         "made = read_assembly(*map(Path, sys.argv[1:4]), 'IT', Silence())\n"
         "write_recordings(made, Path(sys.argv[4]))\nprint((peak() - before) / made.responses.nbytes)\n"
     )
