@@ -27,7 +27,8 @@ def itbench_models(register: Callable[..., None]) -> None:
 def itbench_metrics(register: Callable[..., None]) -> None:
     """Add metrics: ``register(name, readout, description="")``.
 
-    ``readout`` is a dataclass whose fields are the metric's options and whose instances are `itbench.Readout`.
+    ``readout`` is a dataclass whose fields are the metric's options and whose instances are `itbench.Readout`, or, as
+    its class attribute ``form`` says, `itbench.JointReadout`, `itbench.Comparison` or `itbench.Channels`.
     """
 
 
