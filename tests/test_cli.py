@@ -114,6 +114,7 @@ def test_score_prints_a_line_a_run_and_the_layers_of_one_alone(toy):
     ]
     assert [line.split()[1] for line in table[2:]] == ["toy"]
     assert [line.split()[1] for line in layers[2:]] == ["noise", "good"]
+    assert "Best on the held-out pictures: good; regret 0.0000." in shown.stderr
     several = run("score", "-m", "toy", "-m", "pixels", "-b", toy)
     assert [line.split()[1] for line in several.stdout.splitlines()[2:]] == ["toy", "pixels"]
 

@@ -76,6 +76,8 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
                 *({**model, "layer": f"all of {model['model']}"} for model in rows[0]["models"]),
             ]
             _print([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
+            if rows[0]["regret"] is not None:
+                say(f"Best on the held-out pictures: {rows[0]['oracle_layer']}; regret {rows[0]['regret']:.4f}.")
     for score, path in written:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
         say(f"{path} ({stages})")
