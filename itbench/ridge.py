@@ -13,6 +13,7 @@ from itbench.forms import Reading
 from itbench.gram import Gram
 from itbench.kernel import Array, Eigenbasis, eigenbasis
 
+GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer
 CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
 GAIN = 1e-4  # of a site's variance: an edge of the grid that is better by less does not matter
 

@@ -6,11 +6,8 @@ each site, and RDMs are compared after that, on pictures that the weights were n
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from itbench import BadOption, Gram, Reading, hookimpl
-
-GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))
+from itbench import Gram, hookimpl
+from itbench.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -30,18 +27,10 @@ class Predicted:
         from itbench.kernel import check_components
 
         check_components(self.components)
-        if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
-            raise BadOption("Option alphas must be positive numbers.", todo="For almost none: -o alphas=1e-6")
+        object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, gram, responses, train, test):
-        from itbench.kernel import eigenbasis
-        from itbench.ridge import leave_one_out, predict
-
-        basis = eigenbasis(gram, train, test, self.components)
-        alphas = np.sort(self.alphas)
-        inner = leave_one_out(basis, responses, alphas, per_site=True)
-        alpha = alphas[inner.best]
-        return Reading(predict(basis, responses, alpha), inner.predictions, alpha)
+        return read_layer(gram, responses, train, test, self.components, self.alphas)
 
 
 @dataclass(frozen=True)

@@ -38,10 +38,10 @@ class ReversePrediction:
 
     def __post_init__(self):
         from itbench.kernel import check_components
+        from itbench.ridge import check_alphas
 
         check_components(self.components)
-        if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
-            raise BadOption("Option alphas must be positive numbers.", todo="For almost none: -o alphas=1e-6")
+        object.__setattr__(self, "alphas", check_alphas(self.alphas))
         if self.folds < 2:
             raise BadOption(f"Option folds={self.folds} must be at least 2.")
 
@@ -49,7 +49,7 @@ class ReversePrediction:
         from itbench.similarity import folds_by_name, reverse_explained
 
         splits = folds_by_name(gram.stimulus_ids, self.folds, self.seed)
-        alphas = np.sort(self.alphas)
+        alphas = np.array(self.alphas)
         found = reverse_explained(gram, recorded.factor, splits, alphas, self.components)
         value, *without = found.explained(groups)
         return Comparing(float(value), np.array(without), remarks(found.alphas, alphas))

@@ -6,11 +6,8 @@ per site. Everything is learnt from the training pictures alone.
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from itbench import hookimpl
-
-GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))
+from itbench.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -39,7 +36,6 @@ class Ridge:
 
     def __post_init__(self):
         from itbench.kernel import check_components, check_kernel
-        from itbench.ridge import check_alphas
 
         check_components(self.components)
         check_kernel(self.kernel, self.width)
@@ -49,7 +45,6 @@ class Ridge:
 
     def __call__(self, gram, responses, train, test):
         from itbench.kernel import kernel_gram
-        from itbench.ridge import read_layer
 
         made = kernel_gram(gram, train, self.kernel, self.width)
         alphas = self.alphas if self.alpha is None else (self.alpha,)

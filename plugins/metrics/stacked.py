@@ -7,11 +7,8 @@ NeuroImage 298, 120772. The weights are not negative and are learnt on leave-one
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
 from itbench import hookimpl
-
-GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))
+from itbench.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -42,7 +39,6 @@ class Stacked:
 
     def __post_init__(self):
         from itbench.kernel import check_components, check_kernel
-        from itbench.ridge import check_alphas
         from itbench.stacking import check_penalty
 
         check_components(self.components)
@@ -52,7 +48,6 @@ class Stacked:
 
     def __call__(self, grams, responses, train, test, groups=()):
         from itbench.kernel import kernel_gram
-        from itbench.ridge import read_layer
         from itbench.stacking import stack
 
         def read(gram):
