@@ -35,11 +35,11 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
     found = (score for _, score in scores_in(folder) if all(score.attrs[key] == about[key] for key in about))
     layers = {next(iter(chosen_layers(score))) for score in found}
     if len(layers) != 1:
-        said = f"choose {' and '.join(sorted(layers))}" if layers else "are none"
+        said = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
         command = f"itbench score -m {about['model']} -b {benchmark} --metric {about['metric']}"
         raise BadScore(
-            f"{about['model']} ({about['weights']}) on {benchmark}: its scores by {about['metric']} {said}.",
+            f"{about['model']} ({about['weights']}) {said} by {about['metric']} on {benchmark}.",
             known=f"Looked for in {folder}.",
-            todo=f"{'Name it with --layer' if layers else f'Score it there first: {command}'}",
+            todo="Name it with --layer" if layers else f"Score it there first: {command}",
         )
     return replace(run, entrants=(replace(run.entrants[0], layers=tuple(layers)),), layer_from=benchmark)

@@ -54,7 +54,9 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
     try:
         sealed = path.read_bytes()
     except OSError as error:
-        raise BadScore(f"No score file {path}: {error.strerror}.") from error
+        raise BadScore(
+            f"No score file {path}: {error.strerror}.", todo="See what has been scored with: itbench leaderboard"
+        ) from error
     content = sealed[: -len(_seal(b""))]
     if sealed != content + _seal(content):  # before HDF5 sees it: a flipped bit can make HDF5 loop for ever
         raise DamagedFile(

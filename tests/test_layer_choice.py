@@ -43,5 +43,5 @@ def test_scores_that_chose_otherwise_are_not_decided_between(toy, other):
     for layer in ("good", "noise"):
         assert run("score", "-m", "toy", "-b", other, "-l", layer).exit_code == 0
     shown = run("score", "-m", "toy", "-b", toy, "--layer-from", "other")
-    assert "choose good and noise" in shown.stderr
+    assert "toy (none) chose good and noise by ridge on other." in shown.stderr
     assert "Name it with --layer" in shown.stderr

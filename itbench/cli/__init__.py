@@ -31,10 +31,11 @@ def main() -> None:
                                                      fetch what is missing, run, score
     itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
     itbench baselines -b synthetic-it                what every model is to be seen beside
-    itbench compare itbench-tiny pixels              which is better, by how much, how surely
-    itbench rescore itbench-tiny --metric pls        another metric, without the model
-    itbench explain itbench-tiny                     how the number came about
-    itbench diff itbench-tiny pixels                 why two numbers differ
+    itbench compare itbench-tiny:pretrained pixels   which is better, by how much, how surely
+    itbench rescore itbench-tiny:random-0 --metric pls
+                                                     another metric, without the model
+    itbench explain itbench-tiny:pretrained          how the number came about
+    itbench diff itbench-tiny:pretrained pixels      why two numbers differ
     itbench leaderboard                              what has been scored, as markdown
     itbench models 'timm/*resnet*'                   which networks there are
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
