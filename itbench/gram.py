@@ -70,3 +70,8 @@ class Gram:
             self.n_features + other.n_features,
             self.stimulus_ids,
         )
+
+
+def times_transpose(panel: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return P Pᵀ. NumPy sees the symmetry and computes one triangle (BLAS syrk)."""
+    return panel @ panel.T

@@ -1,8 +1,7 @@
-"""Find, register and look up plugins. A factory runs only when what it makes is used."""
+"""Find and load plugins: built in, from installed packages, and from files."""
 
 from __future__ import annotations
 
-import fnmatch
 import importlib.metadata
 import importlib.util
 import inspect
@@ -13,80 +12,25 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pluggy
 
-from itbench import builtin, hookspecs
-from itbench.benchmark import Benchmark
-from itbench.entries import FAMILY, MetricEntry, ModelEntry
-from itbench.errors import BadOption, BadPlugin, ItbenchError, ItbenchWarning, UnknownName
-from itbench.offline import keep_offline
+from itbench import hookspecs
+from itbench.data.benchmark import Benchmark
+from itbench.errors import BadPlugin, ItbenchError, ItbenchWarning, UnknownName
+from itbench.hookspecs import hookimpl
+from itbench.registry import MetricEntry, ModelEntry, Registry, _two
+from itbench.util.folders import builtin_root, plugin_files
+from itbench.util.offline import keep_offline
 
 HOOKS = ("itbench_models", "itbench_metrics", "itbench_benchmarks")
 
 
-@dataclass(frozen=True)
-class Registry:
-    """Everything that the plugins offer, by name."""
-
-    models: Mapping[str, ModelEntry]
-    metrics: Mapping[str, MetricEntry]
-    benchmarks: Mapping[str, Benchmark]
-
-    def model(self, name: str) -> ModelEntry:
-        """Return the model called `name`, be it of a family."""
-        if name.endswith(FAMILY) and name in self.models:
-            raise UnknownName(f"{name} is a family of models.", todo=f"Name one of them: itbench models '{name}'")
-        family = self.models.get(f"{name.partition('/')[0]}{FAMILY}")
-        if name not in self.models and family and "*" not in name:
-            member = family.member(name)
-            if member.core:
-                self.core(member.core)
-            return member
-        return _look_up("model", name, {key: one for key, one in self.models.items() if not key.endswith(FAMILY)})
-
-    def core(self, name: str) -> ModelEntry:
-        """Return the model called `name`, on which others can be built: one that does not learn."""
-        entry = self.model(name)
-        if entry.learns:
-            raise BadOption(f"{name} learns from recordings itself.", todo="Name a core that does not: itbench models")
-        return entry
-
-    def find_models(self, pattern: str) -> list[ModelEntry]:
-        """Return the models whose name fits a pattern such as ``resnet*`` or ``timm/*resnet*``.
-
-        Families are opened only if the pattern holds their prefix, since that imports their framework.
-        """
-        prefix = pattern.partition("/")[0] + FAMILY if "/" in pattern else ""
-        opened: list[ModelEntry] = []
-        family = self.models.get(prefix)
-        if family and family.names:
-            opened = [replace(family, name=f"{prefix[:-1]}{own}", names=None) for own in family.names()]
-        elif family:
-            cores = [name for name, entry in self.models.items() if not (entry.learns or entry.names)]
-            opened = [family.member(f"{prefix[:-1]}{core}") for core in cores]
-        return [entry for entry in [*self.models.values(), *opened] if fnmatch.fnmatch(entry.name, pattern)]
-
-    def metric(self, name: str) -> MetricEntry:
-        """Return the metric called `name`."""
-        return _look_up("metric", name, self.metrics)
-
-    def benchmark(self, name: str) -> Benchmark:
-        """Return the benchmark called `name`, or the one in the YAML file at that path."""
-        if not name.endswith((".yaml", ".yml")):
-            return _look_up("benchmark", name, self.benchmarks)
-        benchmark = Benchmark.read(Path(name).expanduser())
-        other = self.benchmarks.get(benchmark.name, benchmark)
-        if other.file.resolve() != benchmark.file.resolve():
-            raise _two("benchmark", benchmark.name, other.file, benchmark.file)
-        return benchmark
-
-
-def load(files: Sequence[str | Path] = ()) -> Registry:
+def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
     """Gather built-in plugins, installed packages, ``ITBENCH_PLUGINS`` and the plugin `files` named.
 
     Raises
@@ -105,8 +49,8 @@ def load(files: Sequence[str | Path] = ()) -> Registry:
             )
     manager = pluggy.PluginManager("itbench")
     manager.add_hookspecs(hookspecs)
-    manager.register(builtin, name=builtin.__file__)
-    for path in dict.fromkeys((*builtin.plugin_files(), *paths)):
+    manager.register(sys.modules[__name__], name=__file__)
+    for path in dict.fromkeys((*plugin_files(), *paths)):
         with _surviving(f"Plugin {path}", str(path)):
             _add(manager, _import(path))
     for point in importlib.metadata.entry_points(group="itbench"):
@@ -163,12 +107,6 @@ def _benchmark(path: str | Path, *, file: str) -> Benchmark:
     return replace(Benchmark.read(Path(file).parent / path), plugin=file)
 
 
-def _two(kind: str, name: str, *files: str | Path) -> BadPlugin:
-    return BadPlugin(
-        f"Two files register the {kind} {name!r}: {files[0]} and {files[1]}.", todo="Rename or leave out one of them."
-    )
-
-
 @contextmanager
 def _surviving(what: str, file: str = "") -> Iterator[None]:
     """Turn what a plugin raises into a warning that names it and the line; errors about names go on."""
@@ -197,7 +135,8 @@ def _import(path: Path) -> Any:
     return module
 
 
-def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
-    if name not in known:
-        raise UnknownName.of(kind, name, known, todo=f"List them with: itbench {kind}s")
-    return known[name]
+@hookimpl
+def itbench_benchmarks(register: Callable[..., None]) -> None:
+    """Offer every YAML file of the project."""
+    for path in sorted((builtin_root() / "benchmarks").glob("*.yaml")):
+        register(path)

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from itbench import plugins
-from itbench.protocols import Weights
-from itbench.recordings import read_recordings
+from itbench.data.recordings_file import read_recordings
+from itbench.models.protocols import Weights
+from itbench.plugins import load_plugins
 
 BATCH = 32
 
 
 def main(recordings: str) -> None:
     """Print seconds of the loop, seconds of the products at the measured rate, and that rate in FLOP/s."""
-    model = plugins.load().model("densenet201").factory(Weights("random"))
+    model = load_plugins().model("densenet201").factory(Weights("random"))
     model.place("cpu", "float32")
     pictures = read_recordings(Path(recordings)).stimuli.pictures
     n = pictures.shape[0]

@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from itbench.score import provenance, read_score
-from itbench.tables import markdown
+from itbench.results.score_file import provenance, read_score
+from itbench.util.tables import markdown
 from perf.commands import command, itbench, machine, write_section
 
 SCORE = ("score", "--model", "densenet201", "--benchmark", "majaj-it", "--weights", "random")

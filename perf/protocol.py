@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from itbench import plugins
-from itbench.agreement import correlation
-from itbench.brainscore import brainscore_splits
+from itbench.extraction.gram_reducer import GramReducer
 from itbench.gram import Gram
-from itbench.reduce import GramReducer
+from itbench.plugins import load_plugins
+from itbench.statistics.brainscore import brainscore_splits
+from itbench.statistics.explained_variance import correlation
 from perf.commands import measured
 from perf.table import Row, table_command
 
@@ -38,7 +38,7 @@ def readouts(home: Path) -> Iterator[Row]:
     features, responses = simulate(5_000)
     gram = Gram.from_features(features)
     for name, options in READOUTS.items():
-        readout = plugins.load().metric(name.split()[0]).readout(**options)
+        readout = load_plugins().metric(name.split()[0]).readout(**options)
         r, seconds = measured(lambda readout=readout: read(readout, gram, responses))  # type: ignore[misc]  # bound now
         yield Row(
             f"{name}, 3,200 pictures, 168 sites, 10 splits, one layer (median r {r:.3f})",
@@ -57,7 +57,7 @@ def pls(home: Path) -> Iterator[Row]:
     width = 100_352
     features, responses = simulate(width)
     splits = brainscore_splits(PICTURES, OBJECTS)
-    readout = plugins.load().metric("brainscore-pls").readout()
+    readout = load_plugins().metric("brainscore-pls").readout()
 
     def ours() -> float:
         ids = [str(row) for row in range(PICTURES)]

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from itbench.recordings import Recordings, write_recordings
-from itbench.responses import make_responses
-from itbench.score import provenance, read_score
-from itbench.stimuli import StimulusSet
+from itbench.data.recordings import Recordings
+from itbench.data.recordings_file import write_recordings
+from itbench.data.responses import make_responses
+from itbench.data.stimuli import StimulusSet
+from itbench.results.score_file import provenance, read_score
 from perf.commands import itbench, measured, timed
 from perf.table import Row, table_command
 
@@ -56,9 +57,9 @@ def readout(home: Path) -> Iterator[Row]:
     from sklearn.decomposition import PCA
     from sklearn.linear_model import RidgeCV
 
-    from itbench import plugins
-    from itbench.agreement import explained_variance
-    from itbench.reduce import GramReducer
+    from itbench.extraction.gram_reducer import GramReducer
+    from itbench.plugins import load_plugins
+    from itbench.statistics.explained_variance import explained_variance
 
     n, p, sites = 2_880, 100_352, 168
     rng = np.random.default_rng(0)
@@ -75,7 +76,7 @@ def readout(home: Path) -> Iterator[Row]:
             for start in range(0, n, 32):
                 reducer.put("layer", slice(start, min(start + 32, n)), features[start : start + 32])
             gram = reducer.gram("layer")
-        return plugins.load().metric("ridge").readout()(gram, responses[train], train, test).predictions
+        return load_plugins().metric("ridge").readout()(gram, responses[train], train, test).predictions
 
     def theirs() -> np.ndarray:
         pca = PCA(1000, random_state=0).fit(features[train])

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from itbench.agreement import Array, explained_variance
+from itbench.statistics.explained_variance import Array, explained_variance
 from perf.commands import LAUNCHER, measured
 from perf.table import Row, show
 
@@ -35,7 +35,7 @@ def recordings() -> tuple[Array, Array, Array, Array]:
 
 def bootstrap() -> float:
     """Draw pictures and sites; return the standard error of the mean explained variance."""
-    from itbench.bootstrap import readout_draws
+    from itbench.statistics.bootstrap import readout_draws
 
     recorded, first, _, split = recordings()
     return float(readout_draws(recorded, first, np.arange(PICTURES), split, n=DRAWS)["explained_variance"].std())
@@ -71,7 +71,7 @@ def bootstrap_scipy() -> float:
 
 def permutation() -> float:
     """Swap the predictions of two models; return p."""
-    from itbench.compare import permute
+    from itbench.statistics.permutation import permute
 
     recorded, first, second, split = recordings()
     return permute(recorded, (first, second), np.arange(PICTURES), split, n=DRAWS).p

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from itbench.tables import markdown
+from itbench.util.tables import markdown
 from perf.commands import machine, write_section
 
 COLUMNS = ("what", "itbench", "beside", "ratio", "wanted", "met")

@@ -17,18 +17,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from itbench import plugins
-from itbench.protocols import Silence, Training, Weights
-from itbench.recipe import Recipe
-from itbench.stimuli import StimulusSet
-from itbench.train.augment import Augment
-from itbench.train.checkpoint import Checkpoint
-from itbench.train.course import Course
-from itbench.train.lesson import Lesson
-from itbench.train.loop import train
-from itbench.train.losses import Targets
-from itbench.train.optimiser import make_optimiser, make_schedule
-from itbench.train.prepared import Prepared
+from itbench.data.stimuli import StimulusSet
+from itbench.models.protocols import Weights
+from itbench.models.recipe import Recipe
+from itbench.plugins import load_plugins
+from itbench.training.augment import Augment
+from itbench.training.checkpoint import Checkpoint
+from itbench.training.dataset import PreprocessedImages, TrainingData
+from itbench.training.history import History
+from itbench.training.loop import train
+from itbench.training.losses import Targets
+from itbench.training.optimiser import make_optimiser, make_schedule
+from itbench.training.protocols import Training
+from itbench.util.progress import SilentReporter
 from perf.commands import timed
 from perf.table import Row, table_command
 
@@ -80,7 +81,7 @@ class BareLoop:
         return float(total)
 
 
-class InTurn(Silence):
+class InTurn(SilentReporter):
     """Hears of every epoch of itbench's loop, and runs one of the bare loop after it, so that noise hits both."""
 
     def __init__(self, bare: BareLoop) -> None:
@@ -118,10 +119,10 @@ def compare(build: Callable[[], nn.Module], size: int, recipe: Recipe, home: Pat
     targets = torch.from_numpy(rng.standard_normal((n, SITES), np.float32))
     rows = np.arange(n)
     fit, validation = rows[:-VALIDATION], rows[-VALIDATION:]
-    with Prepared.of(scaled, stimuli, memory=10**10, scratch=home, reporter=Silence()) as prepared:
+    with PreprocessedImages.of(scaled, stimuli, memory=10**10, scratch=home, reporter=SilentReporter()) as prepared:
         bare = BareLoop(build(), prepared[fit], targets[fit], recipe, device)
         others = InTurn(bare)
-        lesson = Lesson(prepared, Targets(responses=targets), fit, validation)
+        lesson = TrainingData(prepared, Targets(responses=targets), fit, validation)
         path = home / "checkpoint"
         course = train(build(), lesson, Training(recipe, reporter=others), device, 0, Checkpoint(path))
         megabytes = path.stat().st_size / 1e6
@@ -135,7 +136,7 @@ def scaled(pictures: np.ndarray) -> Tensor:
     return torch.from_numpy((pictures.astype(np.float32) - 128) / 64).permute(0, 3, 1, 2)
 
 
-def summed_up(course: Course, others: InTurn, megabytes: float, forward: float) -> Compared:
+def summed_up(course: History, others: InTurn, megabytes: float, forward: float) -> Compared:
     """Take medians over the epochs, the first left out."""
     history, bare = course.history[1:], np.array(others.epochs[1:])
     learning = np.array([epoch["learning"] for epoch in history])
@@ -186,7 +187,7 @@ def tiny(home: Path) -> Iterator[Row]:
 
     def build() -> nn.Module:
         torch.manual_seed(0)
-        network = plugins.load().model("itbench-tiny").factory(Weights("random")).module.requires_grad_(True)
+        network = load_plugins().model("itbench-tiny").factory(Weights("random")).module.requires_grad_(True)
         network.head = nn.Linear(network.head.in_features, SITES)
         return network
 

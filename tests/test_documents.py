@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from itbench import plugins
-from itbench.known import KNOWN
-from tests.conftest import ROOT, SHARED, run
-from tests.majaj import Experiment, write_course_file, write_public
+from itbench.data.catalog import KNOWN
+from itbench.plugins import load_plugins
+from tests.kit.commands import ROOT, SHARED, run
+from tests.kit.majaj import Experiment, write_course_file, write_public
 from tools import metrics_table, trained_table
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -266,7 +266,7 @@ def test_the_readmes_commands_on_dissimilarities_work(home):
 
 
 def test_the_readme_lists_only_what_there_is():
-    registry = plugins.load()
+    registry = load_plugins()
     for words in commands(README):
         for flag, known in (("-m", registry.models), ("--benchmark", registry.benchmarks)):
             named = [words[i + 1] for i, word in enumerate(words) if word == flag]

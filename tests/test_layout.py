@@ -1,76 +1,65 @@
 """The house: imports go down only, torch is imported only when a network runs, files stay small."""
 
 import ast
-import re
+import graphlib
 
 import pytest
 
-from tests.conftest import ROOT, run_python
+from tests.kit.commands import ROOT, run_python
 
-# Each module may import those before it.
-ORDER = re.findall(
-    r"\w+",
-    """
-    errors folders offline clock ahead files gram options tables layers stimuli responses recorded splits forms
-    values recipe protocols
-    agreement kernel ridge pls stacking banded rdm similarity jackknife bootstrap ceiling brainscore
-    drawing pictures recordings degrees synthetic course assembly linking kriegeskorte download benchmark known datasets
-    pack hookspecs builtin entries plugins provenance
-    reduce function pooling network preparing weights zoo costs blocks spatial lowrank train trainable headed
-    extract channels cache trained grams
-    run stage task sources studies learn activations score summary layer_choice statistics record written
-    holdout comparing learnt evaluate export tune animals baselines rescore leaderboard suite compare explain difference
-    check templates
-    cli
-    """,
+# Each folder, or file at the top, may import those before it.
+RANKS = (
+    *("errors", "util", "gram", "data", "statistics", "metrics", "models", "hookspecs", "registry", "plugins"),
+    *("extraction", "results", "training", "scoring", "sweeps", "check", "cli", "__main__"),
 )
-TORCH = {
-    "network",
-    "preparing",
-    "weights",
-    "zoo",
-    "costs",
-    "blocks",
-    "spatial",
-    "lowrank",
-    "train",
-    "trainable",
-    "headed",
+TORCH = ("models", "training")
+# Imports upwards that are still to be removed.
+UPWARDS = {("extraction", "scoring"), ("training", "scoring")}
+PACKAGE = ROOT / "itbench"
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
 }
 
 
 def imported(path):
+    """Yield the modules that a file imports, deferred imports too."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
-            yield from ([f"itbench.{name.name}" for name in node.names] if node.module == "itbench" else [node.module])
+            for name in node.names:
+                whole = f"{node.module}.{name.name}"
+                yield whole if whole in MODULES else node.module
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
 
 
-def modules():
-    for path in sorted((ROOT / "itbench").rglob("*.py")):
-        parts = path.relative_to(ROOT / "itbench").with_suffix("").parts
-        if parts not in (("__init__",), ("__main__",)):
-            yield parts[0], path
+def rank(module):
+    return RANKS.index(module.split(".")[1])
 
 
-def test_every_module_has_its_place():
-    assert {name for name, _ in modules()} == set(ORDER)
+def test_every_folder_has_its_rank():
+    assert {module.split(".")[1] for module in MODULES if module != "itbench"} == set(RANKS)
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
-def test_imports_go_down_only(name, path):
-    for target in imported(path):
-        first, _, rest = target.partition(".")
-        if first == "itbench" and rest.split(".")[0] in ORDER:
-            other = rest.split(".")[0]
-            assert other == name or ORDER.index(other) < ORDER.index(name), f"{path} imports {target}"
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "itbench"])
+def test_imports_go_down_only(module):
+    for target in imported(MODULES[module]):
+        if target in MODULES and target != "itbench":
+            above = rank(target) > rank(module)
+            assert not above or (module.split(".")[1], target.split(".")[1]) in UPWARDS, f"{module} imports {target}"
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: getattr(value, "stem", value))
-def test_only_network_code_names_torch(name, path):
-    uses = any(target.split(".")[0] in ("torch", "torchvision", "timm") for target in imported(path))
-    assert uses <= (name in TORCH)
+def test_no_file_imports_itself_by_way_of_others():
+    graph = {
+        module: {name for name in imported(path) if name in MODULES} - {module} for module, path in MODULES.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_models_and_training_name_torch(module):
+    uses = any(target.split(".")[0] in ("torch", "torchvision", "timm") for target in imported(MODULES[module]))
+    assert not uses or module.split(".")[1] in TORCH
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem)

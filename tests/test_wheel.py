@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from itbench import plugins
-from itbench.recordings import write_recordings
-from tests.conftest import ROOT, toy_recordings
+from itbench.data.recordings_file import write_recordings
+from itbench.plugins import load_plugins
+from tests.kit.commands import ROOT
+from tests.kit.toy import toy_recordings
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +42,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from itbench import FunctionModel, Reading, hookimpl
+from itbench import FunctionModel, ReadoutResult, hookimpl
 
 
 @hookimpl
@@ -64,7 +65,7 @@ class MeanResponse:
     def __call__(self, gram, responses, train, test):
         mean = responses.mean(axis=0)
         rest = (len(train) * mean - responses) / (len(train) - 1)
-        return Reading(np.tile(mean, (len(test), 1)), rest, np.full(len(mean), np.nan))
+        return ReadoutResult(np.tile(mean, (len(test), 1)), rest, np.full(len(mean), np.nan))
 
 
 def mean(weights):
@@ -155,7 +156,7 @@ def test_the_package_that_runs_is_the_wheel(bin_folder, home):
 
 
 def test_lists_every_built_in_and_what_another_package_brings(itbench):
-    here = plugins.load()
+    here = load_plugins()
     models = itbench("models", "--json")
     assert {row["model"] for row in json.loads(models.stdout)} == {*here.models, "other-mean"}
     benchmarks = json.loads(itbench("benchmarks", "--json").stdout)
@@ -220,7 +221,7 @@ def test_scores_a_network_of_the_wheel(itbench):
 def test_a_wheel_says_that_it_has_no_commit(itbench, bin_folder, home):
     file = json.loads(itbench("score", "-m", "pixels", "-b", "toy", "--json").stdout)[0]["file"]
     code = (
-        "import sys\nfrom pathlib import Path\nfrom itbench.score import provenance, read_score\n"
+        "import sys\nfrom pathlib import Path\nfrom itbench.results.score_file import provenance, read_score\n"
         "print(provenance(read_score(Path(sys.argv[1])))['git'])"
     )
     assert checked(bin_folder / "python", "-c", code, file).stdout.strip() == "{'commit': None, 'dirty': None}"

@@ -15,14 +15,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench import datasets
-from itbench.agreement import correlation
-from itbench.ceiling import normalised_correlation, r2_er, site_reliability
-from itbench.drawing import View
-from itbench.recordings import Recordings
-from itbench.responses import mean_over_repetitions
-from itbench.synthetic import simulate_signal
-from itbench.tables import markdown
+from itbench.data.drawing.scene import View
+from itbench.data.fetch import load_recordings
+from itbench.data.readers.synthetic_it import simulate_signal
+from itbench.data.recordings import Recordings
+from itbench.data.responses import mean_over_repetitions
+from itbench.statistics.explained_variance import correlation
+from itbench.statistics.noise_ceiling import site_reliability
+from itbench.statistics.noise_power import normalised_correlation, r2_er
+from itbench.util.tables import markdown
 from perf.commands import write_section
 
 Array = NDArray[np.float64]
@@ -84,4 +85,4 @@ def table(recordings: Recordings, repetitions: tuple[int, ...] = REPETITIONS) ->
 
 
 if __name__ == "__main__":
-    write_section(DOCUMENT, "bias", table(datasets.load("synthetic-it")))
+    write_section(DOCUMENT, "bias", table(load_recordings("synthetic-it")))

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from itbench import datasets
+from itbench.data.fetch import load_recordings
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def main() -> None:
     """Write the sheet, a category a row."""
-    stimuli = datasets.load("synthetic-it").stimuli
+    stimuli = load_recordings("synthetic-it").stimuli
     objects = stimuli.metadata["object"]
     first = [int(np.flatnonzero(objects == name)[index % 3]) for index, name in enumerate(dict.fromkeys(objects))]
     tiles = np.stack([stimuli.pictures[row] for row in first])

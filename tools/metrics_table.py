@@ -13,17 +13,19 @@ from pathlib import Path
 import click
 import xarray as xr
 
-from itbench import folders, load_plugins
-from itbench.benchmark import Benchmark
-from itbench.cache import GramCache
-from itbench.evaluate import evaluate
-from itbench.plugins import Registry
-from itbench.protocols import Silence
-from itbench.record import Subject, file_stem
-from itbench.run import Run, plan_run
-from itbench.score import read_score, write_score
-from itbench.summary import LABELS, summary
-from itbench.tables import markdown
+from itbench import load_plugins
+from itbench.data.benchmark import Benchmark
+from itbench.extraction.gram_cache import GramCache
+from itbench.registry import Registry
+from itbench.results.score_file import read_score, write_score
+from itbench.results.summary import LABELS, summary
+from itbench.scoring.evaluate import evaluate
+from itbench.scoring.plan import plan_run
+from itbench.scoring.provenance import ScoredModel, file_stem
+from itbench.scoring.run import Run
+from itbench.util import folders
+from itbench.util.progress import SilentReporter
+from itbench.util.tables import markdown
 
 BENCHMARKS = ("cowley2023-v4", "synthetic-it", "kriegeskorte2008-it")
 NETWORK = "mobilenetv2_100_same"
@@ -57,14 +59,14 @@ def rows(
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
     """Return the score of a run, from the folder where it is there."""
-    stem = file_stem(Subject.of(run), run.metric, run.benchmark.name)
+    stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)
     kind = run.entrants[0].weights.kind
     path = folder / kind / f"{stem}.nc"
     if not path.exists():
         click.echo(f"{run.title} by {run.metric.name}", err=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            score = evaluate(run, GramCache(), Silence())
+            score = evaluate(run, GramCache(), SilentReporter())
         write_score(score, path.parent).rename(path)
     return read_score(path)
 

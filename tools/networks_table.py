@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from itbench import Network, Weights, load_plugins
-from itbench.entries import ModelEntry
+from itbench.registry import ModelEntry
 
 COLUMNS = ("model", "article and training set", "weights", "candidate layers", "pixels", "parameters, M")
 

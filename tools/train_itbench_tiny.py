@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from itbench.drawing import CATEGORIES, draw, make_object, sample_view
+from itbench.data.drawing.objects import CATEGORIES, make_object
+from itbench.data.drawing.scene import draw, sample_view
 
 PLUGIN = Path(__file__).resolve().parent.parent / "plugins" / "models" / "itbench_tiny.py"
 KINDS = 8

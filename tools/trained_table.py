@@ -16,16 +16,18 @@ from typing import Any
 import click
 import xarray as xr
 
-from itbench import compare_scores, folders, load_plugins, responses_of
-from itbench.cache import GramCache
-from itbench.cli.report import TerminalReporter
-from itbench.evaluate import evaluate
-from itbench.plugins import Registry
-from itbench.record import Subject, file_stem
-from itbench.run import Run, plan_run
-from itbench.score import read_score, write_score
-from itbench.summary import interval_text, summary
-from itbench.tables import markdown
+from itbench import compare_scores, load_plugins, responses_of
+from itbench.cli.output import TerminalReporter
+from itbench.extraction.gram_cache import GramCache
+from itbench.registry import Registry
+from itbench.results.score_file import read_score, write_score
+from itbench.results.summary import interval_text, summary
+from itbench.scoring.evaluate import evaluate
+from itbench.scoring.plan import plan_run
+from itbench.scoring.provenance import ScoredModel, file_stem
+from itbench.scoring.run import Run
+from itbench.util import folders
+from itbench.util.tables import markdown
 
 COLUMNS = ("model", "recipe", "metric", "EV", "95 %", "correlation", "EV/ceiling", "difference", "95 % of it")
 LONG = 40  # characters of a change that a table leaves out
@@ -100,7 +102,7 @@ def planned(registry: Registry, text: str, benchmark: str, weights: str) -> Run:
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
     """Return the score of a run, from the folder where it is there."""
-    path = folder / f"{file_stem(Subject.of(run), run.metric, run.benchmark.name)}.nc"
+    path = folder / f"{file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)}.nc"
     if not path.exists():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

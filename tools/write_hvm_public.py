@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from drawn_hvm import DrawnExperiment
 
-from tests.majaj import write_public
+from tests.kit.majaj import write_public
 
 
 @click.command()

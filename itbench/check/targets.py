@@ -9,20 +9,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from itbench import plugins
-from itbench.benchmark import Benchmark
-from itbench.check.benchmarks import check_benchmark
+from itbench.check.benchmark_checks import check_benchmark
 from itbench.check.findings import FAIL, PASS, Finding, Report
-from itbench.check.fresh import FreshLook, look_afresh
-from itbench.check.metrics import check_metric
-from itbench.check.models import check_model
-from itbench.check.trainables import check_trainable
-from itbench.entries import FAMILY, MetricEntry, ModelEntry
+from itbench.check.fresh_process import FreshLook, look_afresh
+from itbench.check.metric_checks import check_metric
+from itbench.check.model_checks import check_model
+from itbench.check.trainable_checks import check_trainable
+from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, ItbenchWarning, UnknownName
-from itbench.plugins import Registry
-from itbench.protocols import Weights
-from itbench.run import weights_of
-from itbench.run.learner import make_learner
+from itbench.models.protocols import Weights
+from itbench.plugins import load_plugins
+from itbench.registry import FAMILY, MetricEntry, ModelEntry, Registry, weights_of
+from itbench.scoring.plan import make_learner
 
 KINDS = ("model", "metric", "benchmark")
 Entry = ModelEntry | MetricEntry | Benchmark
@@ -70,7 +68,7 @@ def find_targets(target: str, plugin_files: Sequence[str | Path] = (), kind: str
     """
     if target.endswith(".py"):
         return _of_file(Path(target).expanduser().resolve(), plugin_files)
-    registry = plugins.load(plugin_files)
+    registry = load_plugins(plugin_files)
     kinds = ("benchmark",) if target.endswith((".yaml", ".yml")) else (kind,) if kind else KINDS
     found: dict[str, Any] = {}
     errors = []
@@ -143,7 +141,7 @@ def _of_file(path: Path, plugin_files: Sequence[str | Path]) -> Targets:
     files = (*plugin_files, path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ItbenchWarning)
-        registry = plugins.load(files)
+        registry = load_plugins(files)
     said = [str(warning.message) for warning in caught]
     own = [text for text in said if str(path) in text]
     for text in said:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import (
+from itbench.cli.options import (
     Command,
     load_registry,
     say,
@@ -16,13 +16,14 @@ from itbench.cli.common import (
     with_options,
     with_plugins,
     with_results,
+    with_running,
+    with_scratch,
 )
-from itbench.cli.outcome import Written, run_each
-from itbench.cli.running import with_running, with_scratch
+from itbench.cli.output import Written, run_each
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
-    from itbench.baselines import Baseline
+    from itbench.sweeps.baselines import Baseline
 
 
 @click.command(cls=Command)
@@ -67,12 +68,13 @@ def baselines(
     itbench baselines -b majajhong2015-it -m resnet50
     itbench baselines -b mine.yaml --metric rsa --again
     """
-    from itbench import folders, options
-    from itbench.baselines import plan_baselines
-    from itbench.cache import GramCache
-    from itbench.cli.report import TerminalReporter
-    from itbench.extract import ExtractionSettings
-    from itbench.score import write_score
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.forward import ExtractionSettings
+    from itbench.extraction.gram_cache import GramCache
+    from itbench.metrics import options
+    from itbench.results.score_file import write_score
+    from itbench.sweeps.baselines import plan_baselines
+    from itbench.util import folders
 
     if weights != "pretrained" and not model:
         raise BadOption(f"--weights {weights} are of no model.", todo="Name one with --model.")

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from itbench.cli.common import Command, print_rows, with_json
+from itbench.cli.options import Command, print_rows, with_json
 from itbench.errors import UnknownName
 
 
@@ -28,7 +28,7 @@ def list_(as_json: bool) -> None:
     \b
     itbench cache list
     """
-    from itbench.cache import GramCache
+    from itbench.extraction.gram_cache import GramCache
 
     columns = ("model", "weights", "benchmark", "layer", "features", "stimuli", "MB", "written")
     print_rows(list(GramCache().entries()), columns, as_json, empty="The cache is empty.")
@@ -49,8 +49,8 @@ def clear(model: str | None, trained: bool, as_json: bool) -> None:
     itbench cache clear -m resnet50
     itbench cache clear --trained -m cnn-2
     """
-    from itbench.cache import GramCache
-    from itbench.trained import TrainedStore
+    from itbench.extraction.gram_cache import GramCache
+    from itbench.training.trained_weights import TrainedStore
 
     store: GramCache | TrainedStore = TrainedStore() if trained else GramCache()
     kept = {entry["model"] for entry in store.entries() if "model" in entry}

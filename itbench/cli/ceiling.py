@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, with_benchmarks, with_json, with_plugins
-from itbench.cli.report import TerminalReporter
+from itbench.cli.options import Command, load_registry, print_rows, with_benchmarks, with_json, with_plugins
+from itbench.cli.output import TerminalReporter
 from itbench.errors import BadRecordings
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from itbench.recordings import Recordings
+    from itbench.data.recordings import Recordings
 
 OF_SITES = ("benchmark", "method", "median", "mean", "sites", "above 0", "repetitions")
 OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
@@ -43,13 +43,13 @@ def ceiling(
     itbench ceiling
     itbench ceiling -b majajhong2015-it --method split-half --json
     """
-    from itbench import datasets
+    from itbench.data.fetch import load_recordings
 
     registry = load_registry(plugin_files)
     rows: list[dict[str, Any]] = []
     for name in benchmarks:
         bench = registry.benchmark(name)
-        recordings = datasets.load(bench.data_source(), TerminalReporter(bench.name))
+        recordings = load_recordings(bench.data_source(), TerminalReporter(bench.name))
         rows += [{"benchmark": bench.name, **row} for row in _rows(recordings, methods)]
     columns = dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES))
     print_rows(rows, tuple(columns), as_json)
@@ -66,7 +66,8 @@ def _rows(recordings: Recordings, methods: Sequence[str]) -> list[dict[str, Any]
 def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
     import numpy as np
 
-    from itbench.ceiling import METHODS, count_repetitions, site_reliability
+    from itbench.statistics.noise_ceiling import METHODS, site_reliability
+    from itbench.statistics.reliability import count_repetitions
 
     count = count_repetitions(responses)
     if count.max() < 2:
@@ -91,7 +92,7 @@ def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> lis
 def _of_subjects(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
     import numpy as np
 
-    from itbench.ceiling import RDM_METHODS, subject_bounds
+    from itbench.statistics.noise_ceiling import RDM_METHODS, subject_bounds
 
     above = np.triu_indices(rdms.shape[1], 1)
     pairs = rdms.values[:, above[0], above[1]]

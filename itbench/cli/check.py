@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from itbench.cli.common import Command, print_rows, with_json, with_plugins
+from itbench.cli.options import Command, print_rows, with_json, with_plugins
 from itbench.errors import ItbenchError
 
 

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins, with_results
-from itbench.cli.found import find, with_metric, with_naming
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    print_rows,
+    with_json,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 
 if TYPE_CHECKING:
-    from itbench.compare import PairedComparison, Standing
+    from itbench.results.compare import PairedComparison, Standing
 
 SMALLEST = 1e-15  # p that is told apart from 0
 
@@ -47,9 +56,9 @@ def compare(
     itbench compare resnet50 vit_b_16 -b majaj-it --metric ridge --json
     itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
-    from itbench.cli.report import TerminalReporter
-    from itbench.compare import compare_scores, responses_of
-    from itbench.compare.matching import is_comparison, refuse_unlike
+    from itbench.cli.output import TerminalReporter
+    from itbench.results.comparable import is_comparison, refuse_unlike
+    from itbench.results.compare import compare_scores, responses_of
 
     registry = load_registry(plugin_files)
     first, second = find((a, b), registry, results, benchmark, metric=metric, weights=weights)
@@ -66,7 +75,7 @@ def compare(
 
 
 def _print(found: PairedComparison) -> None:
-    from itbench.summary import LABELS, interval_text
+    from itbench.results.summary import LABELS, interval_text
 
     label = LABELS.get(found.measure, found.measure)
     splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
@@ -84,7 +93,7 @@ def _print(found: PairedComparison) -> None:
 
 
 def _row(name: str, one: Standing, label: str) -> dict[str, Any]:
-    from itbench.summary import interval_text
+    from itbench.results.summary import interval_text
 
     return {
         **dataclasses.asdict(one),

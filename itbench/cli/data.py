@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, print_rows, say, with_json
-from itbench.cli.link import link
-from itbench.cli.report import TerminalReporter
+from itbench.cli.options import Command, print_rows, say, with_json
+from itbench.cli.output import TerminalReporter
 from itbench.errors import BadRecordings
 
 
@@ -22,9 +22,6 @@ def data() -> None:
     itbench data fetch majaj-it
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
     """
-
-
-data.add_command(link)
 
 
 @data.command(cls=Command)
@@ -66,16 +63,17 @@ def pack(
     itbench data pack mine --images pictures.zip --responses rates.npy \\
         --dims site,stimulus,repetition --stimuli pictures.csv --region V4 --window 50 150
     """
-    from itbench import datasets
-    from itbench.pack import pack_recordings
-    from itbench.recordings import write_recordings
+    from itbench.data.catalog import new_recordings_path
+    from itbench.data.describe import describe
+    from itbench.data.pack import pack_recordings
+    from itbench.data.recordings_file import write_recordings
 
-    path = datasets.new_path(name, replace)
+    path = new_recordings_path(name, replace)
     axes = [part.strip() for part in dims.split(",")] if dims else None
     write_recordings(
         pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path
     )
-    click.echo(json.dumps(datasets.describe(name), indent=2, ensure_ascii=False, default=str))
+    click.echo(json.dumps(describe(name), indent=2, ensure_ascii=False, default=str))
     say(f"Wrote {path}")
 
 
@@ -92,13 +90,14 @@ def fetch(names: tuple[str, ...], mirror: str | None, replace: bool) -> None:
     itbench data fetch majaj-it
     itbench data fetch majajhong2015-it majajhong2015-v4 --mirror https://example.org/brainio
     """
-    from itbench import datasets
+    from itbench.data.catalog import recordings_path, recordings_state
+    from itbench.data.fetch import fetch_dataset
 
     for name in names:
-        if not replace and datasets.state(name) == "here":
-            click.echo(f"{name} is here already: {datasets.path_of(name)}")
+        if not replace and recordings_state(name) == "here":
+            click.echo(f"{name} is here already: {recordings_path(name)}")
         else:
-            click.echo(f"Wrote {datasets.fetch(name, TerminalReporter(name), mirror)}")
+            click.echo(f"Wrote {fetch_dataset(name, TerminalReporter(name), mirror)}")
 
 
 @data.command("import", cls=Command)
@@ -113,13 +112,14 @@ def import_(name: str, files: tuple[Path, ...], replace: bool) -> None:
     \b
     itbench data import majaj-it IT_data.h5
     """
-    from itbench import datasets
+    from itbench.data.catalog import recordings_path, recordings_state
+    from itbench.data.fetch import import_dataset
 
-    if not replace and datasets.state(name) == "here":
+    if not replace and recordings_state(name) == "here":
         raise BadRecordings(
-            f"{name} is here already: {datasets.path_of(name)}.", todo="To put these files in its place, add --replace."
+            f"{name} is here already: {recordings_path(name)}.", todo="To put these files in its place, add --replace."
         )
-    click.echo(f"Wrote {datasets.import_files(name, files, TerminalReporter(name))}")
+    click.echo(f"Wrote {import_dataset(name, files, TerminalReporter(name))}")
 
 
 @data.command("list", cls=Command)
@@ -130,9 +130,9 @@ def list_(as_json: bool) -> None:
     \b
     itbench data list
     """
-    from itbench import datasets
+    from itbench.data.describe import overview
 
-    print_rows(datasets.overview(), ("name", "state", "MB", "description"), as_json)
+    print_rows(overview(), ("name", "state", "MB", "description"), as_json)
 
 
 @data.command(cls=Command)
@@ -145,9 +145,10 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
     itbench data verify
     itbench data verify synthetic-it
     """
-    from itbench import datasets
+    from itbench.data.catalog import installed_recordings
+    from itbench.data.describe import verify
 
-    rows = datasets.verify(names or tuple(datasets.installed()))
+    rows = verify(names or tuple(installed_recordings()))
     print_rows(rows, ("name", "state", "file"), as_json, empty="No recordings here yet.")
     damaged = [row["name"] for row in rows if row["state"] == "damaged"]
     if damaged:
@@ -162,7 +163,34 @@ def show(name: str) -> None:
     \b
     itbench data show synthetic-it
     """
-    from itbench import datasets
+    from itbench.data.describe import describe
 
-    about = datasets.describe(name, TerminalReporter(name))
+    about = describe(name, TerminalReporter(name))
     click.echo(json.dumps(about, indent=2, ensure_ascii=False, default=str))
+
+
+@data.command(cls=Command)
+@click.argument("course", default="majaj-it")
+@click.argument("public", default="majajhong2015-it")
+@click.option("--dry-run", is_flag=True, help="Say what would be linked, and write nothing.")
+def link(course: str, public: str, dry_run: bool) -> None:
+    """Give the recordings COURSE the ids, metadata and repetitions of PUBLIC.
+
+    Pictures and sites are matched where the mean responses are equal, and only where they are equal to one alone. The
+    pictures of COURSE stay as they are, so that cached Grams serve on. With all of them matched, scores have a ceiling.
+
+    \b
+    itbench data link
+    itbench data link majaj-it majajhong2015-it --dry-run
+    """
+    from itbench.data import linking
+    from itbench.data.catalog import recordings_path
+    from itbench.data.fetch import load_recordings
+    from itbench.data.recordings_file import write_recordings
+
+    ours, theirs = (load_recordings(name, TerminalReporter(name)) for name in (course, public))
+    linked, report = linking.link(ours, theirs)
+    if not dry_run:
+        write_recordings(linked, recordings_path(course))
+        say(f"Wrote {recordings_path(course)}")
+    click.echo(json.dumps(dataclasses.asdict(report), indent=2))

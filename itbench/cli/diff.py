@@ -7,8 +7,16 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
-from itbench.cli.found import find, with_metric, with_naming
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 
 
 @click.command(cls=Command)
@@ -39,7 +47,7 @@ def diff(
     itbench diff mine/resnet50.nc theirs/resnet50.nc
     itbench diff itbench-tiny pixels --json
     """
-    from itbench.difference import difference, render
+    from itbench.results.diff import difference, render
 
     first, second = find(
         [a, b], load_registry(plugin_files), results, benchmark, weights=weights, metric=metric, command="diff"

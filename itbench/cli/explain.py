@@ -7,8 +7,16 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
-from itbench.cli.found import find, with_metric, with_naming
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 
 
 @click.command(cls=Command)
@@ -37,8 +45,9 @@ def explain(
     itbench explain itbench-tiny -b synthetic-it
     itbench explain itbench-tiny --json
     """
-    from itbench.explain import explain as account
-    from itbench.explain import heading, render
+    from itbench.results.explain import explain as account
+    from itbench.results.explain import heading
+    from itbench.results.explain.steps import render
 
     registry = load_registry(plugin_files)
     (found,) = find([score], registry, results, benchmark, weights=weights, metric=metric, command="explain")

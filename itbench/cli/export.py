@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_results
 
 
 @click.command(cls=Command)
@@ -43,7 +43,7 @@ def export(
 
     In Python, itbench.load_trained("cnn.safetensors").predict(pictures) gives the responses that it predicts.
     """
-    from itbench.export import export_trained
+    from itbench.training.export import export_trained
 
     paths = export_trained(
         name,

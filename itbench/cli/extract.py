@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_plugins
-from itbench.cli.running import with_running
+from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_running
 
 
 @click.command(cls=Command)
@@ -62,9 +61,9 @@ def extract(
     itbench extract resnet50 --images photos.zip -l layer3 -l layer4 --output resnet50.h5
     itbench extract vit_b_16 --images photos -l 'encoder.layers.*' --pool cls --output vit.h5
     """
-    from itbench.activations import extract_activations
-    from itbench.cli.report import TerminalReporter
-    from itbench.extract import ExtractionSettings
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.activations import extract_activations
+    from itbench.extraction.forward import ExtractionSettings
 
     path = extract_activations(
         model,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, say, with_results
+from itbench.cli.options import Command, say, with_results
 from itbench.errors import BadOption
 
 
@@ -34,8 +34,9 @@ def leaderboard(
     itbench leaderboard
     itbench leaderboard -b synthetic-it --output leaderboard.csv
     """
-    from itbench import folders
-    from itbench.leaderboard import compile_leaderboard, form_of, render, write_leaderboard
+    from itbench.results.formats import form_of, render, write_leaderboard
+    from itbench.results.leaderboard import compile_leaderboard
+    from itbench.util import folders
 
     if as_json and form not in (None, "json"):
         raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins
+from itbench.cli.options import Command, load_registry, print_rows, with_json, with_plugins
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
-    from itbench.entries import ModelEntry
-    from itbench.plugins import Registry
-    from itbench.protocols import Model
+    from itbench.models.protocols import Model
+    from itbench.registry import ModelEntry, Registry
 
 SITES, CLASSES = 8, 2  # of models that learn, for a list of their layers
 TRAINED = ("id", "model", "start", "benchmark", "split", "seed", "epochs", "inner EV", "MB", "written")
@@ -66,7 +65,7 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
     \b
     itbench benchmarks
     """
-    from itbench import datasets
+    from itbench.data.catalog import recordings_state
 
     rows = [
         {
@@ -74,7 +73,7 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
             "region": bench.region,
             "metric": bench.metric,
             "splits": bench.splits.kind,
-            "data": datasets.state(bench.data_source()),
+            "data": recordings_state(bench.data_source()),
             "description": bench.description,
         }
         for bench in load_registry(plugin_files).benchmarks.values()
@@ -92,7 +91,7 @@ def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
     itbench metrics
     itbench score -m pixels --metric ridge -o components=100 -o per_site=false
     """
-    from itbench import options
+    from itbench.metrics import options
 
     rows = [
         {"metric": entry.name, **option}
@@ -121,7 +120,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
     import numpy as np
 
-    from itbench.protocols import Weights
+    from itbench.models.protocols import Weights
 
     registry = load_registry(plugin_files)
     entry = registry.model(model)
@@ -144,9 +143,9 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
 def _before_learning(registry: Registry, entry: ModelEntry) -> Model:
     """Return a model that learns from recordings as it is before, for some sites."""
-    from itbench.learn import make_trainable
-    from itbench.protocols import Previewed
-    from itbench.run.learner import make_learner, start_at_hand
+    from itbench.scoring.plan import make_learner, start_at_hand
+    from itbench.training.per_split import make_trainable
+    from itbench.training.protocols import Previewed
 
     learner = make_learner(registry, [entry], start_at_hand(registry, entry), 0, (), ())
     made = make_trainable(learner)
@@ -158,7 +157,7 @@ def _before_learning(registry: Registry, entry: ModelEntry) -> Model:
 
 def _trained(pattern: str) -> list[dict[str, Any]]:
     """Return a row for each file of trained weights; of one that is damaged or unfinished the model is not known."""
-    from itbench.trained import TrainedStore
+    from itbench.training.trained_weights import TrainedStore
 
     rows = [
         {

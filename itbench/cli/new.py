@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, say
+from itbench.cli.options import Command, load_registry, say
 from itbench.errors import BadOption
 
 SCORE = {
@@ -39,7 +39,7 @@ def new(kind: str, name: str, folder: Path) -> None:
     itbench new metric my-metric --dir plugins
     itbench new benchmark my-benchmark
     """
-    from itbench.templates import write_template
+    from itbench.check.templates import write_template
 
     what = "model" if kind == "trainable" else kind
     if name in getattr(load_registry(()), f"{what}s"):

@@ -6,9 +6,17 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.common import Command, load_registry, with_json, with_options, with_plugins, with_results
-from itbench.cli.found import find, with_naming
-from itbench.cli.outcome import Written, run_each
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_naming,
+    with_options,
+    with_plugins,
+    with_results,
+)
+from itbench.cli.output import Written, run_each
 
 
 @click.command(cls=Command)
@@ -40,12 +48,13 @@ def rescore(
     itbench rescore itbench-tiny --metric ridge -o components=100
     itbench rescore resnet50 densenet201 -b mine.yaml --metric cka
     """
-    from itbench import folders, options
-    from itbench.cache import GramCache
-    from itbench.cli.report import TerminalReporter
-    from itbench.rescore import Plan, benchmark_of, plan_metric
-    from itbench.rescore import rescore as measure_again
-    from itbench.score import write_score
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.gram_cache import GramCache
+    from itbench.metrics import options
+    from itbench.results.score_file import write_score
+    from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
+    from itbench.scoring.rescore import rescore as measure_again
+    from itbench.util import folders
 
     registry, folder = load_registry(plugin_files), results or folders.results()
     bench = registry.benchmark(benchmark) if benchmark else None

@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, say, with_json, with_plugins, with_results
-from itbench.cli.running import with_recipe, with_scratch, with_settings
+from itbench.cli.options import (
+    Command,
+    load_registry,
+    print_rows,
+    say,
+    with_json,
+    with_plugins,
+    with_recipe,
+    with_results,
+    with_scratch,
+    with_settings,
+)
 from itbench.errors import ItbenchError
 
 if TYPE_CHECKING:
-    from itbench.suite import Estimate, Outcome
+    from itbench.sweeps.estimate import Estimate
+    from itbench.sweeps.runner import Outcome
 
 
 @click.command(cls=Command)
@@ -62,13 +73,16 @@ def run(
     itbench run seeds -b synthetic-it --only 'pixels *' --only 'cnn-*' --small
     itbench run seeds -b majaj-it --only '*-finetuned' --recipe epochs=10 --device cuda
     """
-    from itbench import folders
-    from itbench.cache import GramCache
-    from itbench.cli.report import TerminalReporter
-    from itbench.extract import ExtractionSettings
-    from itbench.files import write_text
-    from itbench.leaderboard import form_of
-    from itbench.suite import Suite, estimate, find_suite, plan_suite, render, run_suite, table_row
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.forward import ExtractionSettings
+    from itbench.extraction.gram_cache import GramCache
+    from itbench.results.formats import form_of
+    from itbench.sweeps.estimate import estimate
+    from itbench.sweeps.runner import run_suite
+    from itbench.sweeps.suite import Suite, find_suite, plan_suite
+    from itbench.sweeps.table import render, table_row
+    from itbench.util import folders
+    from itbench.util.files import write_text
 
     form = form_of(output, "json" if as_json else None)
     read, folder = Suite.read(find_suite(suite)), results or folders.results()
@@ -96,8 +110,8 @@ def run(
 
 def _line(outcome: Outcome, number: int, total: int) -> str:
     """Return what came of a row in one line."""
-    from itbench.suite import table_row
-    from itbench.summary import interval_text
+    from itbench.results.summary import interval_text
+    from itbench.sweeps.table import table_row
 
     row = table_row(outcome)
     if row["error"]:
@@ -111,8 +125,8 @@ def _line(outcome: Outcome, number: int, total: int) -> str:
 
 def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
     """Print what a suite would do."""
-    from itbench.costs import multiplications_per_second
-    from itbench.suite import TO_RUN
+    from itbench.models.costs import multiplications_per_second
+    from itbench.sweeps.estimate import TO_RUN
 
     seconds = found.multiplications / multiplications_per_second(device) if found.multiplications else 0.0
     if as_json:

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import (
+from itbench.cli.options import (
     Command,
     load_registry,
     with_benchmarks,
     with_json,
     with_options,
     with_plugins,
+    with_recipe,
     with_results,
+    with_running,
+    with_scratch,
 )
-from itbench.cli.outcome import Written, run_each
-from itbench.cli.running import with_recipe, with_running, with_scratch
+from itbench.cli.output import Written, run_each
 
 if TYPE_CHECKING:
-    from itbench.run import Run
+    from itbench.scoring.run import Run
 
 PREDICTIONS = ("predictions", "row_stimulus", "row_split")
 
@@ -87,15 +89,16 @@ def score(
     itbench score -m cnn-2 --recipe epochs=20 --recipe lr=3e-4
     itbench score -m finetuned/itbench-tiny --metric ridge -l core.stage4
     """
-    from itbench import folders, options
-    from itbench.cache import GramCache
-    from itbench.cli.report import TerminalReporter
-    from itbench.evaluate import evaluate
-    from itbench.extract import ExtractionSettings
-    from itbench.layer_choice import with_layer_from
-    from itbench.leaderboard import keep_failure
-    from itbench.run import plan_run
-    from itbench.score import write_score
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.forward import ExtractionSettings
+    from itbench.extraction.gram_cache import GramCache
+    from itbench.metrics import options
+    from itbench.results.score_file import write_score
+    from itbench.scoring.evaluate import evaluate
+    from itbench.scoring.layer_choice import with_layer_from
+    from itbench.scoring.plan import plan_run
+    from itbench.scoring.provenance import keep_failure
+    from itbench.util import folders
 
     registry = load_registry(plugin_files)
     folder = results or folders.results()

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.common import Command, load_registry, print_rows, with_json, with_plugins
-from itbench.cli.running import with_recipe, with_running, with_scratch
+from itbench.cli.options import (
+    Command,
+    load_registry,
+    print_rows,
+    with_json,
+    with_plugins,
+    with_recipe,
+    with_running,
+    with_scratch,
+)
 
 if TYPE_CHECKING:
-    from itbench.tune import Study, Trial
+    from itbench.training.search import Trial
+    from itbench.training.tuning import Study
 
 
 @click.command(cls=Command)
@@ -49,11 +58,11 @@ def tune(
     itbench tune cnn-2 -b synthetic-it --trials 30 --split fold0 --recipe epochs=20
     itbench score -m cnn-2 -b synthetic-it --tuned
     """
-    from itbench import folders
-    from itbench.cli.report import TerminalReporter
-    from itbench.extract import ExtractionSettings
-    from itbench.run import plan_run
-    from itbench.tune import tune as tune_splits
+    from itbench.cli.output import TerminalReporter
+    from itbench.extraction.forward import ExtractionSettings
+    from itbench.scoring.plan import plan_run
+    from itbench.training.tuning import tune as tune_splits
+    from itbench.util import folders
 
     run = plan_run(
         load_registry(plugin_files),
@@ -82,7 +91,7 @@ def _print(study: Study) -> None:
 
 
 def _row(trial: Trial, study: Study) -> dict[str, Any]:
-    from itbench.tune import value_text
+    from itbench.training.tuning import value_text
 
     return {
         **{key: value_text(value) for key, value in trial.changes.items()},

@@ -37,13 +37,13 @@ class Banded:
     )
 
     def __post_init__(self):
-        from itbench.ridge import check_alphas
+        from itbench.metrics.ridge import check_alphas
 
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
         self._search()
 
     def __call__(self, grams, responses, train, test, groups=()):
-        from itbench.banded import banded_ridge
+        from itbench.metrics.banded import banded_ridge
 
         asked = groups if self.unique else ()
         reading = banded_ridge(grams, responses, train, test, asked, self._search())
@@ -52,6 +52,6 @@ class Banded:
         return replace(reading, without=np.full((len(groups), *reading.predictions.shape), np.nan))
 
     def _search(self):
-        from itbench.banded import Search
+        from itbench.metrics.banded import Search
 
         return Search(self.n_iter, self.seed, self.alphas)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import Reading, hookimpl
+from itbench import ReadoutResult, hookimpl
 
 COMPONENTS, PENALTY = 25, 1.0
 INNER_FOLDS = 5  # of the training pictures, to choose the layer
@@ -30,12 +30,12 @@ class Protocol:
     measure = "brainscore"
 
     def divide(self, n, metadata):
-        from itbench.brainscore import brainscore_splits
+        from itbench.statistics.brainscore import brainscore_splits
 
         return brainscore_splits(n, metadata, self.stratify)
 
     def ceiling(self, responses):
-        from itbench.brainscore import internal_consistency
+        from itbench.statistics.brainscore import internal_consistency
 
         return internal_consistency(responses)  # (division, site)
 
@@ -44,11 +44,11 @@ class BrainScorePLS(Protocol):
     formula = "ŷ = b + Σ_k c_k t_k, k = 1 … 25\nt_k: component of partial least squares"
 
     def __call__(self, gram, responses, train, test):
-        from itbench.pls import partial_least_squares
+        from itbench.metrics.pls import partial_least_squares
 
         reading = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS)
         no_penalty = np.full(responses.shape[1], np.nan)
-        return Reading(reading.predictions, reading.inner_predictions, no_penalty)
+        return ReadoutResult(reading.predictions, reading.inner_predictions, no_penalty)
 
 
 class BrainScoreRidge(Protocol):
@@ -58,6 +58,6 @@ class BrainScoreRidge(Protocol):
     )
 
     def __call__(self, gram, responses, train, test):
-        from itbench.ridge import read_layer
+        from itbench.metrics.ridge import read_layer
 
         return read_layer(gram, responses, train, test, None, (PENALTY,), per_site=False)

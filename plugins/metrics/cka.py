@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import Comparing, hookimpl
+from itbench import ComparisonResult, hookimpl
 
 
 @hookimpl
@@ -31,17 +31,17 @@ class CentredAlignment:
     width: float = field(default=1.0, metadata={"help": "of rbf: in units of the median squared distance of pictures"})
 
     def __post_init__(self):
-        from itbench.kernel import check_kernel
-        from itbench.similarity import check_estimator
+        from itbench.metrics.cka import check_estimator
+        from itbench.metrics.kernel import check_kernel
 
         check_kernel(self.kernel, self.width)
         check_estimator(self.estimator)
 
     def __call__(self, gram, recorded, groups):
-        from itbench.kernel import kernel_gram
-        from itbench.similarity import centred_alignment
+        from itbench.metrics.cka import centred_alignment
+        from itbench.metrics.kernel import kernel_gram
 
         every = np.arange(len(gram))
         model, brain = (kernel_gram(own, every, self.kernel, self.width).matrix for own in (gram, recorded.gram))
         value, *without = centred_alignment(model, brain, self.estimator, groups)
-        return Comparing(float(value), np.array(without))
+        return ComparisonResult(float(value), np.array(without))

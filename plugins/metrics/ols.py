@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import Reading, hookimpl
+from itbench import ReadoutResult, hookimpl
 
 
 @hookimpl
@@ -25,19 +25,19 @@ class LeastSquares:
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
 
     def __post_init__(self):
-        from itbench.kernel import check_components
+        from itbench.metrics.kernel import check_components
 
         check_components(self.components)
 
     def __call__(self, gram, responses, train, test):
-        from itbench.kernel import eigenbasis
-        from itbench.ridge import leave_one_out_unpenalised, predict
+        from itbench.metrics.kernel import eigenbasis
+        from itbench.metrics.ridge import leave_one_out_unpenalised, predict
 
         basis = eigenbasis(gram, train, test, self.components)
         n_sites = responses.shape[1]
         predictions = predict(basis, responses, np.zeros(n_sites))
         inner = leave_one_out_unpenalised(basis, responses)
-        return Reading(predictions, inner, np.full(n_sites, np.nan), remarks(basis))
+        return ReadoutResult(predictions, inner, np.full(n_sites, np.nan), remarks(basis))
 
 
 def remarks(basis):

@@ -30,6 +30,6 @@ class OneToOne:
         return correlation if self.positive else np.abs(correlation)
 
     def __call__(self, features, responses, others):
-        from itbench.channels import regress_each
+        from itbench.scoring.single_features import regress_each
 
         return regress_each(features, responses, others)

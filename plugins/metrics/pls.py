@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import BadOption, Reading, hookimpl
+from itbench import BadOption, ReadoutResult, hookimpl
 
 
 @hookimpl
@@ -28,18 +28,20 @@ class PartialLeastSquares:
     inner_folds: int = field(default=5, metadata={"help": "folds of the training pictures that choose the layer"})
 
     def __post_init__(self):
-        from itbench.kernel import check_components
+        from itbench.metrics.kernel import check_components
 
         check_components(self.components)
         if self.inner_folds < 2:
             raise BadOption(f"Option inner_folds={self.inner_folds} must be at least 2.")
 
     def __call__(self, gram, responses, train, test):
-        from itbench.pls import partial_least_squares
+        from itbench.metrics.pls import partial_least_squares
 
         reading = partial_least_squares(gram, responses, train, test, self.components, self.inner_folds)
         no_penalty = np.full(responses.shape[1], np.nan)
-        return Reading(reading.predictions, reading.inner_predictions, no_penalty, remarks(reading, self.components))
+        return ReadoutResult(
+            reading.predictions, reading.inner_predictions, no_penalty, remarks(reading, self.components)
+        )
 
 
 def remarks(reading, components):

@@ -7,7 +7,7 @@ each site, and RDMs are compared after that, on pictures that the weights were n
 from dataclasses import dataclass, field
 
 from itbench import Gram, hookimpl
-from itbench.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -24,7 +24,7 @@ class Predicted:
     )
 
     def __post_init__(self):
-        from itbench.kernel import check_components
+        from itbench.metrics.kernel import check_components
 
         check_components(self.components)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
@@ -42,16 +42,16 @@ class PredictedSimilarity(Predicted):
     rdms_by: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
 
     def __post_init__(self):
-        from itbench.rdm import check_distance
-        from itbench.similarity import check_compare
+        from itbench.metrics.rdm import check_distance
+        from itbench.metrics.rsa import check_compare
 
         super().__post_init__()
         check_distance(self.distance)
         check_compare(self.rdms_by)
 
     def compare(self, recorded, predicted):
-        from itbench.rdm import rdm_of_gram
-        from itbench.similarity import compare_rdms
+        from itbench.metrics.rdm import rdm_of_gram
+        from itbench.metrics.rsa import compare_rdms
 
         rdms = (rdm_of_gram(Gram.from_features(patterns), self.distance) for patterns in (recorded, predicted))
         return float(compare_rdms(*rdms, self.rdms_by)[0])
@@ -63,6 +63,6 @@ class PredictedAlignment(Predicted):
     formula = "CKA of y and ŷ over the held-out pictures\nŷ: predicted by ridge regression"
 
     def compare(self, recorded, predicted):
-        from itbench.similarity import centred_alignment
+        from itbench.metrics.cka import centred_alignment
 
         return float(centred_alignment(recorded @ recorded.T, predicted @ predicted.T)[0])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from itbench import Comparing, hookimpl
+from itbench import ComparisonResult, hookimpl
 
 
 @hookimpl
@@ -23,7 +23,7 @@ class Procrustes:
     formula = "‖Xᵀ Y‖_* / (‖X‖ ‖Y‖)\nX, Y: centred activations and responses; ‖·‖_*: sum of singular values"
 
     def __call__(self, gram, recorded, groups):
-        from itbench.similarity import procrustes
+        from itbench.metrics.procrustes import procrustes
 
         value, *without = procrustes(gram.matrix, recorded.factor, groups)
-        return Comparing(float(value), np.array(without))
+        return ComparisonResult(float(value), np.array(without))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import BadOption, Comparing, hookimpl
+from itbench import BadOption, ComparisonResult, hookimpl
 
 GRID = tuple(float(alpha) for alpha in np.geomspace(1e-4, 1e8, 25))
 
@@ -37,8 +37,8 @@ class ReversePrediction:
     seed: int = field(default=0, metadata={"help": "of the folds"})
 
     def __post_init__(self):
-        from itbench.kernel import check_components
-        from itbench.ridge import check_alphas
+        from itbench.metrics.kernel import check_components
+        from itbench.metrics.ridge import check_alphas
 
         check_components(self.components)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
@@ -46,13 +46,13 @@ class ReversePrediction:
             raise BadOption(f"Option folds={self.folds} must be at least 2.")
 
     def __call__(self, gram, recorded, groups):
-        from itbench.similarity import folds_by_name, reverse_explained
+        from itbench.metrics.reverse import folds_by_name, reverse_explained
 
         splits = folds_by_name(gram.stimulus_ids, self.folds, self.seed)
         alphas = np.array(self.alphas)
         found = reverse_explained(gram, recorded.factor, splits, alphas, self.components)
         value, *without = found.explained(groups)
-        return Comparing(float(value), np.array(without), remarks(found.alphas, alphas))
+        return ComparisonResult(float(value), np.array(without), remarks(found.alphas, alphas))
 
 
 def remarks(chosen, alphas):

@@ -7,7 +7,7 @@ per site. Everything is learnt from the training pictures alone.
 from dataclasses import dataclass, field
 
 from itbench import hookimpl
-from itbench.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -35,7 +35,7 @@ class Ridge:
     )
 
     def __post_init__(self):
-        from itbench.kernel import check_components, check_kernel
+        from itbench.metrics.kernel import check_components, check_kernel
 
         check_components(self.components)
         check_kernel(self.kernel, self.width)
@@ -44,7 +44,7 @@ class Ridge:
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, gram, responses, train, test):
-        from itbench.kernel import kernel_gram
+        from itbench.metrics.kernel import kernel_gram
 
         made = kernel_gram(gram, train, self.kernel, self.width)
         alphas = self.alphas if self.alpha is None else (self.alpha,)

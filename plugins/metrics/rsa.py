@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from itbench import Comparing, hookimpl
+from itbench import ComparisonResult, hookimpl
 
 
 @hookimpl
@@ -32,16 +32,16 @@ class SimilarityAnalysis:
     compare: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
 
     def __post_init__(self):
-        from itbench.rdm import check_distance
-        from itbench.similarity import check_compare
+        from itbench.metrics.rdm import check_distance
+        from itbench.metrics.rsa import check_compare
 
         check_distance(self.distance)
         check_compare(self.compare)
 
     def __call__(self, gram, recorded, groups):
-        from itbench.rdm import rdm_of_gram, rdm_of_recorded
-        from itbench.similarity import compare_rdms
+        from itbench.metrics.rdm import rdm_of_gram, rdm_of_recorded
+        from itbench.metrics.rsa import compare_rdms
 
         model, brain = rdm_of_gram(gram, self.distance), rdm_of_recorded(recorded, self.distance)
         value, *without = compare_rdms(model, brain, self.compare, groups)
-        return Comparing(float(value), np.array(without))
+        return ComparisonResult(float(value), np.array(without))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from itbench import hookimpl
-from itbench.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import GRID, check_alphas, read_layer
 
 
 @hookimpl
@@ -38,8 +38,8 @@ class Stacked:
     )
 
     def __post_init__(self):
-        from itbench.kernel import check_components, check_kernel
-        from itbench.stacking import check_penalty
+        from itbench.metrics.kernel import check_components, check_kernel
+        from itbench.metrics.stacking import check_penalty
 
         check_components(self.components)
         check_kernel(self.kernel, self.width)
@@ -47,8 +47,8 @@ class Stacked:
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, grams, responses, train, test, groups=()):
-        from itbench.kernel import kernel_gram
-        from itbench.stacking import stack
+        from itbench.metrics.kernel import kernel_gram
+        from itbench.metrics.stacking import stack
 
         def read(gram):
             made = kernel_gram(gram, train, self.kernel, self.width)

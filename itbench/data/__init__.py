@@ -1,0 +1,1 @@
+"""Stimuli, responses, recordings and benchmarks, and the files they come from."""

@@ -1,0 +1,211 @@
+"""Image files in a folder or zip, listed in natural order and decoded on demand."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.data.stimuli import StimulusSet
+from itbench.errors import BadRecordings
+from itbench.util.files import digest
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFiles:
+    """Pictures in files, decoded when a slice of them is asked for."""
+
+    names: Sequence[str]
+    read: Callable[[str], bytes]
+    shape: tuple[int, int, int, int]
+
+    @classmethod
+    def open(cls, names: Sequence[str], read: Callable[[str], bytes]) -> ImageFiles:
+        """Look at every file's size; all must be equal."""
+        sizes = {name: read_image(name, read, decode=False).size for name in names}
+        width, height = sizes[names[0]]
+        for name, size in sizes.items():
+            if size != (width, height):
+                raise BadRecordings(
+                    f"Pictures differ in size: {names[0]} is {width} × {height}, {name} is {size[0]} × {size[1]}.",
+                    todo="Bring them to one size first, as they were shown.",
+                )
+        return cls(names, read, (len(names), height, width, 3))
+
+    def __getitem__(self, rows: slice) -> NDArray[np.uint8]:
+        return np.stack([np.asarray(read_image(name, self.read)) for name in self.names[rows]])
+
+
+def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
+    """Return the names of the pictures in a folder or zip, numbers counted, and what reads one.
+
+    Hidden files and what macOS adds to a zip are passed over.
+
+    Raises
+    ------
+    BadRecordings
+        If there are none, or a zip has entries that point out of its folder.
+    """
+    if images.is_dir():
+        names = [path.relative_to(images).as_posix() for path in images.rglob("*")]
+        return _chosen(names, images), lambda name: (images / name).read_bytes()
+    try:
+        archive = zipfile.ZipFile(images)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BadRecordings(f"{images} is neither a folder nor a zip of pictures: {error}.") from error
+    for entry in archive.infolist():
+        _refuse_escape(entry, images)
+    return _chosen(archive.namelist(), images), archive.read
+
+
+def as_listed(wanted: Sequence[str], present: Sequence[str], images: Path) -> list[str]:
+    """Return the files of `images` in the order that a CSV lists them.
+
+    Raises
+    ------
+    BadRecordings
+        For files that one of the two lacks, and for those that the CSV lists twice.
+    """
+    missing, surplus = sorted(set(wanted) - set(present)), sorted(set(present) - set(wanted))
+    if missing or surplus or len(set(wanted)) != len(wanted):
+        repeated = sorted({name for name in wanted if wanted.count(name) > 1})
+        raise BadRecordings(
+            f"The CSV and {images} do not name the same pictures.",
+            known="; ".join(
+                f"{len(names)} {what}: {', '.join(names[:5])}"
+                for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
+                if names
+            ),
+        )
+    return list(wanted)
+
+
+def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:
+    """Refuse what no honest archive of pictures holds; nothing is ever unpacked, but others may unpack it."""
+    name = entry.filename
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise BadRecordings(f"{images} holds a symbolic link: {name!r}.", todo="Pack the pictures themselves.")
+    if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
+        raise BadRecordings(f"{images} holds an entry that leads out of its folder: {name!r}.")
+
+
+def _chosen(names: Sequence[str], images: Path) -> list[str]:
+    visible = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name.removeprefix("./"))]
+    chosen = [name for name in visible if name.lower().endswith(ENDINGS)]
+    if not chosen:
+        raise BadRecordings(f"No pictures in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
+    for name in chosen:
+        if not name.isprintable():  # such as a name in another encoding than UTF-8, which no file of ours can hold
+            raise BadRecordings(f"The name {name!r} in {images} cannot be printed.", todo="Rename the picture.")
+    return sorted(chosen, key=_natural)
+
+
+def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
+    parts = [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in re.split(r"(\d+)", name)]
+    return parts, name  # the name itself decides between a1 and a01
+
+
+def read_image(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
+    """Return a picture in RGB, or, not decoded, with its mode and size; refuse one that 8 bits of RGB cannot hold."""
+    from PIL import Image
+
+    try:
+        picture = Image.open(io.BytesIO(read(name)))
+        colours = picture.convert("RGB") if decode else picture
+        clear = decode and picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255
+    except Exception as error:  # decoders and archives raise what they like
+        raise BadRecordings(f"{name} cannot be read as a picture: {error}.") from error
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        raise BadRecordings(
+            f"{name} has more than 8 bits a channel (mode {picture.mode}).", todo="Save it with 8, as it was shown."
+        )
+    if clear:
+        raise BadRecordings(f"{name} is transparent in parts.", todo="Save it on the background that it was shown on.")
+    return colours
+
+
+Size = tuple[int, int]  # y, x
+
+
+@dataclass(frozen=True, eq=False)
+class MixedSizeImages:
+    """Pictures in files, of several sizes; a slice of them is a sequence of pictures (y, x, 3), decoded one at a time.
+
+    Parameters
+    ----------
+    names : sequence of str
+    read : callable
+        From a name to the content of the file.
+    sizes : sequence of (int, int)
+        Height and width of every picture.
+    """
+
+    names: Sequence[str]
+    read: Callable[[str], bytes]
+    sizes: Sequence[Size]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of an array that would hold them all."""
+        heights, widths = zip(*self.sizes, strict=True)
+        return len(self), max(heights), max(widths), 3
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, rows: Any) -> Any:
+        if isinstance(rows, slice):
+            return MixedSizeImages(self.names[rows], self.read, self.sizes[rows])
+        return np.asarray(read_image(self.names[rows], self.read))
+
+    def most_unlike(self) -> MixedSizeImages:
+        """Return the two that differ most in shape, or, if all have one, in size."""
+        rows = sorted(range(len(self)), key=lambda row: (self.sizes[row][0] / self.sizes[row][1], self.sizes[row]))
+        chosen = [rows[0], rows[-1]]
+        return MixedSizeImages([self.names[row] for row in chosen], self.read, [self.sizes[row] for row in chosen])
+
+
+def open_images(images: Path) -> tuple[StimulusSet, str]:
+    """Return the pictures of a folder or zip, and the SHA-256 of their ids and files.
+
+    Ids are the names of the files, without their endings where these tell no two apart.
+
+    Raises
+    ------
+    BadRecordings
+        If there are none, or one cannot be read.
+    """
+    names, read = list_images(images)
+    sizes, contents = [], []
+    for name in names:
+        content = read(name)
+        contents.append(hashlib.sha256(content).hexdigest())
+        sizes.append(_size(name, content))
+    ids = _ids(names)
+    photos = MixedSizeImages(names, read, sizes)
+    pictures = ImageFiles(names, read, photos.shape) if len(set(sizes)) == 1 else photos
+    return StimulusSet(ids, pictures), digest(ids, contents)
+
+
+def _size(name: str, content: bytes) -> Size:
+    """Return a picture's height and width; of one that may be transparent, look at the pixels too."""
+    picture = read_image(name, lambda _: content, decode=False)
+    if picture.has_transparency_data:
+        read_image(name, lambda _: content)
+    return picture.height, picture.width
+
+
+def _ids(names: Sequence[str]) -> tuple[str, ...]:
+    stems = tuple(str(PurePosixPath(name).with_suffix("")) for name in names)
+    return stems if len(set(stems)) == len(stems) else tuple(names)

@@ -1,0 +1,125 @@
+"""Recordings: a stimulus set with responses, or with dissimilarity matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from itbench.data.responses import DIMS
+from itbench.data.stimuli import StimulusSet
+from itbench.errors import BadRecordings
+
+PICTURE_DIMS = ("picture_y", "picture_x", "channel")
+RDM_DIMS = ("subject", "stimulus", "other_stimulus")
+RESERVED = frozenset({*DIMS, *PICTURE_DIMS, "responses", "pictures"})  # no coordinate of a file is called so
+OF_RDMS = frozenset({*RDM_DIMS, "rdms"})  # nor so, where there are RDMs
+ROUNDING = 1e-6  # of the largest dissimilarity: how far from symmetry, and the diagonal from 0
+
+
+@dataclass(frozen=True, eq=False)
+class Recordings:
+    """A stimulus set, and the responses to it or, of a recording that has only those, the pictures' dissimilarities.
+
+    Parameters
+    ----------
+    name : str
+    stimuli : StimulusSet
+    responses : DataArray of dims (repetition, stimulus, site), optional
+    about : mapping
+        ``region``, ``window`` (ms) and whatever else the file says of itself; of RDMs also their ``distance``.
+    digests : mapping
+        SHA-256 of ``stimuli``, ``responses`` (or of the RDMs) and ``content``; of a file only.
+    rdms : DataArray of dims (subject, stimulus, other_stimulus), optional
+        Symmetric, with 0 on the diagonal, and a coordinate ``subject``.
+
+    Raises
+    ------
+    BadRecordings
+        If the parts do not fit one another.
+    """
+
+    name: str
+    stimuli: StimulusSet
+    responses: xr.DataArray | None
+    about: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    rdms: xr.DataArray | None = None
+
+    def __post_init__(self) -> None:
+        recorded, dims, what = self.responses, DIMS, "Responses"
+        if self.rdms is not None:
+            recorded, dims, what = self.rdms, RDM_DIMS, "RDMs"
+        if recorded is None or (self.responses is not None and self.rdms is not None):
+            raise BadRecordings(f"{self.name} must have either responses or RDMs.")
+        if set(recorded.dims) != set(dims):
+            raise BadRecordings(
+                f"{what} have the dimensions {', '.join(map(str, recorded.dims))}, not {', '.join(dims)}."
+            )
+        for dim in set(dims) & {"stimulus", "other_stimulus"}:
+            if recorded.sizes[dim] != len(self.stimuli):
+                n, noun = recorded.sizes[dim], "RDMs" if self.rdms is not None else "responses"
+                raise BadRecordings(f"{n} stimuli in the {noun}, but {len(self.stimuli)} pictures.")
+        self._check_names()
+        if self.rdms is not None:
+            check_rdms(self.rdms)
+
+    def require_responses(self) -> xr.DataArray:
+        """Return the responses.
+
+        Raises
+        ------
+        BadRecordings
+            If there are only RDMs.
+        """
+        if self.responses is None:
+            raise BadRecordings(
+                f"The recordings {self.name} hold dissimilarities of pictures, no responses of sites.",
+                todo="Use a comparison: --metric rsa, cka, procrustes or reverse",
+            )
+        return self.responses
+
+    def _check_names(self) -> None:
+        of_stimuli, of_sites = set(self.stimuli.metadata), set(self.site_coordinates()) - {"site"}
+        reserved = RESERVED if self.rdms is None else RESERVED | OF_RDMS
+        unfit = {name for name in of_stimuli | of_sites if name in reserved or not name or "/" in name}
+        if unfit:
+            raise BadRecordings(f"Coordinates cannot be called {', '.join(map(repr, sorted(unfit)))} in a file.")
+        if of_stimuli & of_sites:
+            raise BadRecordings(
+                f"Stimuli and sites both have a coordinate called {', '.join(sorted(of_stimuli & of_sites))}.",
+                todo="Rename one of the two: a file has one variable of a name.",
+            )
+
+    def site_coordinates(self) -> dict[str, Any]:
+        """Return the flat coordinates of the sites, as xarray takes them; none where there are only RDMs."""
+        if self.responses is None:
+            return {}
+        return {
+            str(key): ("site", coord.values) for key, coord in self.responses.coords.items() if coord.dims == ("site",)
+        }
+
+
+def check_rdms(rdms: xr.DataArray) -> None:
+    """Refuse RDMs that are none: not finite, not symmetric, or not 0 on the diagonal.
+
+    Raises
+    ------
+    BadRecordings
+        Naming the subject.
+    """
+    for subject, values in zip(rdms["subject"].values, rdms.transpose(*RDM_DIMS).values, strict=True):
+        missing = int((~np.isfinite(values)).sum())
+        slack = ROUNDING * np.abs(values).max(initial=0.0)
+        if missing:
+            wrong = f"holds {missing} values that are no numbers"
+        elif (np.abs(values - values.T) > slack).any():
+            wrong = "is not symmetric"
+        elif (np.abs(np.diag(values)) > slack).any():
+            wrong = "is not 0 on the diagonal"
+        else:
+            continue
+        raise BadRecordings(f"The RDM of subject {subject} {wrong}.")

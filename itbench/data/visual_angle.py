@@ -1,0 +1,74 @@
+"""Pad or crop stimuli to the visual angle, in degrees, that a model expects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.errors import BadOption
+
+GREY = 128  # of 0 … 255, as Brain-Score pads
+SMALLEST, LARGEST = 1 / 16, 16  # of the ratio of the two angles: beyond it, a number was mistyped
+
+
+def at_degrees(stimuli: StimulusSet, shown: float, expected: float) -> StimulusSet:
+    """Return the stimuli as a model sees them whose picture spans `expected` degrees.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+    shown : float
+        Width of the pictures on the screen, degrees of visual angle.
+    expected : float
+        Width of what the model takes its picture to be. A larger one pads the pictures on grey, a smaller one crops
+        them around the centre; pixels are not resampled.
+
+    Raises
+    ------
+    BadOption
+        If the two differ by a factor beyond 16, or nothing is left.
+    """
+    ratio = expected / shown
+    if not SMALLEST <= ratio <= LARGEST:
+        raise BadOption(f"Pictures of {shown:g}° cannot be brought to {expected:g}°: the ratio is beyond {LARGEST}.")
+    _, height, width, _ = stimuli.pictures.shape
+    size = (round(height * ratio), round(width * ratio))
+    if min(size) < 1:
+        raise BadOption(f"Pictures of {height} × {width} pixels cropped from {shown:g}° to {expected:g}° are empty.")
+    return StimulusSet(stimuli.ids, _Framed(stimuli.pictures, size), stimuli.metadata)
+
+
+def label(shown: float, expected: float) -> str:
+    """Say what was done, for the score and the cache key."""
+    return f"{shown:g}° {'padded' if expected > shown else 'cropped'} to {expected:g}°"
+
+
+@dataclass(frozen=True, eq=False)
+class _Framed:
+    """Pictures in a larger or smaller frame (y, x), made when a slice of them is asked for."""
+
+    pictures: Pictures
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.pictures.shape[0], *self.size, self.pictures.shape[3])
+
+    def __getitem__(self, rows: Any) -> NDArray[Any]:
+        pictures = np.asarray(self.pictures[rows])
+        framed = np.full((len(pictures), *self.shape[1:]), GREY, pictures.dtype)
+        (to_y, from_y), (to_x, from_x) = map(_overlap, self.size, pictures.shape[1:3])
+        framed[:, to_y, to_x] = pictures[:, from_y, from_x]
+        return framed
+
+
+def _overlap(new: int, old: int) -> tuple[slice, slice]:
+    """Return where, in a frame of `new` pixels and in one of `old`, the pixels common to both lie, centred."""
+    common = min(new, old)
+    return slice((new - common) // 2, (new - common) // 2 + common), slice(
+        (old - common) // 2, (old - common) // 2 + common
+    )

@@ -1,0 +1,1 @@
+"""Forward passes of a model over stimuli: Gram matrices, and raw activations."""

@@ -1,0 +1,277 @@
+"""Extract raw activations of a model's layers to an HDF5 file."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from itbench.data.catalog import installed_recordings, recordings_state
+from itbench.data.fetch import load_recordings
+from itbench.data.images import MixedSizeImages, open_images
+from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.errors import BadActivations, BadOption, BadRecordings, UnknownName
+from itbench.extraction.activations_file import PartialFile, partial_file
+from itbench.extraction.activations_layout import Shapes
+from itbench.extraction.forward import ExtractionSettings, plan_batches, prepared_batches, shape_of
+from itbench.extraction.loaded_model import LoadedModel, load_model
+from itbench.models.pooling import Pool, pools_of
+from itbench.models.protocols import Model
+from itbench.plugins import load_plugins
+from itbench.registry import Registry, weights_of
+from itbench.scoring.run import Entrant
+from itbench.util import environment
+from itbench.util.files import canonical_json, locked
+from itbench.util.progress import Reporter, SilentReporter
+
+
+def extract_activations(
+    model: str,
+    images: str | Path,
+    output: str | Path,
+    *,
+    layers: Sequence[str] = (),
+    weights: str = "pretrained",
+    seed: int = 0,
+    settings: ExtractionSettings | None = None,
+    compress: bool = False,
+    replace: bool = False,
+    restart: bool = False,
+    registry: Registry | None = None,
+    reporter: Reporter | None = None,
+) -> Path:
+    """Write the activations of a model's layers to an HDF5 file, and return its path.
+
+    Parameters
+    ----------
+    model : str
+        Name of a plugin.
+    images : str or Path
+        A benchmark, recordings, or a folder or zip of pictures, which may differ in size where the model brings them
+        to one.
+    output : str or Path
+        Of the file. Until it is whole, it is called ``OUTPUT.partial``; a call that was broken off is gone on with by
+        the same call again.
+    layers : sequence of str, optional
+        Names and patterns such as ``blocks.*``; the model's candidates if there are none.
+    weights : str, optional
+        ``pretrained``, ``random`` or the path of a file.
+    seed : int, optional
+        Of random weights.
+    settings : ExtractionSettings, optional
+        Device, precision, memory and pooling; its scratch folder is not used.
+    compress : bool, optional
+        Compress the file (gzip) in the end; it takes twice the space meanwhile.
+    replace : bool, optional
+        Put the file in the place of one that is there.
+    restart : bool, optional
+        Forget what a call that was broken off left.
+    registry, reporter : optional
+        Else the plugins found, and silence.
+
+    Returns
+    -------
+    Path
+        Of a netCDF-4 file: a float32 variable (stimulus, …) for every layer, called as the layer is (with ``:`` for
+        ``/``), its axes in their logical order, channels first in convolutions; and ``stimulus``, the ids. A layer's
+        attribute ``crc32`` is `zlib.crc32` of its values. The file's attributes say what produced it.
+
+    Raises
+    ------
+    UnknownName, BadOption, NoWeights, BadRecordings, NoSpace
+        Before any work, for whatever does not exist or cannot be.
+    BadActivations
+        For a NaN or an infinity, naming layer and picture.
+
+    Examples
+    --------
+    >>> import h5py, itbench
+    >>> path = itbench.extract_activations("resnet50", "photos", "photos.h5", layers=["layer3"])  # doctest: +SKIP
+    >>> h5py.File(path)["layer3"]  # doctest: +SKIP
+    <HDF5 dataset "layer3": shape (320, 1024, 14, 14), type "<f4">
+    """
+    registry, reporter, settings = (
+        registry or load_plugins(),
+        reporter or SilentReporter(),
+        settings or ExtractionSettings(),
+    )
+    entry, path = registry.model(model), Path(output).expanduser()
+    if entry.learns:
+        raise BadOption(
+            f"{model} learns from recordings: what its layers give depends on what it has learnt from.",
+            todo=f"Read them out on a benchmark: itbench score -m {model} --metric ridge",
+        )
+    entrant = Entrant(entry, weights_of(entry, weights, seed), tuple(layers))
+    with locked(path.with_name(f"{path.name}.lock"), f"{path} is being written"):
+        _refuse_taken(path, replace)
+        source = find_stimuli(str(images), registry, reporter)
+        staged = load_model(entrant, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
+        plan = _plan(staged, settings)
+        refuse_unlike(staged.model, source.stimuli.pictures, staged.layers, model)
+        key = _key(staged, source, plan.shapes)
+        about = {"model": model, "weights": entrant.weights.label, "images": source.name}
+        ids = staged.stimuli.ids
+        with partial_file(
+            path, ids, plan.shapes, _attributes(about, key), key, compress=compress, restart=restart
+        ) as file:
+            _fill(file, staged, plan, reporter)
+            file.finish()
+    return path
+
+
+class _Plan(NamedTuple):
+    batch_size: int
+    pools: Mapping[str, Pool]
+    shapes: Shapes
+
+
+def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
+    model, stimuli, layers, _ = staged
+    known = model.shapes(stimuli.pictures[0:1][0])
+    batch_size, _ = plan_batches(model, known, layers, len(stimuli), settings)
+    pools = pools_of(settings.pool, layers, known, model)
+    return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers})
+
+
+def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
+    """Run the model over the pictures that are missing; another thread writes one batch while it runs the next."""
+    model, stimuli, layers, _ = staged
+    done = file.progress.done
+    if done:
+        reporter.note(f"going on after {done} of {len(stimuli)} pictures")
+    writing: Future[None] | None = None
+    before: Mapping[str, Any] = {}
+    with (
+        ThreadPoolExecutor(1, "write") as writer,
+        reporter.progress("pictures", len(stimuli), "images", done) as advance,
+    ):
+        for rows, batch in prepared_batches(model, stimuli, plan.batch_size, done):
+            activations = model.activations(batch, layers)
+            _refuse_same_memory(before, activations)
+            before = activations
+            pooled = {layer: plan.pools[layer](a) if layer in plan.pools else a for layer, a in activations.items()}
+            if writing:
+                writing.result()
+            writing = writer.submit(file.put, rows, pooled)
+            if rows.start == done:
+                writing.result()  # only after the second batch is it known that this one is not overwritten
+            advance(rows.stop - rows.start)
+        if writing:
+            writing.result()
+
+
+def _refuse_same_memory(before: Mapping[str, Any], activations: Mapping[str, Any]) -> None:
+    for layer, values in activations.items():
+        if layer in before and np.may_share_memory(before[layer], values):
+            raise BadActivations(
+                f"Layer {layer!r} gave two batches in the same memory: one would overwrite the other.",
+                todo="Let the model return copies; itbench check MODEL tells whether it does.",
+            )
+
+
+def _key(staged: LoadedModel, source: Source, shapes: Shapes) -> dict[str, Any]:
+    """Return all that the numbers depend on, as JSON has it."""
+    key = {**staged.identity, "device": staged.model.device, "stimuli": source.digest, "layers": dict(shapes)}
+    return json.loads(canonical_json(key))
+
+
+def _attributes(about: Mapping[str, str], key: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a file says of itself: names, all that the numbers depend on, versions, date."""
+    plain = {name: str(value) for name, value in key.items() if name not in ("layers", "weights", "stimuli")}
+    return {
+        **plain,
+        **about,
+        "weights_digest": key["weights"],
+        "stimuli_digest": key["stimuli"],
+        "versions": json.dumps(environment.versions()),
+        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _refuse_taken(path: Path, replace: bool) -> None:
+    if path.is_dir():
+        raise BadOption(f"{path} is a folder.", todo="Name a file in it, such as activations.h5.")
+    if path.exists() and not replace:
+        raise BadOption(f"There is a file {path} already.", todo="Choose another name, or add --replace.")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Stimuli and where they come from.
+
+    Parameters
+    ----------
+    name : str
+    stimuli : StimulusSet
+    digest : str
+        SHA-256 of ids and pixels; of pictures in files, of ids and files.
+    degrees : float, optional
+        Width of the pictures on the screen, degrees of visual angle.
+    """
+
+    name: str
+    stimuli: StimulusSet
+    digest: str
+    degrees: float | None = None
+
+
+def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> Source:
+    """Return the stimuli that `images` names.
+
+    Parameters
+    ----------
+    images : str
+        A benchmark or its YAML file, recordings or their HDF5 file, or a folder or zip of pictures. Names go before
+        paths: ``./NAME`` is a folder in any case.
+    registry : Registry
+    reporter : Reporter
+        Told of recordings that are made or fetched.
+
+    Raises
+    ------
+    UnknownName
+        If there is nothing of that name.
+    BadRecordings, DamagedFile, Unreachable
+        If there is, and it cannot be had.
+    """
+    if images in registry.benchmarks or images.endswith((".yaml", ".yml")):
+        benchmark = registry.benchmark(images)
+        recordings = load_recordings(benchmark.data_source(), reporter)
+        return Source(benchmark.name, recordings.stimuli, recordings.digests["stimuli"], benchmark.degrees)
+    if recordings_state(images) != "missing":
+        recordings = load_recordings(images, reporter)
+        return Source(recordings.name, recordings.stimuli, recordings.digests["stimuli"])
+    path = Path(images).expanduser()
+    if path.exists():
+        return Source(path.resolve().name, *open_images(path))
+    known = {*registry.benchmarks, *installed_recordings()}
+    todo = "Name one of these, or the path of recordings (.h5), or of a folder or zip of pictures."
+    raise UnknownName.of("pictures", images, known, todo=todo)
+
+
+def refuse_unlike(model: Model, pictures: Pictures, layers: Sequence[str], called: str) -> None:
+    """Refuse pictures of several sizes that the model does not bring to one.
+
+    Raises
+    ------
+    BadRecordings
+        Naming two of them.
+    """
+    if not isinstance(pictures, MixedSizeImages):
+        return
+    two = pictures.most_unlike()
+    try:
+        model.activations(model.prepare(two[:]), layers)
+    except Exception as error:  # a model may raise what it likes
+        (a, b), ((y, x), (v, u)) = two.names, two.sizes
+        raise BadRecordings(
+            f"Pictures differ in size: {a} is {x} × {y}, {b} is {u} × {v}.",
+            known=f"{called} does not bring them to one: {error}",
+            todo="Bring them to one size first.",
+        ) from error

@@ -1,0 +1,188 @@
+"""One pass of a model over the pictures: every layer asked for comes out as a Gram."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from itbench.data.stimuli import StimulusSet
+from itbench.errors import BadActivations, NoSpace, UnknownName
+from itbench.extraction.gram_reducer import GramReducer, working_bytes
+from itbench.gram import Gram
+from itbench.models.layers import LIST, Shapes
+from itbench.models.pooling import Pool, pools_of
+from itbench.models.protocols import Model
+from itbench.util import folders
+from itbench.util.progress import Reporter
+from itbench.util.threads import prefetch
+
+VERSION = 1  # raise it when the same model and pictures would give other numbers
+LARGEST_BATCH = {"cpu": 32, "cuda": 128}
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    """How a model runs.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+    precision : {"float32", "bfloat16"}
+    batch_size : int, optional
+        Pictures a forward pass; chosen by the width of the layers when it is None.
+    memory : int
+        Bytes that the process shall not exceed.
+    scratch : Path
+        Folder for activations that do not fit.
+    pool : {"none", "cls", "mean"}
+        Of layers (tokens, channels): all tokens, the class token, or the mean over patches.
+    degrees : float, optional
+        Visual angle that the model's picture spans; pictures shown at another one are padded or cropped.
+    """
+
+    device: str = "auto"
+    precision: str = "float32"
+    batch_size: int | None = None
+    memory: int = 4 * 10**9
+    scratch: Path = field(default_factory=folders.scratch)
+    pool: str = "none"
+    degrees: float | None = None
+
+
+def extract_grams(
+    model: Model, stimuli: StimulusSet, layers: Sequence[str], settings: ExtractionSettings, reporter: Reporter
+) -> Iterator[tuple[str, Gram]]:
+    """Run the model once over all pictures and yield (layer, Gram), one after another.
+
+    Raises
+    ------
+    UnknownName, BadActivations, BadOption
+        For a layer that does not exist, gives no tensor, cannot be pooled as asked, or gives NaN or infinity.
+    NoSpace
+        If memory or scratch space does not suffice; before any work.
+    """
+    with (
+        one_pass(model, stimuli, layers, settings, reporter, working_bytes(len(stimuli))) as reducer,
+        reporter.progress("Grams", len(layers), "layers") as advance,
+    ):
+        for layer in layers:
+            yield layer, reducer.gram(layer)
+            advance(1)
+
+
+@contextmanager
+def one_pass(
+    model: Model,
+    stimuli: StimulusSet,
+    layers: Sequence[str],
+    settings: ExtractionSettings,
+    reporter: Reporter,
+    beside: int,
+) -> Iterator[GramReducer]:
+    """Run the model once over all pictures and give what holds their activations until it is left.
+
+    `beside` is the memory, bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
+    """
+    shapes = model.shapes(stimuli.pictures[0:1][0])
+    batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
+    pools = pools_of(settings.pool, layers, shapes, model)
+    widths = {layer: width_of(layer, shapes, pools) for layer in layers}
+    reducer = GramReducer(
+        widths,
+        stimuli.ids,
+        memory=memory,
+        scratch=settings.scratch,
+        product=model.times_transpose,
+    )
+    with reducer:
+        if reducer.scratch_bytes:
+            reporter.note(
+                f"{reducer.scratch_bytes / 1e9:.1f} GB of scratch space in {settings.scratch}, freed at the end"
+            )
+        with reporter.progress("pictures", len(stimuli), "images") as advance:
+            for rows, batch in prepared_batches(model, stimuli, batch_size):
+                for layer, activations in model.activations(batch, layers).items():
+                    pool = pools.get(layer)
+                    reducer.put(layer, rows, pool(activations) if pool else activations)
+                advance(rows.stop - rows.start)
+        yield reducer
+
+
+def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:
+    """Return the number of features of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
+    return math.prod(shape_of(layer, shapes, pools))
+
+
+def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> tuple[int, ...]:
+    """Return the shape of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
+    if layer not in shapes:
+        raise UnknownName.of("layer", layer, shapes, todo=LIST)
+    shape = shapes[layer]
+    if isinstance(shape, str):
+        raise BadActivations(
+            f"Layer {layer!r} {shape}.", todo="Name a layer that gives one tensor: itbench layers MODEL"
+        )
+    return pools[layer].shape(shape) if pools and layer in pools else shape
+
+
+def plan_batches(
+    model: Model, shapes: Shapes, layers: Iterable[str], n_stimuli: int, settings: ExtractionSettings, beside: int = 0
+) -> tuple[int, int]:
+    """Return how many pictures a batch has, and the bytes of memory that are left beside it and `beside` others.
+
+    Raises
+    ------
+    NoSpace
+        If nothing is left.
+    """
+    kept = sum(width_of(layer, shapes) for layer in layers)
+    largest = max(math.prod(shape) for shape in shapes.values() if not isinstance(shape, str))
+    per_picture = 4 * (2 * kept + 6 * largest)
+    batch_size = settings.batch_size or _fitting_batch(model, per_picture, n_stimuli, settings.memory)
+    return batch_size, _memory_left(settings.memory, batch_size * per_picture + beside)
+
+
+def prepared_batches(
+    model: Model, stimuli: StimulusSet, batch_size: int, first: int = 0
+) -> Iterator[tuple[slice, Any]]:
+    """Yield rows, from `first` on, and their preprocessed batch; other threads prepare the next ones meanwhile."""
+
+    def prepare(rows: slice) -> Any:
+        return model.prepare(stimuli.pictures[rows])
+
+    starts = range(first, len(stimuli), batch_size)
+    return prefetch(prepare, (slice(start, min(start + batch_size, len(stimuli))) for start in starts))
+
+
+def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) -> int:
+    """Return the largest power of two whose working memory is an eighth of what is granted."""
+    size = LARGEST_BATCH[model.device]
+    while size > 1 and (size * per_picture > memory // 8 or size >= 2 * n_stimuli):
+        size //= 2
+    return size
+
+
+def _give_back_freed_memory() -> None:
+    """Have glibc return what it keeps after a large network was freed: a gigabyte that would count as taken."""
+    with suppress(OSError, AttributeError):  # other systems and C libraries have no such function
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _memory_left(memory: int, needed: int) -> int:
+    _give_back_freed_memory()
+    taken = psutil.Process().memory_info().rss + needed
+    if taken > memory:
+        raise NoSpace(
+            f"{memory / 1e9:.2f} GB of memory are too little.",
+            known=f"{taken / 1e9:.2f} GB are needed before any activation is kept.",
+            todo=f"Use --memory {np.ceil(taken / 1e8) / 10:.1f}GB or more, or a smaller --batch-size.",
+        )
+    return memory - taken

@@ -1,0 +1,221 @@
+"""Activations of many layers, streamed in, to one Gram each, in bounded memory.
+
+Activations arrive a batch of pictures at a time, but a Gram needs every pair of pictures. So they are kept in panels of
+columns (all pictures × some features): in memory as far as it is granted, beyond it in one scratch file without a name,
+which the system frees however the process ends. K is then the sum over panels P Pᵀ, each read once.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadActivations, NoSpace
+from itbench.gram import Gram, times_transpose
+from itbench.util.files import disk_errors
+
+PANEL_BYTES = 192 * 2**20
+EXACT_FEATURES = 16_384  # up to here the product is in float64: narrow layers have rank to lose
+FLOAT = np.dtype(np.float32)
+
+Product = Callable[[NDArray[np.floating]], NDArray[np.floating]]
+
+
+class GramReducer:
+    """Takes activations of several layers batch by batch and gives back one Gram per layer.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        Features of every layer.
+    stimulus_ids : sequence of str
+    memory : int
+        Bytes of activations to hold at most; the rest goes to scratch.
+    scratch : Path
+        Folder of the scratch file.
+    product : callable, optional
+        P → P Pᵀ, for a device that is faster at it.
+
+    Raises
+    ------
+    NoSpace
+        At once, if the scratch folder has too little room.
+    """
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        stimulus_ids: Sequence[str],
+        *,
+        memory: int,
+        scratch: Path,
+        product: Product = times_transpose,
+    ) -> None:
+        self.ids, self.widths = tuple(stimulus_ids), dict(widths)
+        self.product = product
+        self.scratch_bytes = 0
+        self._scratch: IO[bytes] | None = None
+        self._folder = scratch
+        n = len(self.ids)
+        step = panel_width(n)
+        self._layers: dict[str, _Layer] = {}
+        for name in sorted(widths, key=lambda name: widths[name]):  # narrow ones first into memory
+            panels = []
+            for start in range(0, widths[name], step):
+                columns = slice(start, min(start + step, widths[name]))
+                size = n * (columns.stop - columns.start) * FLOAT.itemsize
+                if size <= memory:
+                    memory -= size
+                    panels.append(_Panel(columns, None))
+                else:
+                    panels.append(_Panel(columns, self.scratch_bytes))
+                    self.scratch_bytes += size
+            self._layers[name] = _Layer(panels, np.zeros(n))
+        self._require_room()
+
+    def __enter__(self) -> GramReducer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._layers.clear()
+        if self._scratch is not None:
+            self._scratch.close()
+
+    def put(self, name: str, rows: slice, activations: NDArray[np.floating]) -> None:
+        """Take the activations (batch, …) of the stimuli in `rows` at one layer.
+
+        Raises
+        ------
+        BadActivations
+            For a NaN or an infinity, naming the layer and the picture.
+        """
+        layer = self._layers[name]
+        features = layer.flatten(activations)
+        sums = features.sum(axis=1)
+        if not np.isfinite(sums).all():
+            raise not_finite(name, self.ids[rows], features)
+        layer.row_sums[rows] = sums
+        if layer.reference is None:
+            layer.reference = features.mean(axis=0)
+        for panel in layer.panels:
+            part, reference = features[:, panel.columns], layer.reference[panel.columns]
+            if panel.offset is None:
+                if panel.array is None:
+                    panel.array = np.empty((len(self.ids), part.shape[1]), FLOAT)
+                np.subtract(part, reference, out=panel.array[rows])
+            else:
+                self._write(panel, rows, np.subtract(part, reference))
+
+    def gram(self, name: str) -> Gram:
+        """Return the Gram of one layer and free what it held.
+
+        Panels hold X − 1rᵀ with a reference row r (the first batch's mean), whose products lose fewer digits than those
+        of X; K = X Xᵀ follows from them in float64.
+        """
+        n, width, row_sums = len(self.ids), self.widths[name], self._layers[name].row_sums
+        matrix = np.zeros((n, n))
+        along = np.zeros(n)
+        square = 0.0
+        for values, reference in self.panels(name):
+            if width <= EXACT_FEATURES:
+                values = values.astype(np.float64)
+            matrix += self.product(values)
+            along += values @ reference
+            square += float(reference.astype(np.float64) @ reference)
+        along += 0.5 * square
+        matrix += along[:, None] + along  # one sum, symmetric to the last bit
+        return Gram(matrix, row_sums, width, self.ids)
+
+    def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+        """Yield what was put of one layer, and free it: panels (stimulus, some features) less a row, and that row."""
+        layer = self._layers.pop(name)
+        assert layer.reference is not None, "put every batch before asking for what was put"
+        while layer.panels:
+            panel = layer.panels.pop()
+            yield self._read(panel), layer.reference[panel.columns]
+
+    def _write(self, panel: _Panel, rows: slice, part: NDArray[np.float32]) -> None:
+        with disk_errors(self._folder):
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  # closed on exit
+            assert panel.offset is not None
+            self._scratch.seek(panel.offset + rows.start * part.shape[1] * FLOAT.itemsize)
+            view = np.ascontiguousarray(part, FLOAT).data.cast("B")
+            while view:
+                view = view[self._scratch.write(view) :]
+
+    def _read(self, panel: _Panel) -> NDArray[np.floating]:
+        if panel.offset is None:
+            assert panel.array is not None
+            return panel.array
+        assert self._scratch is not None
+        values = np.empty((len(self.ids), panel.columns.stop - panel.columns.start), FLOAT)
+        view = values.data.cast("B")
+        self._scratch.seek(panel.offset)
+        while view:
+            view = view[self._scratch.readinto(view) :]  # type: ignore[attr-defined]  # a raw file has it
+        return values
+
+    def _require_room(self) -> None:
+        if not self.scratch_bytes:
+            return
+        with disk_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._folder).free
+        if free < self.scratch_bytes:
+            raise NoSpace(
+                f"{self.scratch_bytes / 1e9:.1f} GB of scratch space needed, "
+                f"{free / 1e9:.1f} GB free in {self._folder}.",
+                todo="Name another folder with --scratch, grant more --memory, or score fewer --layer at a time.",
+            )
+
+
+def not_finite(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
+    """Return the error for a batch (stimulus, feature) whose sums are no numbers, naming layer and pictures."""
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    named = [ids[row] for row in bad[:3]] or ids[:1]
+    return BadActivations(
+        f"Layer {layer!r} gave NaN or infinity for the picture {', '.join(named)}.",
+        todo="Look at the preprocessing and the weights; with bfloat16, try --precision float32.",
+    )
+
+
+def panel_width(n_stimuli: int) -> int:
+    """Return how many features a panel of `n_stimuli` pictures holds."""
+    return max(512, min(65_536, PANEL_BYTES // (FLOAT.itemsize * n_stimuli)))
+
+
+def working_bytes(n_stimuli: int) -> int:
+    """Return the memory that turning panels into one Gram takes beside the panels held."""
+    return 3 * PANEL_BYTES + n_stimuli**2 * (8 + 8 + FLOAT.itemsize)
+
+
+class _Panel:
+    def __init__(self, columns: slice, offset: int | None) -> None:
+        self.columns, self.offset = columns, offset  # offset in scratch, or None for memory
+        self.array: NDArray[np.float32] | None = None
+
+
+class _Layer:
+    def __init__(self, panels: list[_Panel], row_sums: NDArray[np.float64]) -> None:
+        self.panels, self.row_sums = panels, row_sums
+        self.reference: NDArray[np.floating] | None = None
+        self._axes: tuple[int, ...] | None = None
+
+    def flatten(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return (batch, features) in the memory order of the first batch, so that channels_last costs no copy.
+
+        The order of features does not change a Gram as long as it is the same for every picture.
+        """
+        if self._axes is None:
+            order = sorted(range(1, activations.ndim), key=lambda axis: -activations.strides[axis])
+            self._axes = (0, *order)
+        moved = activations.transpose(self._axes)
+        return moved.reshape(len(moved), math.prod(moved.shape[1:]))

@@ -1,0 +1,122 @@
+"""A model on its device, and the stimuli as it sees them: what stands before any forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from itbench.data.stimuli import StimulusSet
+from itbench.data.visual_angle import at_degrees, label
+from itbench.errors import BadOption
+from itbench.extraction.forward import VERSION, ExtractionSettings, width_of
+from itbench.models.layers import expand, is_pattern, parts
+from itbench.models.protocols import Model
+from itbench.registry import ModelEntry
+from itbench.scoring.run import Entrant
+from itbench.util.files import digest
+
+
+class LoadedModel(NamedTuple):
+    """A model on its device, the stimuli as it sees them, and the layers to read.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+    layers : tuple of str
+    identity : mapping
+        All that a layer's activations depend on, but for the stimuli.
+    """
+
+    model: Model
+    stimuli: StimulusSet
+    layers: tuple[str, ...]
+    identity: Mapping[str, Any]
+
+
+def load_model(
+    entrant: Entrant, settings: ExtractionSettings, stimuli: StimulusSet, *, shown_by: str, degrees: float | None
+) -> LoadedModel:
+    """Make a model, bring the stimuli to the visual angle that it expects, and choose its layers.
+
+    Parameters
+    ----------
+    entrant : Entrant
+        Its layers are names and patterns.
+    settings, stimuli
+    shown_by : str
+        The benchmark, or whatever else the stimuli come from.
+    degrees : float, optional
+        Width of the pictures on the screen, degrees of visual angle; unknown if it is None.
+
+    Raises
+    ------
+    NoWeights, UnknownName, BadOption
+    """
+    seen, how = at_model_degrees(stimuli, degrees, settings.degrees, entrant.model.degrees, shown_by)
+    return place_model(entrant.model.factory(entrant.weights), entrant, settings, seen, how)
+
+
+def place_model(
+    model: Model, entrant: Entrant, settings: ExtractionSettings, seen: StimulusSet, how: str
+) -> LoadedModel:
+    """Put a model on its device, before stimuli that were brought to its visual angle; `how` is what was done."""
+    model.place(settings.device, settings.precision)
+    identity = {
+        **model.identity,
+        "degrees": how,
+        "pool": settings.pool,
+        "plugin": digest(Path(entrant.model.file).read_bytes()),
+        "extraction": VERSION,
+    }
+    return LoadedModel(model, seen, _layers(entrant.model, model, entrant.layers, seen), identity)
+
+
+def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> None:
+    """Refuse names and patterns of layers that a model does not have.
+
+    Raises
+    ------
+    UnknownName, BadActivations
+    """
+    shapes = model.shapes(stimuli.pictures[0:1][0])
+    for layer in expand(names, shapes):
+        for part in parts(layer):
+            width_of(part, shapes)
+
+
+def at_model_degrees(
+    stimuli: StimulusSet, shown: float | None, asked: float | None, usual: float | None, shown_by: str
+) -> tuple[StimulusSet, str]:
+    """Return the stimuli at the visual angle that a model expects, and what was done; by default nothing is.
+
+    Parameters
+    ----------
+    stimuli : StimulusSet
+    shown, asked, usual : float, optional
+        Width of the pictures, degrees of visual angle: as they were shown, as the user asks, as the model expects.
+    shown_by : str
+
+    Raises
+    ------
+    BadOption
+        If degrees are asked for, and nobody knows how large the pictures were.
+    """
+    if asked and shown is None:
+        raise BadOption(
+            f"--degrees needs a benchmark that says how large its pictures were; {shown_by} does not.",
+            todo="Add a line such as 'degrees: 8' to a benchmark's file.",
+        )
+    expected = asked or usual
+    if expected is None or shown is None or expected == shown:
+        return stimuli, ""
+    return at_degrees(stimuli, shown, expected), label(shown, expected)
+
+
+def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: StimulusSet) -> tuple[str, ...]:
+    """Return the layers to read, patterns replaced by the layers that they fit."""
+    names = tuple(named or model.layers or source.layers)
+    if not names:
+        raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
+    return expand(names, model.shapes(stimuli.pictures[0:1][0])) if any(map(is_pattern, names)) else names

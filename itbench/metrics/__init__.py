@@ -1,0 +1,1 @@
+"""Readouts and comparisons computed from Gram matrices."""

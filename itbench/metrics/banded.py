@@ -1,0 +1,189 @@
+"""Several layers at once by banded ridge: one regression on all features, a penalty for each layer, by himalaya."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from itbench.errors import BadOption, ItbenchError
+from itbench.gram import Gram
+from itbench.metrics.kernel import centre, eigenbasis
+from itbench.metrics.protocols import JointReadoutResult
+from itbench.metrics.ridge import leave_one_out, read_layer
+from itbench.statistics.explained_variance import Array
+
+FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen
+SMALL = 1000  # training pictures: kernels of fewer are decomposed faster by one thread than by several
+ALPHAS_AT_ONCE = 4  # bounds himalaya's memory: each takes a matrix (test, train) of a fold
+DIGITS = 12  # of a mixture: sites whose weights agree to so many have the same
+
+
+@dataclass(frozen=True)
+class Search:
+    """A random search for the mixture of layers that suits each site.
+
+    Parameters
+    ----------
+    n_iter : int
+        How many mixtures are drawn; the first weighs all layers alike.
+    seed : int
+        Of the draws, and of the folds that they are tried on.
+    alphas : tuple of float
+        Penalties to choose from with each mixture, for features whose mean squared distance from their mean is 1.
+
+    Raises
+    ------
+    BadOption
+    """
+
+    n_iter: int
+    seed: int
+    alphas: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.n_iter < 1:
+            raise BadOption(f"Option n_iter={self.n_iter} must be at least 1.")
+        if self.seed < 0:
+            raise BadOption(f"Option seed={self.seed} must not be negative.")
+
+
+def banded_ridge(
+    grams: Mapping[str, Gram],
+    responses: Array,
+    train: NDArray[np.integer],
+    test: NDArray[np.integer],
+    groups: Sequence[Collection[str]],
+    search: Search,
+) -> JointReadoutResult:
+    """Predict from all layers by one ridge regression with a penalty for each.
+
+    Per site, the weights b_l minimise |y − ȳ − Σ X_l b_l|² + Σ (α / γ_l) |b_l|², X_l the layer's activations less their
+    training mean, divided by the root of their mean squared length: so no layer counts for more because its numbers are
+    larger or more. The mixture γ, which sums to 1, and α are found by a random search on folds of the training rows.
+
+    Parameters
+    ----------
+    grams : mapping of str to Gram
+    responses : array of shape (train, site)
+    train, test : int arrays of shape (train,) and (test,)
+    groups : sequence of collections of str
+        Layers to leave out together; each takes a search of its own.
+    search : Search
+
+    Returns
+    -------
+    JointReadoutResult
+        The weights are γ. Inner predictions leave one row out, given γ and α; each layer alone is read by ridge.
+
+    Raises
+    ------
+    ItbenchError
+        If himalaya is not installed.
+
+    References
+    ----------
+    Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728; Nunez-Elizalde, Huth & Gallant
+    (2019), NeuroImage 197, 482–492.
+    """
+    scaled = {layer: _of_unit_length(gram, train) for layer, gram in grams.items()}
+    found = _search(scaled, responses, train, test, search)
+    mean = responses.mean(axis=0)
+    rest = [np.tile(mean, (len(test), 1)) for _ in groups]
+    for left, predictions in zip(groups, rest, strict=True):
+        kept = {layer: gram for layer, gram in scaled.items() if layer not in left}
+        if kept:
+            predictions += _search(kept, responses, train, test, search).contributions.sum(axis=0)
+    return JointReadoutResult(
+        predictions=mean + found.contributions.sum(axis=0),
+        inner_predictions=_leave_one_out(scaled, responses, train, found),
+        alone={layer: read_layer(gram, responses, train, test, None, search.alphas) for layer, gram in scaled.items()},
+        weights=found.mixture,
+        contributions=found.contributions,
+        without=np.array(rest).reshape(len(groups), len(test), responses.shape[1]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What a search found: γ (layer, site), α (site,), and what each layer adds (layer, test, site)."""
+
+    mixture: Array
+    alpha: Array
+    contributions: Array
+
+
+def _of_unit_length(gram: Gram, train: NDArray[np.integer]) -> Gram:
+    """Scale features so that the squared length of the centred training rows is 1 on average."""
+    inner, _ = centre(gram.matrix, train, train[:0])
+    square = float(np.trace(inner)) / len(train)
+    scale = 1 / square if square > 0 else 1.0
+    return replace(gram, matrix=gram.matrix * scale, row_sums=gram.row_sums * np.sqrt(scale))
+
+
+def _search(
+    grams: Mapping[str, Gram],
+    responses: Array,
+    train: NDArray[np.integer],
+    test: NDArray[np.integer],
+    search: Search,
+) -> _Found:
+    from sklearn.model_selection import KFold
+
+    inner, outer = map(np.stack, zip(*(centre(gram.matrix, train, test) for gram in grams.values()), strict=True))
+    threads = 1 if len(train) < SMALL else None
+    with _himalaya() as ridge, threadpool_limits(threads, "blas"):
+        deltas, dual, _, alpha, _ = ridge.solve_multiple_kernel_ridge_random_search(
+            inner,
+            responses,
+            n_iter=search.n_iter if len(grams) > 1 else np.ones((1, 1)),
+            alphas=np.array(search.alphas),
+            cv=KFold(min(FOLDS, len(train)), shuffle=True, random_state=search.seed),
+            fit_intercept=True,  # centres anew in every fold
+            return_weights="dual",
+            random_state=search.seed,
+            n_alphas_batch=ALPHAS_AT_ONCE,
+            progress_bar=False,
+            return_alphas=True,
+        )
+        contributions = ridge.predict_weighted_kernel_ridge(outer, dual, deltas, split=True)
+    return _Found(np.exp(deltas) * alpha, alpha, contributions)
+
+
+def _leave_one_out(grams: Mapping[str, Gram], responses: Array, train: NDArray[np.integer], found: _Found) -> Array:
+    """Predict every training row from all others, with the mixture and the penalty of each site."""
+    matrices = np.stack([gram.matrix for gram in grams.values()])
+    width = sum(gram.n_features for gram in grams.values())
+    like = next(iter(grams.values()))
+    predictions = np.empty_like(responses)
+    mixtures, which = np.unique(found.mixture.round(DIGITS), axis=1, return_inverse=True)
+    for number, mixture in enumerate(mixtures.T):
+        mixed = replace(like, matrix=np.tensordot(mixture, matrices, 1), n_features=width)
+        basis = eigenbasis(mixed, train, train[:0], None)
+        for alpha in np.unique(found.alpha[which == number]):
+            sites = (which == number) & (found.alpha == alpha)
+            loo = leave_one_out(basis, responses[:, sites], np.array([alpha]), per_site=True)
+            predictions[:, sites] = loo.predictions
+    return predictions
+
+
+@contextmanager
+def _himalaya() -> Iterator[Any]:
+    """Give himalaya's kernel ridge on NumPy, and then the backend back that it had."""
+    try:
+        from himalaya import backend, kernel_ridge
+    except ImportError as error:
+        raise ItbenchError(
+            "The metric banded needs himalaya, which is not installed.", todo="pip install 'itbench[banded]'"
+        ) from error
+    before = backend.get_backend()
+    backend.set_backend("numpy")
+    try:
+        yield kernel_ridge
+    finally:
+        backend.set_backend(before)

@@ -1,0 +1,70 @@
+"""Centred kernel alignment of two Grams, biased or with the bias taken out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from itbench.errors import UnknownName
+from itbench.metrics.leave_out import Array, Groups, Remaining, centred, ratio
+
+ESTIMATORS = ("debiased", "biased")
+
+
+def check_estimator(estimator: str) -> None:
+    """Refuse an estimator that does not exist.
+
+    Raises
+    ------
+    UnknownName
+    """
+    if estimator not in ESTIMATORS:
+        raise UnknownName.of("estimator", estimator, ESTIMATORS)
+
+
+def centred_alignment(one: Array, other: Array, estimator: str = "debiased", groups: Groups | None = None) -> Array:
+    """Return CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), of all pictures and without each group.
+
+    ============ ==================================================================================================
+    ``biased``   HSIC ∝ tr(H K H L), H the centring matrix of the pictures that remain: Σ_ij k_ij l_ij − 2/n Σ_i k_i
+                 l_i + k l / n², with the sums k_i of rows and k of all. Near 1 for few pictures and many features,
+                 whatever they are (Kornblith et al. 2019, ICML, eq. 4).
+    ``debiased`` HSIC ∝ Σ_ij k_ij l_ij − 2/(n − 2) Σ_i k_i l_i + k l / ((n − 1)(n − 2)), diagonals taken as 0: 0 in
+                 expectation where the two are unrelated (Song et al. 2012, J. Mach. Learn. Res. 13, 1393–1434, eq. 5).
+    ============ ==================================================================================================
+
+    Parameters
+    ----------
+    one, other : array of shape (stimulus, stimulus)
+        K and L; centred or not.
+    estimator : {"debiased", "biased"}
+    groups : int array of shape (stimulus,), optional
+
+    Returns
+    -------
+    array of shape (1 + group,)
+        0 where one of the two does not vary.
+    """
+    remaining = Remaining(len(one), groups)
+    a, b = (_Centred(matrix, remaining, estimator) for matrix in (one, other))
+    return ratio(a.times(b), a.times(a), b.times(b))
+
+
+class _Centred:
+    """A Gram, centred over all pictures: nothing changes by it but that sums lose no digits to a common mean."""
+
+    def __init__(self, matrix: Array, remaining: Remaining, estimator: str) -> None:
+        self.debiased, self.remaining = estimator == "debiased", remaining
+        self.matrix = centred(matrix)
+        if self.debiased:
+            np.fill_diagonal(self.matrix, 0.0)
+        self.rows = remaining.of_rows(self.matrix)  # (stimulus, 1 + group)
+        self.total = self.rows.sum(axis=0)
+
+    def times(self, other: _Centred) -> Array:
+        """Return what HSIC is a multiple of (1 + group,)."""
+        n = self.remaining.count
+        products = self.remaining.of_pairs(self.matrix * other.matrix)
+        rows = (self.rows * other.rows).sum(axis=0)
+        if self.debiased:
+            return products - 2 / (n - 2) * rows + self.total * other.total / ((n - 1) * (n - 2))
+        return products - 2 / n * rows + self.total * other.total / n**2

@@ -1,0 +1,1 @@
+"""Models: torch networks and functions that turn images into activations."""

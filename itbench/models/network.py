@@ -1,0 +1,235 @@
+"""A torch network as a model: preprocessing, one forward pass, hooks that clone what they catch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from itbench.errors import BadActivations, BadOption, UnknownName
+from itbench.gram import times_transpose
+from itbench.models.layers import spread
+from itbench.util.files import digest, digest_stream
+
+CANDIDATES = 8  # layers of a network that names none
+CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+class Network:
+    """A `torch.nn.Module` whose named modules are its layers.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes a batch (batch, 3, y, x).
+    preprocess : callable
+        PIL picture to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. Of
+        recordings whose pictures are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
+    layers : sequence of str
+        Candidate layers, early to late, as `named_modules` names them; some spread over depth if there are none.
+    package : str
+        Name and version of the package that defines the module, if another version may compute something else.
+
+    Notes
+    -----
+    The module runs in ``eval()`` and ``inference_mode``, in channels_last. Of a module that runs several times in one
+    forward pass, the last output counts. What comes after the last layer asked for is not computed.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        preprocess: Callable[[Any], torch.Tensor],
+        *,
+        layers: Sequence[str] = (),
+        package: str = "",
+    ) -> None:
+        if " at 0x" in repr(preprocess):
+            raise ValueError("preprocess needs a __repr__ that says what it does: it is part of the cache key")
+        self.module = module.eval().requires_grad_(False)
+        self.preprocess = preprocess
+        self._layers = tuple(layers)
+        self.device, self.precision = "cpu", "float32"
+        self.class_token = any(name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters())
+        self.extra_tokens = int(getattr(module, "num_prefix_tokens", self.class_token))  # timm counts registers too
+        self._modules = {name: part for name, part in module.named_modules() if name}
+        self._calls: dict[str, int] = {}
+        self._identity = {
+            "architecture": digest(repr(module)),
+            "weights": digest_stream(_tensors(module)),
+            "preprocessing": repr(preprocess),
+            "package": package,
+        }
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Candidate layers, early to late."""
+        if not self._layers:
+            outer = outermost(self.module)
+            shapes = self.shapes(np.zeros((256, 256, 3), np.uint8), outer)
+            in_order = [layer for layer in self._calls if not isinstance(shapes[layer], str)]
+            self._layers = spread(in_order, CANDIDATES)
+        return self._layers
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """All that changes the activations."""
+        return {**self._identity, "precision": self.precision}
+
+    def place(self, device: str, precision: str) -> None:
+        """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16`` (autocast)."""
+        if precision not in PRECISIONS:
+            raise UnknownName.of("precision", precision, PRECISIONS)
+        self.device, self.precision = resolve_device(device), precision
+        torch.backends.cudnn.allow_tf32 = False
+        self.module.to(self.device).to(memory_format=torch.channels_last)
+
+    def prepare(self, pictures: NDArray[Any]) -> torch.Tensor:
+        """Preprocess pictures (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
+        prepared = [self.preprocess(_as_taken(picture)) for picture in pictures]
+        return torch.stack(prepared).contiguous(memory_format=torch.channels_last)
+
+    def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Return the outputs (batch, …) of `layers`, caught in one forward pass."""
+        caught: dict[str, NDArray[np.float32]] = {}
+        left = {layer: self._calls.get(layer, math.inf) for layer in layers}
+
+        def catch(layer: str, output: Any) -> None:
+            # a copy: the next operation may be in place, as the ReLU after DenseNet's norm5 is
+            caught[layer] = _tensor(layer, output, len(batch)).to("cpu", torch.float32, copy=True).numpy()
+            left[layer] -= 1
+            if max(left.values()) <= 0:
+                raise _AllCaught
+
+        self._forward(batch, {layer: catch for layer in layers})
+        return caught
+
+    def shapes(
+        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
+    ) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer for one picture (y, x, 3), or words on why it has none."""
+        found: dict[str, tuple[int, ...] | str] = dict.fromkeys(
+            layers or self._modules, "does not run in a forward pass"
+        )
+        self._calls.clear()
+
+        def look(layer: str, output: Any) -> None:
+            self._calls[layer] = self._calls.get(layer, 0) + 1
+            is_tensor = isinstance(output, torch.Tensor) and output.ndim > 1
+            found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_kind(output)}, not a tensor"
+
+        self._forward(self.prepare(picture[None]), {layer: look for layer in found if layer in self._modules})
+        return found
+
+    def unsettled(self) -> list[str]:
+        """Return the names of modules in training mode and of parameters that keep gradients: there should be none."""
+        training = [name or "the whole" for name, part in self.module.named_modules() if part.training]
+        return training + [name for name, parameter in self.module.named_parameters() if parameter.requires_grad]
+
+    def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return P Pᵀ, on the GPU if the network is there."""
+        if self.device == "cpu":
+            return times_transpose(panel)
+        moved = torch.from_numpy(panel).to(self.device)
+        return (moved @ moved.T).cpu().numpy()
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, PRECISIONS[self.precision], enabled=self.precision != "float32")
+
+    def _forward(self, batch: torch.Tensor, catchers: Mapping[str, Callable[[str, Any], None]]) -> None:
+        handles = [
+            self._modules[layer].register_forward_hook(
+                lambda _m, _in, output, layer=layer, catch=catch: catch(layer, output)
+            )
+            for layer, catch in catchers.items()
+        ]
+        try:
+            with torch.inference_mode(), self._autocast():
+                self.module(batch.to(self.device, memory_format=torch.channels_last))
+        except _AllCaught:
+            pass
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    BadOption
+        If there is no GPU where one is asked for.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise BadOption("No CUDA device here.", todo="Use --device cpu or --device auto.")
+    return device
+
+
+class _AllCaught(Exception):
+    """Every layer asked for has been caught: the rest of the forward pass is not needed."""
+
+
+def outermost(module: torch.nn.Module) -> tuple[str, ...]:
+    """Return the outermost modules that hold weights, the largest opened until there are six, without the last.
+
+    The last is the classifier, which no brain area has.
+    """
+    found = _holding_weights(module)
+    while len(found) < 6:
+        sizes = {name: len(list(part.modules())) for name, part in found.items()}
+        largest = max(sizes, key=lambda name: sizes[name], default="")
+        inside = _holding_weights(found[largest], f"{largest}.") if largest else {}
+        if not inside:
+            break
+        found = {
+            name: part
+            for outer in found
+            for name, part in (inside if outer == largest else {outer: found[outer]}).items()
+        }
+    names = tuple(found)
+    return names[:-1] or names
+
+
+def _holding_weights(module: torch.nn.Module, prefix: str = "") -> dict[str, torch.nn.Module]:
+    """Return the children that hold weights, by name; of a list of modules, which never runs itself, its members."""
+    found: dict[str, torch.nn.Module] = {}
+    for name, child in module.named_children():
+        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
+            found |= _holding_weights(child, f"{prefix}{name}.")
+        elif next(child.parameters(), None) is not None:
+            found[prefix + name] = child
+    return found
+
+
+def _as_taken(picture: NDArray[Any]) -> Image.Image | torch.Tensor:
+    """Return a picture (y, x, 3) as preprocessing takes it: PIL of bytes, a tensor in [0, 1] of floats in 0…255."""
+    if picture.dtype == np.uint8:
+        return Image.fromarray(picture)
+    return torch.from_numpy(picture / np.float32(255)).permute(2, 0, 1)
+
+
+def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
+    if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != batch:
+        raise BadActivations(f"Layer {layer!r} gave {_kind(output)}, not a tensor of {batch} pictures.")
+    return output
+
+
+def _kind(output: Any) -> str:
+    return (
+        f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+    )
+
+
+def _tensors(module: torch.nn.Module) -> Any:
+    for name, tensor in sorted(module.state_dict().items()):
+        yield name
+        yield tensor.detach().cpu().to(torch.float32 if tensor.dtype == torch.bfloat16 else tensor.dtype).numpy()

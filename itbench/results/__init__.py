@@ -1,0 +1,1 @@
+"""Score files: summary, comparison of two, leaderboard, explanation."""

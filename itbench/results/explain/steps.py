@@ -1,0 +1,107 @@
+"""A step of an account: what was done in words, its formula, and the numbers that came of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import groupby
+from typing import Any
+
+from itbench.results.summary import LABELS
+from itbench.util.tables import markdown
+
+WIDTH = 88  # columns of text
+INDENT = "   "
+Value = float | int | str | Sequence[Mapping[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step on the way to a number.
+
+    Parameters
+    ----------
+    title : str
+    text : str
+        Sentences; an empty line begins a paragraph.
+    formula : str
+        Lines, symbols said in the text.
+    numbers : mapping of str to number, text or rows
+        What came of it, by name; rows are mappings of one table.
+    """
+
+    title: str
+    text: str
+    formula: str = ""
+    numbers: Mapping[str, Value] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON can hold it."""
+        return asdict(self)
+
+
+def render(heading: str, steps: Iterable[Step]) -> str:
+    """Return an account as plain text of at most 88 columns; wider are only tables of long names."""
+    return "\n\n".join([_wrap(heading, "", ""), *(_render(number, step) for number, step in enumerate(steps, 1))])
+
+
+def sentences(*parts: str) -> str:
+    """Join sentences, leaving out those that are empty; line breaks are spaces."""
+    return " ".join(" ".join(part.split()) for part in parts if part)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return ``1 site`` or ``2,592 sites``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def in_words(measure: str) -> str:
+    """Return what a sentence calls a measure."""
+    return "explained variance" if measure == "explained_variance" else LABELS.get(measure, measure.replace("_", " "))
+
+
+def _render(number: int, step: Step) -> str:
+    blocks = [_paragraph(lines.splitlines()) for lines in step.text.split("\n\n")]
+    if step.formula:
+        blocks.append(textwrap.indent(step.formula, INDENT * 2))
+    for is_table, group in groupby(step.numbers.items(), lambda item: _is_table(item[1])):
+        items = dict(group)
+        blocks += map(_table, items.values()) if is_table else [_list(items)]
+    return "\n".join([f"{number}. {step.title}", "\n\n".join(blocks)])
+
+
+def _paragraph(lines: Sequence[str]) -> str:
+    """Return a paragraph, or a list whose items go on further in."""
+    return "\n".join(_wrap(line, INDENT, INDENT if len(lines) == 1 else INDENT * 2) for line in lines)
+
+
+def _wrap(line: str, first: str, rest: str) -> str:
+    return textwrap.fill(
+        line, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _list(numbers: Mapping[str, Any]) -> str:
+    names = [name.replace("_", " ") for name in numbers]
+    width = max(map(len, names))
+    return "\n".join(
+        f"{INDENT}{name.ljust(width)}  {_text(value)}" for name, value in zip(names, numbers.values(), strict=True)
+    )
+
+
+def _is_table(value: Value) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _table(rows: Any) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return textwrap.indent(markdown(rows, columns), INDENT)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{round(value, 4) + 0.0:.4f}" if abs(value) < 1000 else f"{value:.4g}"  # no minus before 0
+    return f"{value:,}" if isinstance(value, int) else str(value)

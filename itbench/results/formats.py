@@ -1,0 +1,75 @@
+"""A leaderboard as markdown, CSV or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from itbench.errors import BadOption
+from itbench.results.summary import LABELS, interval_text
+from itbench.util.files import write_text
+from itbench.util.tables import csv_text, markdown
+
+KEYS = (
+    *("benchmark", "table", "metric", "rank", "rank_low", "rank_high", "model", "weights", "baseline", "layer"),
+    *("measure", "value", "low", "high", "EV", "EV/ceiling", "correlation", "sites", "note"),
+)
+FORMS = {"markdown": (".md", ".markdown"), "csv": (".csv",), "json": (".json",)}  # and the endings of their files
+FIGURES = ("95 %", "EV", "EV/ceiling", "correlation")  # beside the headline; left out where no row has any
+
+
+def render(rows: Sequence[dict[str, Any]], form: str = "markdown") -> str:
+    """Return a leaderboard as markdown (one table a benchmark and metric), CSV or JSON."""
+    if form == "json":
+        return json.dumps(list(rows), indent=2, ensure_ascii=False)
+    if form == "csv":
+        return csv_text(rows, KEYS)
+    if not rows:
+        return "No scores yet. Make some: itbench score -m pixels -m itbench-tiny"
+    tables = []
+    for table in dict.fromkeys((row["benchmark"], row["table"]) for row in rows):
+        here = [row for row in rows if (row["benchmark"], row["table"]) == table]
+        tables.append(f"## {table[0]} · {table[1]}\n\n{_table(here)}")
+    return "\n\n".join(tables)
+
+
+def write_leaderboard(text: str, path: Path) -> None:
+    """Write a rendered leaderboard, whole or not at all."""
+    write_text(path, text + "\n")
+
+
+def form_of(output: Path | None, form: str | None) -> str:
+    """Return the form that is asked for, by name or by the ending of the file; markdown if neither says.
+
+    Raises
+    ------
+    BadOption
+        If the two contradict each other.
+    """
+    endings = {ending: name for name, known in FORMS.items() for ending in known}
+    ending = output.suffix.lower() if output else ""
+    by_ending = endings.get(ending)
+    if form and by_ending and form != by_ending:
+        raise BadOption(
+            f"{output} would hold {form}, and its ending {ending} says {by_ending}.",
+            todo=f"Leave out the form, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
+        )
+    return form or by_ending or "markdown"
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    measure = next((row["measure"] for row in rows if row["measure"]), "explained_variance")
+    label = LABELS.get(measure, measure)
+    shown = [_shown(row, label) for row in rows]
+    columns = dict.fromkeys(("rank", "model", "weights", "layer", label, *FIGURES, "sites", "note"))
+    filled = {name for name in (*FIGURES, "note") if any(row.get(name) not in (None, "") for row in shown)}
+    empty = {*FIGURES, "note"} - filled - {label}
+    return markdown(shown, [name for name in columns if name not in empty])
+
+
+def _shown(row: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return a row as a table shows it; the names of baselines in italics."""
+    own = {"95 %": interval_text(row["low"], row["high"]), label: row["value"]}
+    return {**row, **own, "model": f"*{row['model']}*" if row["baseline"] else row["model"]}

@@ -1,0 +1,102 @@
+"""The score: an xarray Dataset of every layer and site, with all that produced it, in one netCDF file."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from itbench.errors import BadScore, DamagedFile, ItbenchWarning
+from itbench.util.files import whole_file
+
+FORMAT = "itbench score 1"
+FAILED = ".failed.json"
+NAMES = ("model", "weights", "benchmark", "metric")  # what a row of a leaderboard is called by
+
+
+def provenance(score: xr.Dataset) -> dict[str, Any]:
+    """Return all that produced a score."""
+    return dict(json.loads(score.attrs["provenance"]))
+
+
+def write_score(score: xr.Dataset, folder: Path) -> Path:
+    """Write a score into `folder`, whole or not at all, and return its path.
+
+    A score of the same model, weights, benchmark, metric and settings takes the place of the former one. The file is
+    netCDF-4; behind it stands a line with its SHA-256, which readers of netCDF pass over.
+    """
+    path = folder / f"{score.attrs['file_stem']}.nc"
+    with whole_file(path) as partial:
+        packed = {"predictions": {"zlib": True, "shuffle": True}} if "predictions" in score else {}
+        score.assign_attrs(format=FORMAT).to_netcdf(partial, engine="h5netcdf", encoding=packed)
+        with partial.open("r+b") as file:
+            file.write(_seal(file.read()))
+    forget_failures(folder, score.attrs)
+    return path
+
+
+def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
+    """Read a score, perhaps without some of its variables, which saves time.
+
+    Raises
+    ------
+    BadScore
+        If it is missing, or no score of this version.
+    DamagedFile
+        If it is truncated or was altered.
+    """
+    try:
+        sealed = path.read_bytes()
+    except OSError as error:
+        raise BadScore(
+            f"No score file {path}: {error.strerror}.", todo="See what has been scored with: itbench leaderboard"
+        ) from error
+    content = sealed[: -len(_seal(b""))]
+    if sealed != content + _seal(content):  # before HDF5 sees it: a flipped bit can make HDF5 loop for ever
+        raise DamagedFile(
+            f"The score {path} is truncated or was altered since it was written; it is not used.",
+            todo="Remove it and score again.",
+        )
+    score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", drop_variables=list(without))
+    if score.attrs.pop("format", None) != FORMAT:
+        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Remove it and score again.")
+    return score
+
+
+def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Path, xr.Dataset]]:
+    """Yield the scores of a folder with their paths, perhaps without some of their variables.
+
+    A file that is no score, or was damaged, is named in a warning and left out.
+    """
+    for path in sorted(folder.glob("*.nc")):
+        try:
+            yield path, read_score(path, without)
+        except (DamagedFile, BadScore) as error:
+            warnings.warn(f"{error.what} It is left out.", ItbenchWarning, stacklevel=2)
+
+
+def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield the records of runs that failed; warn of one that cannot be read."""
+    for path in sorted(folder.glob(f"*{FAILED}")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, "beside": record.get("beside", "")}
+        except (OSError, ValueError, KeyError, TypeError):
+            warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
+
+
+def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:
+    """Remove the records of failed runs of the same model, weights, benchmark and metric."""
+    for path, record in failures(folder):
+        if all(record[key] == about[key] for key in NAMES):
+            path.unlink(missing_ok=True)
+
+
+def _seal(content: bytes) -> bytes:
+    return f"\nitbench SHA-256 {hashlib.sha256(content).hexdigest()}\n".encode()

@@ -1,0 +1,1 @@
+"""One run: a model, a benchmark and a metric to one score."""

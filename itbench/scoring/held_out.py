@@ -1,0 +1,194 @@
+"""Readouts over the splits of a benchmark, measured on the held-out pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.gram import Gram
+from itbench.metrics.protocols import JointReadout, JointReadoutResult, Readout, ReadoutResult
+from itbench.scoring.task import Task
+from itbench.statistics.explained_variance import correlation, explained_variance, refuse_impossible, shares
+
+Array = NDArray[np.float64]
+PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
+Compare = Callable[[Array, Array], float]
+
+
+class HeldOut:
+    """What a metric says of every layer in every split, gathered layer by layer.
+
+    Parameters
+    ----------
+    task : Task
+    compare : callable, optional
+        Of recorded and predicted responses (test, site) to a number: what is measured of a split beside the sites.
+    """
+
+    def __init__(self, task: Task, compare: Compare | None = None) -> None:
+        self.task, self.compare = task, compare
+        self.remarks: list[str] = []
+        self._recorded = task.responses[:, task.scorable]
+        self._per_site: dict[str, dict[str, Array]] = {name: {} for name in PER_SITE}
+        self._agreement: dict[str, Array] = {}
+        self._predicted: dict[str, NDArray[np.float32]] = {}
+        self._widths: dict[str, int] = {}
+        self._joint: xr.Dataset | None = None
+
+    def add(self, layer: str, n_features: int, readings: Sequence[ReadoutResult]) -> None:
+        """Measure what was read from a layer, one reading a split."""
+        measured: dict[str, list[Array]] = {name: [] for name in PER_SITE}
+        agreement = []
+        for split, reading in zip(self.task.splits, readings, strict=True):
+            test, inner = self._recorded[split.test], ~np.isnan(reading.inner_predictions).all(axis=1)
+            train = self._recorded[split.train[inner]]
+            measured["explained_variance"].append(explained_variance(test, reading.predictions))
+            measured["correlation"].append(correlation(test, reading.predictions))
+            measured["alpha"].append(reading.alpha)
+            measured["inner_explained_variance"].append(explained_variance(train, reading.inner_predictions[inner]))
+            if self.compare:
+                agreement.append(self.compare(test, reading.predictions))
+            self.remarks += [f"layer {layer}: {remark}" for remark in reading.remarks]
+        refuse_impossible(*(np.array(measured[name]) for name in PER_SITE[:2]))
+        for name, values in measured.items():
+            self._per_site[name][layer] = np.array(values)
+        if self.compare:
+            self._agreement[layer] = np.array(agreement)
+        self._predicted[layer] = np.concatenate([reading.predictions for reading in readings]).astype(np.float32)
+        self._widths[layer] = n_features
+
+    def add_joint(
+        self,
+        name: str,
+        layers: Sequence[str],
+        n_features: Mapping[str, int],
+        groups: Mapping[str, Collection[str]],
+        readings: Sequence[JointReadoutResult],
+    ) -> None:
+        """Measure what was read from `layers` together, and from each alone; `name` is what the whole is called."""
+        for layer in layers:
+            self.add(layer, n_features[layer], [reading.alone[layer] for reading in readings])
+        none = np.full(self._recorded.shape[1], np.nan)
+        whole = [ReadoutResult(said.predictions, said.inner_predictions, none, said.remarks) for said in readings]
+        self.add(name, sum(n_features.values()), whole)
+        recorded = [self._recorded[split.test] for split in self.task.splits]
+        pairs = list(zip(recorded, readings, strict=True))
+        weight = np.array([said.weights for said in readings])
+        share = np.array([shares(test, said.contributions) for test, said in pairs])
+        unique = np.array([_unique(test, said) for test, said in pairs])
+        self._joint = xr.Dataset(
+            {
+                "weight": (("split", "part", "site"), self._all_sites(weight)),
+                "share": (("split", "part", "site"), self._all_sites(share)),
+                "unique": (("split", "group", "site"), self._all_sites(unique)),
+            },
+            {"part": list(layers), "group": list(groups)},
+        )
+
+    def dataset(self, layers: Sequence[str], *, whole: str = "") -> xr.Dataset:
+        """Return all that was measured, and the predictions of each split at the layer that it chose.
+
+        The layer is chosen by the explained variance of inner predictions, of training rows by training rows; `whole`
+        is the joint one, which is what counts wherever there is one.
+        """
+        splits = self.task.splits
+        names = [*layers, whole] if whole else list(layers)
+        inner = np.stack([self._per_site["inner_explained_variance"][name].mean(axis=1) for name in names], axis=1)
+        chosen = [whole] * len(splits) if whole else [names[index] for index in inner.argmax(axis=1)]
+        data: dict[str, Any] = {
+            name: (("split", "layer", "site"), self._all_sites(np.stack([one[layer] for layer in names], axis=1)))
+            for name, one in self._per_site.items()
+        }
+        if self.compare:
+            data["agreement"] = (("split", "layer"), np.stack([self._agreement[name] for name in names], axis=1))
+        sizes = [len(split.test) for split in splits]
+        ends = np.cumsum([0, *sizes])
+        rows = [self._predicted[name][ends[i] : ends[i + 1]] for i, name in enumerate(chosen)]
+        data["predictions"] = (("row", "site"), self._all_sites(np.concatenate(rows)))
+        dataset = xr.Dataset(
+            data,
+            coords={
+                "split": [split.name for split in splits],
+                "layer": names,
+                **self.task.recordings.site_coordinates(),
+                "n_features": ("layer", [self._widths[name] for name in names]),
+                "chosen_layer": ("split", chosen),
+                "n_train": ("split", [len(split.train) for split in splits]),
+                "n_test": ("split", sizes),
+                "row_stimulus": ("row", np.concatenate([split.test for split in splits]).astype(np.int32)),
+                "row_split": ("row", np.repeat(np.arange(len(splits), dtype=np.int32), sizes)),
+            },
+        )
+        return dataset if self._joint is None else dataset.merge(self._joint)
+
+    def _all_sites(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (…, scorable site) as (…, site), NaN where a site cannot be scored."""
+        whole = np.full((*values.shape[:-1], len(self.task.scorable)), np.nan, values.dtype)
+        whole[..., self.task.scorable] = values
+        return whole
+
+
+def gather(
+    task: Task, read: Iterable[tuple[str, int, Sequence[ReadoutResult]]], compare: Compare | None = None
+) -> HeldOut:
+    """Measure what was read of layers: (layer, number of features, one reading a split), one after another."""
+    held_out = HeldOut(task, compare)
+    for layer, n_features, readings in read:
+        held_out.add(layer, n_features, readings)
+    return held_out
+
+
+def read_each(readout: Readout, grams: Iterable[tuple[str, Gram]], task: Task) -> HeldOut:
+    """Read layers one after another; one Gram is held at a time.
+
+    Parameters
+    ----------
+    readout : Readout
+    grams : iterable of (layer, Gram)
+    task : Task
+    """
+    responses = task.responses[:, task.scorable]
+    read = (
+        (
+            layer,
+            gram.n_features,
+            [readout(gram, responses[split.train], split.train, split.test) for split in task.splits],
+        )
+        for layer, gram in grams
+    )
+    return gather(task, read, getattr(readout, "compare", None))
+
+
+def read_together(
+    readout: JointReadout, name: str, grams: Mapping[str, Gram], task: Task, groups: Mapping[str, Collection[str]]
+) -> HeldOut:
+    """Read layers at once.
+
+    Parameters
+    ----------
+    readout : JointReadout
+    name : str
+        What the joint result is called among the layers.
+    grams : mapping of str to Gram
+        By layer.
+    task : Task
+    groups : mapping of str to collection of str
+        Layers whose unique part of the explained variance is asked for, by the group's name.
+    """
+    held_out = HeldOut(task)
+    responses = task.responses[:, task.scorable]
+    sets = list(groups.values())
+    readings = [readout(grams, responses[split.train], split.train, split.test, sets) for split in task.splits]
+    widths = {layer: gram.n_features for layer, gram in grams.items()}
+    held_out.add_joint(name, list(grams), widths, groups, readings)
+    return held_out
+
+
+def _unique(recorded: Array, said: JointReadoutResult) -> Array:
+    """Return what the explained variance loses without each group (group, site)."""
+    whole = explained_variance(recorded, said.predictions)
+    return np.array([whole - explained_variance(recorded, rest) for rest in said.without]).reshape(-1, len(whole))

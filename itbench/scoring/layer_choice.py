@@ -1,0 +1,48 @@
+"""The layer of a model fixed by another benchmark, so that none of this one's responses take part in the choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from itbench.errors import BadOption, BadScore
+from itbench.results.score_file import scores_in
+from itbench.results.summary import chosen_layers
+from itbench.scoring.run import Run
+
+
+def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
+    """Return a run of the one layer that the same model, weights and metric chose most often on `benchmark`.
+
+    Parameters
+    ----------
+    run : Run
+        Of one model, no layer named.
+    benchmark : str
+        Name of a benchmark that was scored into `folder`.
+    folder : Path
+
+    Raises
+    ------
+    BadOption, BadScore
+        If layers are named too, or if there is no score, or several, to take the layer from.
+    """
+    if run.metric.entry.form == "direct":
+        todo = "Read one out: --metric ridge --layer-from BENCHMARK"
+        raise BadOption(f"{run.metric.name} reads no layers.", todo=todo)
+    if len(run.entrants) > 1 or run.layers:
+        raise BadOption(
+            "--layer-from takes the layer of one model, and no --layer.", todo="Leave out one of the two options."
+        )
+    about = {**run.about, "benchmark": benchmark}
+    found = (score for _, score in scores_in(folder) if all(score.attrs[key] == about[key] for key in about))
+    layers = {next(iter(chosen_layers(score))) for score in found}
+    if len(layers) != 1:
+        said = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
+        command = f"itbench score -m {about['model']} -b {benchmark} --metric {about['metric']}"
+        raise BadScore(
+            f"{about['model']} ({about['weights']}) {said} by {about['metric']} on {benchmark}.",
+            known=f"Looked for in {folder}.",
+            todo="Name it with --layer" if layers else f"Score it there first: {command}",
+        )
+    return replace(run, entrants=(replace(run.entrants[0], layers=tuple(layers)),), layer_from=benchmark)

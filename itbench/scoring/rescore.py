@@ -1,0 +1,218 @@
+"""Another metric on the cached Grams of a score: no model is built, nothing is extracted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import xarray as xr
+
+from itbench.data.benchmark import Benchmark
+from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
+from itbench.extraction.gram_cache import GramCache, single_layers, summed
+from itbench.gram import Gram
+from itbench.registry import Registry
+from itbench.results.find import score_command
+from itbench.results.score_file import provenance
+from itbench.scoring.evaluate import score_grams
+from itbench.scoring.plan import check_together, make_metric
+from itbench.scoring.provenance import ScoredModel
+from itbench.scoring.run import Metric
+from itbench.scoring.task import Task
+from itbench.util.progress import Reporter, StageTimer
+
+KEPT = ("baseline",)  # of a score's attributes: what it is one of, by whatever metric
+
+
+class Source(NamedTuple):
+    """A model of a score, and where its Grams are kept.
+
+    Parameters
+    ----------
+    model : str
+    prefix : str
+        Of its layers in the score: ``MODEL:`` where there are several models, else nothing.
+    layers : tuple of str
+        As the model calls them.
+    key : mapping
+        With ``layer``: the cache's key.
+    """
+
+    model: str
+    prefix: str
+    layers: tuple[str, ...]
+    key: Mapping[str, Any]
+
+
+def plan_metric(
+    registry: Registry, score: xr.Dataset, name: str | None = None, given: Mapping[str, Any] | None = None
+) -> Metric:
+    """Return the metric that `score` is to have: by default its own, with the options that it was given.
+
+    Raises
+    ------
+    UnknownName, BadOption
+        Also for a metric that needs the activations themselves, or one that cannot read several models at once.
+    """
+    said = provenance(score)
+    own = said["options"]["given"] if name in (None, score.attrs["metric"]) else {}
+    metric = make_metric(registry, name or score.attrs["metric"], {**own, **(given or {})})
+    if any("recipe" in source for source in said["sources"]):
+        raise BadOption(
+            f"{score.attrs['model']} learns from recordings: every split has a network, and Grams, of its own.",
+            todo=f"Score it again; what was trained is kept: {score_command(score, metric.name)}",
+        )
+    if metric.entry.form == "direct":
+        raise BadOption(
+            f"{score.attrs['model']} makes no predictions of its own.", todo="Choose another metric: itbench metrics"
+        )
+    if metric.entry.form == "channels":
+        raise BadOption(
+            f"{metric.name} needs the activations themselves, and what is cached are Grams.",
+            todo=f"Run the model once more: {score_command(score, metric.name)}",
+        )
+    check_together(registry, metric, [source["model"] for source in said["sources"]])
+    return metric
+
+
+def benchmark_of(registry: Registry, score: xr.Dataset, named: Benchmark | None = None) -> Benchmark:
+    """Return the benchmark of a score: that which was `named`, or the plugin of its name.
+
+    Raises
+    ------
+    UnknownName, BadOption
+    """
+    name = score.attrs["benchmark"]
+    if named is None and name not in registry.benchmarks:
+        todo = "If it is a YAML file, name that with -b FILE.yaml."
+        raise UnknownName.of("benchmark", name, registry.benchmarks, todo=todo)
+    if named is not None and named.name != name:
+        raise BadOption(
+            f"{score.attrs['model']} was scored on {name}, not on {named.name}.",
+            todo="Leave -b out, or name a score of that benchmark.",
+        )
+    return named or registry.benchmark(name)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A score that is to be measured again.
+
+    Parameters
+    ----------
+    score : Dataset
+        As `itbench.scoring.evaluate.evaluate` returns it.
+    metric : Metric
+        As `plan_metric` returns it.
+    benchmark : Benchmark
+        That of the score.
+    """
+
+    score: xr.Dataset
+    metric: Metric
+    benchmark: Benchmark
+
+    @property
+    def title(self) -> str:
+        """What a message calls it."""
+        return f"{self.score.attrs['model']} on {self.benchmark.name}"
+
+
+def rescore(plan: Plan, cache: GramCache, reporter: Reporter) -> xr.Dataset:
+    """Measure the cached Grams of a score again.
+
+    Returns
+    -------
+    Dataset
+        What `itbench.scoring.evaluate.evaluate` would give with this metric, to the last bit where
+        it found all Grams cached.
+
+    Raises
+    ------
+    BadScore
+        If a Gram is not in the cache any more, or the score is of no model.
+    BadRecordings
+        If the recordings are not those of the score.
+    """
+    clock = StageTimer()
+    with clock("data"):
+        task = Task.load(plan.benchmark, plan.metric, reporter)
+        _check_recordings(plan.score, task)
+    sources = sources_of(plan.score)
+    _check_cache(plan.score, sources, cache)
+    by_model = {source.model: [source.prefix + layer for layer in source.layers] for source in sources}
+    grams = clock.each("grams", _grams(plan.score, sources, cache))
+    again = score_grams(plan.metric, grams, by_model, task, ScoredModel.from_score(plan.score), clock)
+    return again.assign_attrs({key: plan.score.attrs[key] for key in KEPT if key in plan.score.attrs})
+
+
+def sources_of(score: xr.Dataset) -> list[Source]:
+    """Return the models of a score with their layers and the keys of their Grams.
+
+    Raises
+    ------
+    BadScore
+        If it is of no model: of one animal's sites by another's, or of labels.
+    """
+    said = provenance(score)
+    if not said["sources"]:
+        raise BadScore(
+            f"{score.attrs['model']} on {score.attrs['benchmark']} is of no model whose Grams were cached.",
+            todo="Rescore one that itbench score wrote of a model.",
+        )
+    layers = [str(layer) for layer in score["part" if "part" in score.coords else "layer"].values]
+    return [_source(source, layers, said) for source in said["sources"]]
+
+
+def _source(about: Mapping[str, Any], layers: Sequence[str], said: Mapping[str, Any]) -> Source:
+    prefix = f"{about['model']}:" if len(said["sources"]) > 1 else ""
+    own = tuple(layer.removeprefix(prefix) for layer in layers if layer.startswith(prefix))
+    return Source(about["model"], prefix, own, {**about["identity"], "stimuli": said["digests"]["stimuli"]})
+
+
+def _check_recordings(score: xr.Dataset, task: Task) -> None:
+    said = provenance(score)["digests"]
+    here = task.recordings.digests
+    other = [part for part in here if here[part] != said.get(part)]
+    if other:
+        raise BadRecordings(
+            f"The recordings of {task.benchmark.name} are not those that {score.attrs['model']} was scored on.",
+            known="; ".join(f"{part}: {str(said.get(part))[:8]} then, {here[part][:8]} now" for part in other) + ".",
+            todo=f"Score it on those that are here: {score_command(score)}",
+        )
+
+
+def _check_cache(score: xr.Dataset, sources: Sequence[Source], cache: GramCache) -> None:
+    missing = [
+        source.prefix + layer
+        for source in sources
+        for layer in single_layers(source.layers)
+        if {**source.key, "layer": layer} not in cache
+    ]
+    if missing:
+        raise _not_cached(score, missing)
+
+
+def _grams(score: xr.Dataset, sources: Sequence[Source], cache: GramCache) -> Iterator[tuple[str, Gram]]:
+    for source in sources:
+        for layer, gram in summed(source.layers, partial(_cached, score, source, cache)):
+            yield source.prefix + layer, gram
+
+
+def _cached(score: xr.Dataset, source: Source, cache: GramCache, layers: Sequence[str]) -> Iterator[tuple[str, Gram]]:
+    for layer in layers:
+        gram = cache.read({**source.key, "layer": layer})
+        if gram is None:  # it was damaged
+            raise _not_cached(score, [layer])
+        yield layer, gram
+
+
+def _not_cached(score: xr.Dataset, layers: Sequence[str]) -> BadScore:
+    plural = "s" if len(layers) > 1 else ""
+    return BadScore(
+        f"{score.attrs['model']} on {score.attrs['benchmark']}: "
+        f"no cached Gram{plural} of the layer{plural} {', '.join(layers)}.",
+        todo=f"Make {'them' if plural else 'it'}: {score_command(score)}",
+    )

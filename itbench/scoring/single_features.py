@@ -1,0 +1,246 @@
+"""The best single feature of a layer for every site: a Gram cannot tell features apart, so activations are read again.
+
+All features stay in the panels of one pass over the pictures, in memory or on scratch. Sums over halves of the training
+rows give their correlations with every site in every split, a block of features at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.data.splits import Split
+from itbench.data.stimuli import StimulusSet
+from itbench.errors import ItbenchError
+from itbench.extraction.forward import ExtractionSettings, one_pass
+from itbench.extraction.gram_reducer import FLOAT, PANEL_BYTES
+from itbench.metrics.protocols import Channels, ReadoutResult
+from itbench.models.layers import parts
+from itbench.models.protocols import Model
+from itbench.util.progress import Reporter
+
+Array = NDArray[np.float64]
+BLOCK_BYTES = 128 * 2**20  # of what is computed of some features at once
+ROUNDING = 1e-6  # of a feature's root mean square: the deviation that float32 may leave of a constant
+FEWEST = 3  # rows to choose a feature on: any feature fits two
+FITS = 3  # of a split: on all training rows, on their second half for the first, on their first half for the second
+
+
+def read_channels(
+    model: Model,
+    stimuli: StimulusSet,
+    layers: Sequence[str],
+    settings: ExtractionSettings,
+    reporter: Reporter,
+    responses: Array,
+    splits: Sequence[Split],
+    readout: Channels,
+) -> Iterator[tuple[str, int, list[ReadoutResult]]]:
+    """Run the model once and yield (layer, number of features, one reading a split), layer by layer.
+
+    The feature of a site is chosen, and its regression learnt, on the training rows alone. Inner predictions come from
+    halves of them: chosen and learnt on one, predicted for the other.
+
+    Parameters
+    ----------
+    model, stimuli, layers, settings, reporter
+        As of `itbench.extraction.forward.extract_grams`; a layer ``A+B`` has the features of both.
+    responses : array of shape (stimulus, site)
+        Rows of no split may be NaN.
+    splits : sequence of Split
+    readout : Channels
+
+    Raises
+    ------
+    UnknownName, BadActivations, BadOption, NoSpace
+        As `itbench.extraction.forward.extract_grams` does.
+    ItbenchError
+        If a split has too few training rows to choose a feature on half of them.
+    """
+    plan = _Plan.of(responses, splits)
+    last = {part: layer for layer in layers for part in parts(layer)}  # that needs each
+    shape = (FITS * len(splits), *responses.shape)
+    kept = 3 if set(last) == set(layers) else len(last) + 2
+    beside = 2 * PANEL_BYTES + BLOCK_BYTES + kept * math.prod(shape) * FLOAT.itemsize
+    with (
+        one_pass(model, stimuli, list(last), settings, reporter, beside) as reducer,
+        reporter.progress("features", len(layers), "layers") as advance,
+    ):
+        found: dict[str, _Best] = {}
+        for layer in layers:
+            best = _Best.none(shape)
+            for part in parts(layer):
+                if part not in found:
+                    found[part] = _Best.none(shape)
+                    for panel, reference in reducer.panels(part):
+                        _search(panel, reference, plan, readout, found[part])
+                best.take_better(found[part])
+                if last[part] == layer:
+                    del found[part]
+            yield layer, sum(reducer.widths[part] for part in parts(layer)), best.readings(plan, readout)
+            advance(1)
+
+
+def regress_each(features: Array, responses: Array, others: Array) -> Array:
+    """Predict every site by simple linear regression on its own feature.
+
+    Parameters
+    ----------
+    features, responses : array of shape (train, site)
+    others : array of shape (test, site)
+        The same features of other rows.
+
+    Returns
+    -------
+    array of shape (test, site)
+        The mean training response where the feature does not vary.
+    """
+    centre, mean = features.mean(axis=0), responses.mean(axis=0)
+    variance = np.square(features - centre).sum(axis=0)
+    slope = ((features - centre) * (responses - mean)).sum(axis=0) / np.where(variance > 0, variance, 1.0)
+    return mean + slope * (others - centre)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """Which rows there are: halves of all that train in some split, and what of each half a split leaves out."""
+
+    responses: Array
+    splits: Sequence[Split]
+    halves: tuple[NDArray[np.intp], NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, responses: Array, splits: Sequence[Split]) -> _Plan:
+        used = np.unique(np.concatenate([split.train for split in splits]))
+        mixed = np.random.default_rng(0).permutation(used)
+        plan = cls(responses, splits, (np.sort(mixed[::2]), np.sort(mixed[1::2])))
+        for split in splits:
+            if min(map(len, plan.inner(split))) < FEWEST:
+                raise ItbenchError(
+                    f"Split {split.name!r} has {len(split.train)} stimuli to train on: too few to choose a feature "
+                    "on half of them and to try it on the other half.",
+                    todo="Use fewer folds, more stimuli, or another metric.",
+                )
+        return plan
+
+    def inner(self, split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the training rows of a split that are in the first and in the second half."""
+        first, second = (np.intersect1d(half, split.train) for half in self.halves)
+        return first, second
+
+    def left_out(self, split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the rows of the first and of the second half on which a split does not train."""
+        first, second = (np.setdiff1d(half, split.train) for half in self.halves)
+        return first, second
+
+
+@dataclass(frozen=True, eq=False)
+class _Moments:
+    """Sums over some rows, from which the correlations over them follow."""
+
+    n: int
+    x: Array  # (feature,)
+    xx: Array
+    y: Array  # (site,)
+    yy: Array
+    xy: Array  # (feature, site)
+
+    @classmethod
+    def of(cls, x: Array, y: Array) -> _Moments:
+        """Sum over rows of features (row, feature) and responses (row, site)."""
+        xx, yy = np.einsum("ij,ij->j", x, x), np.einsum("ij,ij->j", y, y)
+        return cls(len(x), x.sum(axis=0), xx, y.sum(axis=0), yy, x.T @ y)
+
+    def plus(self, other: _Moments, sign: int = 1) -> _Moments:
+        """Return the sums with those over other rows added, or taken away."""
+        return _Moments(
+            self.n + sign * other.n,
+            self.x + sign * other.x,
+            self.xx + sign * other.xx,
+            self.y + sign * other.y,
+            self.yy + sign * other.yy,
+            self.xy + sign * other.xy,
+        )
+
+    def rounding(self, reference: Array) -> Array:
+        """Return the variance (feature,) that rounding may leave of constant features less their `reference`."""
+        magnitude = self.xx + 2 * reference * self.x + self.n * reference**2
+        return ROUNDING**2 * np.maximum(magnitude, self.xx) / self.n
+
+    def correlation(self, rounding: Array) -> Array:
+        """Return r (feature, site); 0 for features whose variance is no larger than `rounding`."""
+        variance_x = self.xx - self.x**2 / self.n
+        variance_y = self.yy - self.y**2 / self.n
+        r = self.xy - np.outer(self.x / self.n, self.y)
+        r *= _inverse_root(variance_x, variance_x > self.n * rounding)[:, None]
+        r *= _inverse_root(variance_y, variance_y > 0)
+        return r
+
+
+def _inverse_root(values: Array, where: NDArray[np.bool_]) -> Array:
+    return np.where(where, 1 / np.sqrt(np.where(where, values, 1.0)), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """The best feature so far of every fit and site: its rating (fit, site) and its values (fit, stimulus, site)."""
+
+    rating: Array
+    values: NDArray[np.float32]
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> _Best:
+        return cls(np.zeros((shape[0], shape[2])), np.zeros(shape, np.float32))
+
+    def offer(self, fit: int, ratings: Array, block: NDArray[np.floating]) -> None:
+        """Take those features of a block (stimulus, feature) that are rated better (feature, site)."""
+        index = ratings.argmax(axis=0)
+        top = ratings[index, np.arange(len(index))]
+        better = top > self.rating[fit]
+        self.rating[fit, better] = top[better]
+        self.values[fit][:, better] = block[:, index[better]]
+
+    def take_better(self, other: _Best) -> None:
+        """Take what is rated better among other features."""
+        better = other.rating > self.rating
+        self.rating[better] = other.rating[better]
+        np.copyto(self.values, other.values, where=better[:, None, :])
+
+    def readings(self, plan: _Plan, readout: Channels) -> list[ReadoutResult]:
+        """Return what is learnt of the chosen features, one reading a split."""
+        found = []
+        for number, split in enumerate(plan.splits):
+            whole, *by_half = self.values[FITS * number : FITS * (number + 1)].astype(np.float64)
+            first, second = plan.inner(split)
+            inner = np.empty_like(plan.responses)
+            for values, learn, rows in ((by_half[0], second, first), (by_half[1], first, second)):
+                inner[rows] = readout(values[learn], plan.responses[learn], values[rows])
+            predictions = readout(whole[split.train], plan.responses[split.train], whole[split.test])
+            none = np.full(plan.responses.shape[1], np.nan)
+            found.append(ReadoutResult(predictions, inner[split.train], none))
+        return found
+
+
+def _search(
+    panel: NDArray[np.floating], reference: NDArray[np.floating], plan: _Plan, readout: Channels, best: _Best
+) -> None:
+    """Offer all features of a panel (stimulus, feature), a block of them at a time."""
+    n, sites = plan.responses.shape
+    step = max(1, BLOCK_BYTES // (8 * (2 * n + 12 * sites)))
+    for start in range(0, panel.shape[1], step):
+        columns = slice(start, start + step)
+        _search_block(panel[:, columns].astype(np.float64), reference[columns].astype(np.float64), plan, readout, best)
+
+
+def _search_block(block: Array, reference: Array, plan: _Plan, readout: Channels, best: _Best) -> None:
+    halves = [_Moments.of(block[rows], plan.responses[rows]) for rows in plan.halves]
+    rounding = halves[0].plus(halves[1]).rounding(reference)
+    for number, split in enumerate(plan.splits):
+        left_out = [_Moments.of(block[rows], plan.responses[rows]) for rows in plan.left_out(split)]
+        first, second = (half.plus(part, -1) for half, part in zip(halves, left_out, strict=True))
+        for fit, moments in enumerate((first.plus(second), second, first), FITS * number):
+            best.offer(fit, readout.rate(moments.correlation(rounding)), block)

@@ -1,0 +1,1 @@
+"""Explained variance, reliability, noise ceilings, intervals and tests."""

@@ -1,0 +1,116 @@
+"""Two-way bootstrap over stimuli and sites, and percentile intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
+
+from itbench.errors import UnknownName
+from itbench.statistics.explained_variance import Array
+from itbench.statistics.resampling import MEASURES, HeldOutRows, PictureSums, Resampled, median, scorable
+
+OVER = ("both", "pictures", "sites")
+CHUNK = 48 * 10**6  # bytes that one block of draws takes
+
+
+def readout_draws(
+    recorded: ArrayLike,
+    predicted: ArrayLike,
+    row_stimulus: ArrayLike,
+    row_split: ArrayLike,
+    *,
+    ceiling: ArrayLike | None = None,
+    n: int = 2_000,
+    seed: int = 0,
+    over: str = "both",
+) -> dict[str, Array]:
+    """Draw the measures of a readout again from its held-out predictions.
+
+    Pictures are drawn with replacement within each split, sites with replacement among those that can be scored, each
+    independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6, 285–301), whose intervals are
+    slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not learnt anew, so
+    the draws speak of these readouts on other pictures and sites like these. The ceiling of a site is taken as known.
+
+    Pictures that several splits test are drawn once for all of them, from all pictures: a picture counts equally often
+    wherever it is tested. What is drawn depends on the seed and on the numbers of pictures, splits and sites alone, so
+    the draws of two models on the same recordings belong together in pairs.
+
+    The draws of each measure are moved so that their median is the measure itself. Ratios of variances come out a
+    little lower in every draw, as they did in the score, since both are of a limited number of pictures; the more
+    sites are averaged, the more this counts beside the width of an interval.
+
+    Parameters
+    ----------
+    recorded, predicted : array of shape (row, site)
+        Held-out responses; a row is one picture in one split that tests it. Sites with NaN are left out.
+    row_stimulus, row_split : int array of shape (row,)
+        Which picture and which split.
+    ceiling : array of shape (site,) or (division, site), optional
+        Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
+    n : int
+        Number of draws.
+    seed : int
+    over : {"both", "pictures", "sites"}
+        What is drawn.
+
+    Returns
+    -------
+    dict of str to array of shape (draw,)
+        By the names in `MEASURES`. A site whose responses do not vary in some split of a draw is left out of it; the
+        draw is NaN if no site remains.
+    """
+    if over not in OVER:
+        raise UnknownName.of("kind of draws", over, OVER)
+    y, f = np.asarray(recorded, np.float64), np.asarray(predicted, np.float64)
+    rows = HeldOutRows.of(row_stimulus, row_split)
+    usable = scorable(y, f, rows)
+    sums = PictureSums(rows, y[:, usable], f[:, usable])
+    known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
+    names = [name for name, (_, needs) in MEASURES.items() if known is not None or not needs]
+    if not usable.any():
+        return {name: np.full(n, np.nan) for name in names}
+    with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
+        drawn = _resampled(sums, known, n, seed, over)
+        blocks = [{name: MEASURES[name][0](block) for name in names} for block in drawn]
+    once = _as_they_are(sums, known)
+    return {name: _centred([block[name] for block in blocks], MEASURES[name][0](once)) for name in names}
+
+
+def interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """Return the percentile interval of draws (draw,) (Efron & Tibshirani 1993, ch. 13).
+
+    NaN if fewer than half of the draws have a value: there are then too few pictures to speak of an interval.
+    """
+    values = np.asarray(draws, np.float64)
+    values, n = values[np.isfinite(values)], values.size
+    if 2 * len(values) < n or not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _resampled(sums: PictureSums, ceiling: Array | None, n: int, seed: int, over: str) -> Iterator[Resampled]:
+    """Yield blocks of draws."""
+    pictures, sites = np.random.default_rng(seed).spawn(2)
+    n_pictures, n_splits, n_sites = len(sums.rows.size), len(sums.rows.parts), sums.n_sites
+    step = max(1, CHUNK // (8 * (4 * n_pictures + (20 + 6 * n_splits) * n_sites)))
+    for start in range(0, n, step):
+        size = min(step, n - start)
+        counts = np.ones((1, n_pictures)) if over == "sites" else sums.rows.draw(size, pictures)
+        ev, r = (np.broadcast_to(values, (size, *values.shape[1:])) for values in sums.agreement(counts))
+        each = np.broadcast_to(np.arange(n_sites), (size, n_sites))
+        yield Resampled(ev, r, each if over == "pictures" else sites.integers(0, n_sites, each.shape), ceiling)
+
+
+def _as_they_are(sums: PictureSums, ceiling: Array | None) -> Resampled:
+    """Return every picture and every site once."""
+    ev, r = sums.agreement(np.ones((1, len(sums.rows.size))))
+    return Resampled(ev, r, np.arange(sums.n_sites)[None], ceiling)
+
+
+def _centred(blocks: Sequence[Array], observed: Array) -> Array:
+    draws = np.concatenate([np.empty(0), *blocks])
+    return draws + (observed - median(draws)) if len(draws) else draws

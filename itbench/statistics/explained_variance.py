@@ -1,0 +1,107 @@
+"""Explained variance and Pearson correlation per site, and the share of each part of a prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadScore
+
+Array = NDArray[np.float64]
+SLACK = 1e-9  # rounding allowed to a law that holds exactly
+
+
+def explained_variance(recorded: Array, predicted: Array) -> Array:
+    """Return 1 − Var(y − ŷ) / Var(y) for every site.
+
+    Parameters
+    ----------
+    recorded : array of shape (stimulus, site)
+        y.
+    predicted : array of shape (stimulus, site)
+        ŷ, for the same stimuli and sites.
+
+    Returns
+    -------
+    array of shape (site,)
+        1 is perfect, 0 is as good as the mean, below 0 is worse; NaN where y does not vary or is missing.
+    """
+    _same_shape(recorded, predicted)
+    variance = recorded.var(axis=0)
+    residual = (recorded - predicted).var(axis=0)
+    return np.where(varies(recorded), 1.0 - residual / np.where(variance > 0, variance, 1.0), np.nan)
+
+
+def correlation(recorded: Array, predicted: Array) -> Array:
+    """Return Pearson's r of recorded and predicted responses (stimulus, site) for every site.
+
+    NaN where the recorded response does not vary or is missing; 0 where the prediction is constant, since it then
+    says nothing about the response.
+    """
+    _same_shape(recorded, predicted)
+    y, f = recorded - recorded.mean(axis=0), predicted - predicted.mean(axis=0)
+    scale = np.sqrt((y**2).sum(axis=0) * (f**2).sum(axis=0))
+    predicts = varies(predicted) & (scale > 0)
+    r = np.where(predicts, (y * f).sum(axis=0) / np.where(predicts, scale, 1.0), 0.0)
+    return np.where(varies(recorded), np.clip(r, -1.0, 1.0), np.nan)
+
+
+def shares(recorded: Array, contributions: Array) -> Array:
+    """Divide the explained variance of a sum of predictions among its parts: the product measure.
+
+    With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum
+    to its explained variance; one is negative where its part makes the whole worse.
+
+    Parameters
+    ----------
+    recorded : array of shape (stimulus, site)
+        y.
+    contributions : array of shape (layer, stimulus, site)
+        ŷ_l, for the same stimuli and sites; constants added to them do not matter.
+
+    Returns
+    -------
+    array of shape (layer, site)
+        NaN where y does not vary or is missing.
+
+    References
+    ----------
+    Pratt (1987), Proc. 2nd International Tampere Conference in Statistics, 245–260; for predictions on held-out data:
+    Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728.
+    """
+    for part in contributions:
+        _same_shape(recorded, part)
+    y = recorded - recorded.mean(axis=0)
+    parts = contributions - contributions.mean(axis=1, keepdims=True)
+    product = np.einsum("lts,ts->ls", parts, 2 * y - parts.sum(axis=0))
+    square = (y**2).sum(axis=0)
+    return np.where(varies(recorded), product / np.where(square > 0, square, 1.0), np.nan)
+
+
+def varies(values: Array) -> NDArray[np.bool_]:
+    """Say for every site whether all its values (stimulus, site) are there and not all equal."""
+    low, high = values.min(axis=0), values.max(axis=0)  # NaN if any value is
+    return np.isfinite(low) & np.isfinite(high) & (high > low)
+
+
+def refuse_impossible(ev: Array, r: Array) -> None:
+    """Raise if an explained variance exceeds the squared correlation, which no prediction can do.
+
+    With the best possible scaling of ŷ the explained variance is r²; any other scaling gives less.
+
+    Raises
+    ------
+    BadScore
+    """
+    impossible = ev > r**2 + SLACK
+    if impossible.any():
+        at = tuple(int(index[0]) for index in np.nonzero(impossible))
+        raise BadScore(
+            f"Explained variance {ev[at]:.4f} with correlation {r[at]:.4f} at {at} is impossible: EV cannot exceed r².",
+            todo="Look for swapped arguments, or for a mean over the wrong axis.",
+        )
+
+
+def _same_shape(recorded: Array, predicted: Array) -> None:
+    if recorded.shape != predicted.shape:
+        raise ValueError(f"recorded {recorded.shape} and predicted {predicted.shape} differ in shape")

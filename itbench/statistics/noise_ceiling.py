@@ -1,0 +1,164 @@
+"""Noise ceiling of every site from repetitions, and of dissimilarities from several subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.errors import BadRecordings, UnknownName
+from itbench.statistics.noise_power import variance_reliability
+from itbench.statistics.reliability import split_half
+
+Array = NDArray[np.float64]
+METHODS: dict[str, Callable[[xr.DataArray, int, int], Array]] = {
+    "split-half": lambda responses, splits, seed: split_half(responses, splits=splits, seed=seed),
+    "variance": lambda responses, splits, seed: variance_reliability(responses),
+}
+
+
+def site_reliability(responses: xr.DataArray, method: str = "split-half", splits: int = 100, seed: int = 0) -> Array:
+    """Return the reliability of the mean over repetitions: the explained variance that a perfect model reaches.
+
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+    method : {"split-half", "variance"}
+        `split_half` or `variance_reliability`.
+    splits, seed : int
+        Of random halves.
+
+    Returns
+    -------
+    array of shape (site,)
+        As estimated, never clipped: 0 or less is noise alone. NaN where (nearly) all stimuli have fewer than two
+        repetitions, or the mean does not vary.
+
+    Raises
+    ------
+    UnknownName
+        If there is no such method.
+    """
+    if method not in METHODS:
+        raise UnknownName.of("method of a ceiling", method, METHODS)
+    return METHODS[method](responses, splits, seed)
+
+
+def corrected(ev: Array, ceiling: Array) -> Array:
+    """Return explained variance over the ceiling of its site: of what can be explained, the share that is.
+
+    Parameters
+    ----------
+    ev : array of shape (…, site)
+    ceiling : array of shape (site,)
+        NaN where there is none.
+
+    Returns
+    -------
+    array of shape (…, site)
+        Never clipped: above 1 where a ceiling is estimated too low. NaN where the ceiling is not above 0.
+    """
+    positive = ceiling > 0
+    return np.where(positive, ev / np.where(positive, ceiling, 1.0), np.nan)
+
+
+class Bounds(NamedTuple):
+    """Between what the best possible model scores on these subjects."""
+
+    lower: float
+    upper: float
+
+
+def subject_bounds(
+    rdms: Array, method: str = "pearson", compare: Callable[[Array, Array], float] | None = None
+) -> Bounds:
+    """Return the bounds of what the best possible model scores on the dissimilarities of several subjects.
+
+    Upper: each subject is compared with the mean of all, itself among them; no model comes nearer to these subjects.
+    Lower: each is compared with the mean of the others, which is a model that one can have. Both are averaged over
+    subjects.
+
+    Parameters
+    ----------
+    rdms : array of shape (subject, pair)
+        Dissimilarities of at least two subjects.
+    method : {"pearson", "spearman", "cosine"}
+        The comparison, and what is done to each subject's dissimilarities before they are averaged, so that the upper
+        bound is one: they are standardised, ranked, or divided by their norm.
+    compare : callable, optional
+        Another comparison, of two arrays (pair,). For one by ranks, such as Kendall's τ, `method` is ``spearman``: the
+        upper bound is then approximate.
+
+    Returns
+    -------
+    Bounds
+
+    Raises
+    ------
+    BadRecordings
+        For fewer than two subjects, and for one whose dissimilarities are missing in part, or all equal.
+    UnknownName
+        For an unknown method.
+
+    References
+    ----------
+    Nili, Wingfield, Walther, Su, Marslen-Wilson & Kriegeskorte (2014), A toolbox for representational similarity
+    analysis, PLoS Comput. Biol. 10, e1003553.
+    """
+    if method not in RDM_METHODS:
+        raise UnknownName.of("method of a ceiling of RDMs", method, RDM_METHODS)
+    _check(rdms)
+    pooled, own_compare = RDM_METHODS[method]
+    compare = compare or own_compare
+    alike = pooled(rdms)
+    total = alike.sum(axis=0)
+    lower = [compare(total - own, rdm) for own, rdm in zip(alike, rdms, strict=True)]
+    upper = [compare(total, rdm) for rdm in rdms]
+    return Bounds(float(np.mean(lower)), float(np.mean(upper)))
+
+
+def _check(rdms: Array) -> None:
+    if len(rdms) < 2:
+        raise BadRecordings(
+            f"Dissimilarities of {len(rdms)} subject have no ceiling.", known="It takes two subjects at least."
+        )
+    for number, rdm in enumerate(rdms):
+        if not np.isfinite(rdm).all() or rdm.min() == rdm.max():
+            raise BadRecordings(f"The dissimilarities of subject {number} are missing in part, or all equal.")
+
+
+def _unit(rdms: Array) -> Array:
+    return rdms / np.linalg.norm(rdms, axis=-1, keepdims=True)
+
+
+def _standardised(rdms: Array) -> Array:
+    return _unit(rdms - rdms.mean(axis=-1, keepdims=True))
+
+
+def _ranked(rdms: Array) -> Array:
+    from scipy.stats import rankdata  # takes a while to import
+
+    return np.asarray(rankdata(rdms, axis=-1))
+
+
+def _pearson(one: Array, other: Array) -> float:
+    return float(_standardised(one) @ _standardised(other))
+
+
+def _spearman(one: Array, other: Array) -> float:
+    return _pearson(_ranked(one), _ranked(other))
+
+
+def _cosine(one: Array, other: Array) -> float:
+    return float(_unit(one) @ _unit(other))
+
+
+RDM_METHODS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], float]]] = {
+    "pearson": (_standardised, _pearson),
+    "spearman": (_ranked, _spearman),
+    "cosine": (_unit, _cosine),
+}

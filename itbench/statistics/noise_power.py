@@ -1,0 +1,196 @@
+"""Signal and noise power of responses, and correlations corrected for noise (CCnorm, r2_ER)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.data.responses import DIMS, mean_over_repetitions
+from itbench.statistics.reliability import count_repetitions, repeated_enough, varies_where
+
+Array = NDArray[np.float64]
+
+
+class Power(NamedTuple):
+    """Variances of a site, each an array of shape (site,); NaN where too few stimuli were repeated.
+
+    Parameters
+    ----------
+    signal : array
+        Of the expected responses, over stimuli. An unbiased estimate: it may be below 0.
+    noise : array
+        Of one repetition, about the expected response.
+    noise_of_mean : array
+        Of the mean over repetitions, averaged over stimuli: noise / R where all have R repetitions.
+    """
+
+    signal: Array
+    noise: Array
+    noise_of_mean: Array
+
+
+class Moments(NamedTuple):
+    """Of the repetitions of each stimulus at each site (stimulus, site).
+
+    Parameters
+    ----------
+    mean : array
+        0 where there is none.
+    variance : array
+        With R - 1 degrees of freedom; 0 where there are fewer than two repetitions.
+    repetitions : int array
+        R.
+    """
+
+    mean: Array
+    variance: Array
+    repetitions: NDArray[np.intp]
+
+
+def power(responses: xr.DataArray) -> Power:
+    """Estimate signal and noise power.
+
+    The noise power is the variance over repetitions, averaged over stimuli. The signal power is what it leaves of the
+    variance of the mean responses over stimuli: both are unbiased, also where noise differs between stimuli, and where
+    numbers of repetitions do. A stimulus with one repetition is taken to have the average noise.
+
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+
+    Returns
+    -------
+    Power
+
+    References
+    ----------
+    Sahani & Linden (2003), How linear are auditory cortical responses?, NIPS 15, whose estimate this is on complete
+    repetitions, but for what a repetition adds to all stimuli alike: there that is no noise.
+    """
+    return power_of(moments(responses))
+
+
+def variance_reliability(responses: xr.DataArray) -> Array:
+    """Return the reliability (site,) of the mean over repetitions: signal / (signal + noise of the mean).
+
+    The ceiling CCmax of Schoppe, Harper, Willmore, King & Schnupp (2016), Front. Comput. Neurosci. 10:10, squared.
+    `responses` are as `power` takes them. NaN for a site whose mean does not vary.
+    """
+    found = moments(responses)
+    varies = varies_where(found.repetitions >= 1, found.mean)
+    signal, _, noise = power_of(found)
+    return np.where(varies, signal / np.where(varies, signal + noise, 1.0), np.nan)
+
+
+def moments(responses: xr.DataArray) -> Moments:
+    """Return mean, variance and number of the repetitions of each stimulus at each site."""
+    mean, count = np.nan_to_num(mean_over_repetitions(responses)), count_repetitions(responses)
+    squares = np.zeros_like(mean)
+    for values in responses.transpose(*DIMS).values:  # one at a time: there may be many
+        squares += np.where(np.isfinite(values), values - mean, 0.0) ** 2
+    return Moments(mean, np.where(count >= 2, squares / np.maximum(count - 1, 1), 0.0), count)
+
+
+def power_of(found: Moments) -> Power:
+    """Return the power of each site from the moments of its stimuli."""
+    mean, variance, count = found
+    seen, repeated = count >= 1, count >= 2
+    n = np.maximum(seen.sum(axis=0), 2)
+    noise = variance.sum(axis=0) / np.maximum(repeated.sum(axis=0), 1)
+    of_mean = np.where(repeated, variance, noise) / np.maximum(count, 1)
+    noise_of_mean = np.where(seen, of_mean, 0.0).sum(axis=0) / n
+    deviation = np.where(seen, mean - mean.sum(axis=0) / n, 0.0)
+    signal = (deviation**2).sum(axis=0) / (n - 1) - noise_of_mean
+    enough = repeated_enough(count)
+    return Power(*(np.where(enough, values, np.nan) for values in (signal, noise, noise_of_mean)))
+
+
+def normalised_correlation(responses: xr.DataArray, predictions: Array) -> Array:
+    """Return CCnorm: the correlation that predictions would have with responses free of noise.
+
+    Cov(ȳ, ŷ) / sqrt(SP Var(ŷ)), ȳ the mean over repetitions and SP the signal power: Pearson's r over CCmax.
+
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+    predictions : array of shape (stimulus, site)
+        Of other data than the responses. NaN where nothing was predicted: such stimuli are left out.
+
+    Returns
+    -------
+    array of shape (site,)
+        Beyond ±1 it may go, by the error of SP. 0 for a constant prediction; NaN where SP is not above 0, or too few
+        stimuli were repeated.
+
+    References
+    ----------
+    Schoppe, Harper, Willmore, King & Schnupp (2016), Front. Comput. Neurosci. 10:10.
+    """
+    both = _sums(responses, predictions)
+    return _ratio(both.product, np.sqrt(both.predicted * np.maximum(both.signal, 0.0)), both)
+
+
+def r2_er(responses: xr.DataArray, predictions: Array) -> Array:
+    """Return r²_ER: the squared correlation of predictions and expected responses, its bias by noise removed.
+
+    [(Σ x y)² − Σ x² σ² / R] / [Σ x² (m − 1) SP], with x the prediction less its mean, y the mean over R repetitions,
+    σ² the noise power, SP the signal power, over m stimuli: the square of CCnorm, less what noise alone adds to it.
+
+    Parameters
+    ----------
+    responses, predictions
+        As `normalised_correlation` takes them.
+
+    Returns
+    -------
+    array of shape (site,)
+        It may be below 0, and above 1. 0 for a constant prediction; NaN where SP is not above 0, or too few stimuli
+        were repeated.
+
+    References
+    ----------
+    Pospisil & Bair (2021), The unbiased estimation of the fraction of variance explained by a model, PLoS Comput.
+    Biol. 17, e1009212.
+    """
+    both = _sums(responses, predictions)
+    return _ratio(both.product**2 - both.bias, both.predicted * both.signal, both)
+
+
+class _Sums(NamedTuple):
+    """Sums over the stimuli of each site (site,)."""
+
+    product: Array  # Σ x y
+    predicted: Array  # Σ x²
+    signal: Array  # (m - 1) SP
+    bias: Array  # Σ x² σ² / R, of the square of the product
+    varies: NDArray[np.bool_]  # the prediction
+
+
+def _sums(responses: xr.DataArray, predictions: Array) -> _Sums:
+    whole = moments(responses)
+    if predictions.shape != whole.mean.shape:
+        raise ValueError(f"predictions {predictions.shape} are not of responses {whole.mean.shape} (stimulus, site)")
+    used = np.isfinite(predictions) & (whole.repetitions >= 1)
+    found = Moments(*(np.where(used, part, 0) for part in whole))
+    power = power_of(found)
+    n = np.maximum(used.sum(axis=0), 1)
+    x = np.where(used, predictions - np.where(used, predictions, 0.0).sum(axis=0) / n, 0.0)
+    return _Sums(
+        product=(x * found.mean).sum(axis=0),
+        predicted=(x**2).sum(axis=0),
+        signal=(n - 1) * power.signal,
+        bias=(x**2 / np.maximum(found.repetitions, 1)).sum(axis=0) * power.noise,
+        varies=varies_where(used, predictions),
+    )
+
+
+def _ratio(above: Array, below: Array, both: _Sums) -> Array:
+    """Return the ratio; 0 where the prediction is constant, NaN where there is no signal."""
+    usable = both.varies & (both.signal > 0)
+    ratio = np.where(usable, above, 0.0) / np.where(usable, below, 1.0)
+    return np.where(both.signal > 0, ratio, np.nan)

@@ -1,0 +1,158 @@
+"""Permutation test of two models by swapping their predictions of stimuli."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
+
+from itbench.statistics.explained_variance import Array
+from itbench.statistics.resampling import MEASURES, HeldOutRows, Resampled, agreement_of, moments, scorable
+
+CHUNK = 48 * 10**6  # bytes that one block of permutations takes
+ROUNDING = 1e-12  # of a difference: what is as large but for rounding counts as large
+BY_CORRELATION = ("correlation", "brainscore")  # measures whose figure at one site is a correlation
+
+
+@dataclass(frozen=True, eq=False)
+class Permuted:
+    """What swapping says of two models.
+
+    Parameters
+    ----------
+    difference : float
+        Of the measure: the first model's less the second's.
+    p : float
+        Two-sided.
+    site_difference, site_p : array of shape (site,)
+        The same of every site by itself; NaN where it cannot be scored. No correction for the number of sites.
+    """
+
+    difference: float
+    p: float
+    site_difference: Array
+    site_p: Array
+
+
+def permute(
+    recorded: ArrayLike,
+    predicted: tuple[ArrayLike, ArrayLike],
+    row_stimulus: ArrayLike,
+    row_split: ArrayLike,
+    *,
+    measure: str = "explained_variance",
+    ceiling: ArrayLike | None = None,
+    n: int = 10_000,
+    seed: int = 0,
+) -> Permuted:
+    """Test whether two models predict equally well, by swapping their predictions of random pictures.
+
+    If it did not matter which model a prediction of a picture comes from, the difference observed would be one among
+    those after swaps: p = (b + 1) / (n + 1), with b of n swaps giving a difference as large or larger, in either
+    direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of a picture are swapped together,
+    in all splits that test it, so what sites have in common is kept. The sites themselves are taken as they are.
+
+    Parameters
+    ----------
+    recorded : array of shape (row, site)
+        Held-out responses; a row is one picture in one split that tests it.
+    predicted : pair of arrays of shape (row, site)
+    row_stimulus, row_split : int array of shape (row,)
+    measure : str
+        One of `itbench.statistics.resampling.MEASURES`.
+    ceiling : array of shape (site,) or (division, site), optional
+        For measures that need one.
+    n : int
+        Number of swaps.
+    seed : int
+    """
+    y, *both = (np.asarray(values, np.float64) for values in (recorded, *predicted))
+    rows = HeldOutRows.of(row_stimulus, row_split)
+    usable = np.all([scorable(y, f, rows) for f in both], axis=0)
+    known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
+    swaps = _Swaps(rows, y[:, usable], *(f[:, usable] for f in both))
+    none = np.zeros((1, len(rows.size)))
+    observed, site_observed = (values[0] for values in swaps.differences(none, measure, known))
+    exceeding, site_exceeding = 0, np.zeros(usable.sum(), np.intp)
+    random, step = np.random.default_rng(seed), max(1, CHUNK // swaps.bytes_each)
+    with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
+        for start in range(0, n, step):
+            swapped = random.integers(0, 2, (min(step, n - start), len(rows.size))).astype(np.float64)
+            difference, at_site = swaps.differences(swapped, measure, known)
+            exceeding += int((np.abs(difference) >= abs(observed) - ROUNDING).sum())
+            site_exceeding += (np.abs(at_site) >= np.abs(site_observed) - ROUNDING).sum(axis=0)
+    return Permuted(
+        float(observed),
+        (exceeding + 1) / (n + 1),
+        _everywhere(site_observed, usable),
+        _everywhere((site_exceeding + 1) / (n + 1), usable),
+    )
+
+
+def significant(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
+    """Say which hypotheses to reject so that at most `rate` of those rejected are true, in expectation.
+
+    Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57, 289–300. NaN is never rejected, and not counted.
+
+    Parameters
+    ----------
+    p : array of shape (hypothesis,)
+    rate : float
+        The false discovery rate.
+    """
+    tested = np.flatnonzero(np.isfinite(p))
+    order = tested[np.argsort(p[tested])]
+    below = np.flatnonzero(p[order] <= rate * np.arange(1, len(order) + 1) / max(len(order), 1))
+    rejected = np.zeros(len(p), bool)
+    rejected[order[: below[-1] + 1 if len(below) else 0]] = True
+    return rejected
+
+
+class _Swaps:
+    """Differences between two models after swaps.
+
+    A swap of one picture replaces that picture's moments of one model by those of the other, so the sums after any
+    swaps are those before, and the 0/1 matrix of swaps times the differences between the two models' moments.
+    """
+
+    def __init__(self, rows: HeldOutRows, recorded: Array, first: Array, second: Array) -> None:
+        self.rows, self.n_sites = rows, recorded.shape[1]
+        self.sums, self.change = [], []
+        for part in rows.parts:
+            mine, other = (moments(recorded[part], predicted[part]) for predicted in (first, second))
+            self.sums.append((mine.sum(axis=0), other.sum(axis=0)))
+            self.change.append((other - mine)[:, 2:].reshape(len(part), -1))  # y and y² are the same
+
+    @property
+    def bytes_each(self) -> int:
+        """Bytes that one permutation takes."""
+        return 8 * (2 * len(self.rows.size) + (30 + 8 * len(self.rows.parts)) * self.n_sites)
+
+    def differences(self, swapped: Array, measure: str, ceiling: Array | None) -> tuple[Array, Array]:
+        """Return differences (draw,), and at every site (draw, site), after swaps (draw, picture) of 0 or 1."""
+        found: list[list[tuple[Array, Array]]] = [[], []]
+        for part, sums, change in zip(self.rows.parts, self.sums, self.change, strict=True):
+            moved = np.zeros((len(swapped), 5, self.n_sites))
+            moved[:, 2:] = (swapped[:, self.rows.picture[part]] @ change).reshape(len(swapped), 3, self.n_sites)
+            weight = np.full(len(swapped), float(len(part)))
+            for model, after in enumerate((sums[0] + moved, sums[1] - moved)):
+                found[model].append(agreement_of(after, weight))
+        every = np.broadcast_to(np.arange(self.n_sites), (len(swapped), self.n_sites))
+        models = []
+        for of_model in found:
+            ev, r = (np.stack(values, axis=1) for values in zip(*of_model, strict=True))
+            models.append(Resampled(ev, r, every, ceiling))
+        first, second = (MEASURES[measure][0](model) for model in models)
+        at_first, at_second = (
+            (model.correlation if measure in BY_CORRELATION else model.explained_variance).mean(axis=1)
+            for model in models
+        )
+        return first - second, at_first - at_second
+
+
+def _everywhere(values: Array, usable: NDArray[np.bool_]) -> Array:
+    whole = np.full(len(usable), np.nan)
+    whole[usable] = values
+    return whole

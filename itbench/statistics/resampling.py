@@ -1,0 +1,187 @@
+"""Explained variance and correlation of resampled stimuli and sites, from sums over held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from itbench.statistics.explained_variance import Array, varies
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOutRows:
+    """Which picture and which split each held-out row belongs to.
+
+    Parameters
+    ----------
+    picture : int array of shape (row,)
+        Numbered so that pictures which may be drawn for one another are neighbours.
+    parts : tuple of int arrays
+        The rows of each split.
+    first, size : int arrays of shape (picture,)
+        Where the pictures begin that may be drawn for each picture, and how many they are.
+    """
+
+    picture: NDArray[np.intp]
+    parts: tuple[NDArray[np.intp], ...]
+    first: NDArray[np.intp]
+    size: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, row_stimulus: ArrayLike, row_split: ArrayLike) -> HeldOutRows:
+        """Build from the picture and the split of each row."""
+        stimuli, picture = np.unique(row_stimulus, return_inverse=True)
+        splits, part = np.unique(row_split, return_inverse=True)
+        group = np.zeros(len(stimuli), np.intp)
+        if len(stimuli) == len(picture):  # each is tested once: the size of every split is kept
+            group[picture] = part
+        order = np.argsort(group, kind="stable")
+        rank = np.argsort(order)
+        first = np.searchsorted(group[order], group[order])
+        size = np.searchsorted(group[order], group[order], side="right") - first
+        return cls(rank[picture], tuple(np.flatnonzero(part == split) for split in range(len(splits))), first, size)
+
+    def draw(self, n: int, random: np.random.Generator) -> Array:
+        """Return how often each picture is drawn (draw, picture)."""
+        pictures = len(self.size)
+        drawn = self.first + random.integers(0, self.size, (n, pictures))
+        drawn += pictures * np.arange(n)[:, None]
+        return np.bincount(drawn.ravel(), minlength=n * pictures).reshape(n, pictures).astype(np.float64)
+
+
+def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np.bool_]:
+    """Say which sites (site,) have all values, and recorded ones that vary in every split."""
+    whole = np.isfinite(predicted).all(axis=0)
+    return np.asarray(np.all([whole, *(varies(recorded[part]) for part in rows.parts)], axis=0))
+
+
+ROUNDING = 1e-12  # of a mean square: a variance below it is that of equal values
+
+
+class PictureSums:
+    """Explained variance and correlation of draws of pictures, each split by one matrix product."""
+
+    def __init__(self, rows: HeldOutRows, recorded: Array, predicted: Array) -> None:
+        self.rows, self.n_sites = rows, recorded.shape[1]
+        self.moments = [moments(recorded[part], predicted[part]).reshape(len(part), -1) for part in rows.parts]
+
+    def agreement(self, counts: Array) -> tuple[Array, Array]:
+        """Return explained variance and correlation (draw, split, site) of pictures that count (draw, picture)."""
+        found = []
+        for part, values in zip(self.rows.parts, self.moments, strict=True):
+            weights = counts[:, self.rows.picture[part]]
+            sums = (weights @ values).reshape(len(counts), 5, self.n_sites)
+            found.append(agreement_of(sums, weights.sum(axis=1)))
+        ev, r = (np.stack(values, axis=1) for values in zip(*found, strict=True))
+        return ev, r
+
+
+def moments(recorded: Array, predicted: Array) -> Array:
+    """Return y, y², f, f² and yf (row, 5, site) of recorded responses y and predictions f (row, site).
+
+    Centred on the mean of y first, so that variances do not come out as small differences of large numbers.
+    """
+    centre = recorded.mean(axis=0)
+    y, f = recorded - centre, predicted - centre
+    return np.stack([y, y * y, f, f * f, y * f], axis=1)
+
+
+def agreement_of(sums: Array, weight: Array) -> tuple[Array, Array]:
+    """Return explained variance and Pearson's r from weighted sums of `moments`.
+
+    As `itbench.statistics.explained_variance` defines them: NaN where y does not vary, r of 0 where the
+    prediction is constant.
+
+    Parameters
+    ----------
+    sums : array of shape (draw, 5, site)
+    weight : array of shape (draw,)
+        The sum of the weights.
+
+    Returns
+    -------
+    explained_variance, correlation : arrays of shape (draw, site)
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y, yy, f, ff, yf = np.moveaxis(sums / weight[:, None, None], 1, 0)
+        var_y, var_f, covariance = yy - y * y, ff - f * f, yf - y * f
+        responds, predicts = var_y > ROUNDING * yy, var_f > ROUNDING * ff
+        ev = np.where(responds, (2 * covariance - var_f) / var_y, np.nan)
+        r = np.where(predicts, np.clip(covariance / np.sqrt(var_y * var_f), -1.0, 1.0), 0.0)
+    return ev, np.where(responds, r, np.nan)
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """What a block of draws gives.
+
+    Parameters
+    ----------
+    explained_variance, correlation : array of shape (draw, split, site)
+        Of the pictures drawn.
+    sites : int array of shape (draw, site)
+        The sites drawn.
+    ceiling : array of shape (division, site), optional
+        In each division of the repetitions.
+    """
+
+    explained_variance: Array
+    correlation: Array
+    sites: NDArray[np.intp]
+    ceiling: Array | None = None
+
+    def at_sites(self, values: Array) -> Array:
+        """Return values (draw, …, site) at the sites drawn."""
+        index = self.sites.reshape(len(self.sites), *[1] * (values.ndim - 2), -1)
+        return np.take_along_axis(values, np.broadcast_to(index, values.shape), axis=-1)
+
+
+def _mean_ev(drawn: Resampled) -> Array:
+    return mean(drawn.at_sites(drawn.explained_variance.mean(axis=1)))
+
+
+def _mean_correlation(drawn: Resampled) -> Array:
+    return mean(drawn.at_sites(drawn.correlation.mean(axis=1)))
+
+
+def _corrected(drawn: Resampled) -> Array:
+    """Mean over sites of explained variance over ceiling, where there is a ceiling."""
+    assert drawn.ceiling is not None
+    average = drawn.ceiling.mean(axis=0)
+    ceiling = np.where(average > 0, average, np.nan)
+    return mean(drawn.at_sites(drawn.explained_variance.mean(axis=1) / ceiling))
+
+
+def _brainscore(drawn: Resampled) -> Array:
+    """(r / ceiling)², of which r and ceiling are medians over sites, averaged (Schrimpf et al. 2018)."""
+    assert drawn.ceiling is not None
+    r = median(drawn.at_sites(drawn.correlation)).mean(axis=1)
+    ceiling = median(drawn.ceiling[:, drawn.sites]).mean(axis=0)
+    return np.square(r / np.where(ceiling > 0, ceiling, np.nan))
+
+
+# By name: the draws of a measure, and whether it needs a ceiling.
+MEASURES: dict[str, tuple[Callable[[Resampled], Array], bool]] = {
+    "explained_variance": (_mean_ev, False),
+    "correlation": (_mean_correlation, False),
+    "explained_variance_corrected": (_corrected, True),
+    "brainscore": (_brainscore, True),
+}
+
+
+def mean(values: Array) -> Array:
+    """Return the mean over the last axis of what is finite; NaN where nothing is."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=-1)
+    return np.where(count > 0, np.where(finite, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
+
+
+def median(values: Array) -> Array:
+    """Return the median over the last axis of what is finite; NaN where nothing is."""
+    ordered = np.sort(values, axis=-1)  # NaN comes last
+    count = np.isfinite(ordered).sum(axis=-1)[..., None]
+    middle = [np.take_along_axis(ordered, np.maximum(index, 0), axis=-1) for index in ((count - 1) // 2, count // 2)]
+    return ((middle[0] + middle[1]) / 2)[..., 0]

@@ -1,0 +1,1 @@
+"""Many runs: suites of published numbers, and baselines of a benchmark."""

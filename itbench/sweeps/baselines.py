@@ -1,0 +1,259 @@
+"""Baselines of a benchmark: pixels, Gabor filters, random weights, shuffled stimuli, other animals, noise ceiling."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.errors import BadOption, BadRecordings, UnknownName
+from itbench.extraction.forward import ExtractionSettings
+from itbench.extraction.gram_cache import GramCache
+from itbench.gram import Gram
+from itbench.registry import Registry
+from itbench.scoring.evaluate import Measured, as_score, evaluate, score_grams
+from itbench.scoring.plan import plan_run
+from itbench.scoring.provenance import ScoredModel
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.task import Task, grams_of, layers_by_model, load_models
+from itbench.statistics.noise_ceiling import site_reliability
+from itbench.statistics.reliability import count_repetitions, repeated_enough
+from itbench.sweeps.animal_to_animal import LAYER, animals_of, read_other_animals
+from itbench.sweeps.runner import find_existing_score
+from itbench.util.progress import Reporter, StageTimer
+
+TWIN = "itbench-tiny"  # whose random weights are a baseline where no model is named
+
+
+def plan_baselines(
+    registry: Registry,
+    benchmark: str,
+    reporter: Reporter,
+    *,
+    model: str | None = None,
+    weights: str = "pretrained",
+    seed: int = 0,
+    metric: str | None = None,
+    metric_options: Mapping[str, Any] | None = None,
+    settings: ExtractionSettings | None = None,
+) -> list[Baseline]:
+    """Look everything up and load the recordings; nothing is scored yet.
+
+    - ``pixels`` and ``gabor``: the picture itself, and a model of V1.
+    - ``random``: `model` with random weights, by default itbench-tiny.
+    - ``shuffled``: `model` with the given weights, by default the pixels, its pictures in another order than the
+      responses: what a readout makes of no relation at all, 0 or less.
+    - ``animals``: each animal's sites from those of the others.
+    - ``ceiling``: the reliability of every site, which a perfect model reaches.
+
+    Parameters
+    ----------
+    registry, benchmark, reporter
+    model : str, optional
+        Whose random twin and whose shuffled pictures are scored.
+    weights : str
+        Of `model` when its pictures are shuffled.
+    seed : int
+        Of random weights and of the shuffle.
+    metric, metric_options, settings
+        As of `itbench.scoring.plan.plan_run`; precision and pool are those of `model` alone.
+
+    Returns
+    -------
+    list of Baseline
+        One of each kind.
+
+    Raises
+    ------
+    UnknownName, BadOption, BadBenchmark, BadRecordings, NoWeights
+    """
+    settings = settings or ExtractionSettings()
+    if model and registry.model(model).learns:
+        raise BadOption(
+            f"{model} learns from recordings; baselines are of models that do not.",
+            todo="Leave --model out, or name one that it could be built on.",
+        )
+    plain = dataclasses.replace(settings, precision="float32", pool="none")
+
+    def run_of(name: str, text: str, how: ExtractionSettings) -> Run:
+        given = metric_options
+        return plan_run(
+            registry, name, benchmark, metric=metric, metric_options=given, weights=text, seed=seed, settings=how
+        )
+
+    pixels, gabor = (run_of(name, "pretrained", plain) for name in ("pixels", "gabor"))
+    source = run_of(model, weights, settings) if model else pixels
+    task = Task.load(pixels.benchmark, pixels.metric, reporter)
+    twin = registry.model(model or TWIN)
+    none = "" if "random" in twin.weights else f"{twin.name} has no random weights"
+    random = source if none else run_of(twin.name, "random", settings if model else plain)
+    return [
+        of_run("pixels", pixels, task),
+        of_run("gabor", gabor, task),
+        of_run("random", random, task, none),
+        shuffled(source, task, seed),
+        animals(task, pixels.metric),
+        ceiling(task, pixels.metric),
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Baseline:
+    """One baseline of a benchmark, that is still to be scored.
+
+    Parameters
+    ----------
+    kind : str
+        Such as ``pixels``; the attribute ``baseline`` of its score.
+    task : Task
+    metric : Metric
+    subject : Subject
+        What a row of a leaderboard calls it.
+    measure : callable
+        Takes a `GramCache` and a `Reporter` and returns the score.
+    missing : str
+        Why this benchmark or metric has no such baseline; empty if it has.
+    """
+
+    kind: str
+    task: Task
+    metric: Metric
+    subject: ScoredModel
+    measure: Callable[[GramCache, Reporter], xr.Dataset]
+    missing: str = ""
+
+    @property
+    def title(self) -> str:
+        """What a message calls it."""
+        return f"{self.kind} on {self.task.benchmark.name}"
+
+    def score(self, cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        """Return its score: as of a model, with the attribute ``baseline``."""
+        return self.marked(self.measure(cache, reporter))
+
+    def marked(self, score: xr.Dataset) -> xr.Dataset:
+        """Return a score with the attribute ``baseline``."""
+        return score.assign_attrs(baseline=self.kind)
+
+    def find(self, folder: Path) -> tuple[xr.Dataset, Path] | None:
+        """Return its score in `folder` and the file, if there is one on the same recordings and splits."""
+        return find_existing_score(self.subject, self.metric, self.task, folder)
+
+
+def of_run(kind: str, run: Run, task: Task, missing: str = "") -> Baseline:
+    """Plan the score of a model as it is; `missing` says why it cannot be had."""
+    return Baseline(kind, task, run.metric, ScoredModel.of(run), lambda *args: evaluate(run, *args), missing)
+
+
+def shuffled(run: Run, task: Task, seed: int) -> Baseline:
+    """Plan a model whose pictures are permuted against the responses, the same way in all layers."""
+    order = np.random.default_rng(seed).permutation(len(task.recordings.stimuli))
+    plain = ScoredModel.of(run)
+    asked = {**plain.asked, "shuffle": seed or ""}
+    about = {**plain.about, "shuffled": {**run.about, "seed": seed}}
+    subject = ScoredModel(f"{plain.model}-shuffled", plain.weights, (), asked, about)
+
+    def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        clock = StageTimer()
+        with clock("model"):
+            staged = load_models(run, task)
+        grams = clock.each("activations", grams_of(run, staged, task, cache, reporter))
+        moved = ((layer, _reordered(gram, order)) for layer, gram in grams)
+        weighed = ScoredModel.of(run, staged)
+        final = dataclasses.replace(subject, asked={**weighed.asked, "shuffle": asked["shuffle"]})
+        return score_grams(run.metric, moved, layers_by_model(run, staged), task, final, clock)
+
+    streams = run.metric.entry.form == "channels"
+    missing = f"{run.metric.name} reads activations, and what is shuffled are Grams" if streams else ""
+    return Baseline("shuffled", task, run.metric, subject, measure, missing)
+
+
+def _reordered(gram: Gram, order: NDArray[np.intp]) -> Gram:
+    """Return a Gram whose rows are those of other stimuli."""
+    return dataclasses.replace(gram.take(order), stimulus_ids=gram.stimulus_ids)
+
+
+OWN = {"layers": "candidates", "device": "", "precision": "float32", "pool": "none", "degrees": ""}
+Array = NDArray[np.float64]
+
+
+def animals(task: Task, metric: Metric) -> Baseline:
+    """Plan the score of each animal's sites by those of the others."""
+
+    def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        clock = StageTimer()
+        with clock("readout"):
+            held_out = read_other_animals(metric.function, task)
+        return as_score(Measured(held_out.dataset([LAYER]), held_out.remarks), metric, task, subject, clock)
+
+    subject = ScoredModel("other-animals", "none", about=OWN)
+    return Baseline("animals", task, metric, subject, measure, _why_no_animals(task, metric))
+
+
+def _why_no_animals(task: Task, metric: Metric) -> str:
+    if metric.entry.form != "readout":
+        return f"{metric.name} is no readout of a single layer, as which other animals are read"
+    try:
+        animals_of(task)
+    except (UnknownName, BadRecordings) as error:
+        return error.what.rstrip(".")
+    return ""
+
+
+def ceiling(task: Task, metric: Metric) -> Baseline:
+    """Plan the score of predictions without error, judged by noisy responses."""
+
+    def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        clock = StageTimer()
+        with clock("statistics"):
+            dataset = _perfect(task, getattr(metric.function, "ceiling", site_reliability))
+        return as_score(Measured(dataset), metric, task, subject, clock)
+
+    subject = ScoredModel("ceiling", "none", about=OWN)
+    return Baseline("ceiling", task, metric, subject, measure, _why_no_ceiling(task, metric))
+
+
+def _why_no_ceiling(task: Task, metric: Metric) -> str:
+    responses = task.recordings.responses
+    if metric.entry.form == "comparison" or hasattr(metric.function, "compare"):
+        return f"repetitions say how well sites can be predicted, not what {metric.name} can reach"
+    if responses is None or not repeated_enough(count_repetitions(responses))[task.scorable].any():
+        return f"{task.recordings.name} holds means over repetitions"
+    return ""
+
+
+def _perfect(task: Task, reliability: Callable[[xr.DataArray], Array]) -> xr.Dataset:
+    """Return what predictions free of error reach: the reliability r of a site, and a correlation of √r.
+
+    A site whose reliability is estimated below 0 has a correlation of 0.
+    """
+    assert task.recordings.responses is not None
+    divisions = np.atleast_2d(reliability(task.recordings.responses))  # of the repetitions; (division, site)
+    ceiling = np.where(task.scorable, divisions.mean(axis=0), np.nan)
+    values = {
+        "explained_variance": ceiling,
+        "correlation": np.sqrt(np.maximum(ceiling, 0.0)),
+        "alpha": np.full_like(ceiling, np.nan),
+        "inner_explained_variance": ceiling,
+    }
+    return xr.Dataset(
+        {
+            **{name: (("split", "layer", "site"), each[None, None]) for name, each in values.items()},
+            "ceiling": ("site", ceiling),
+        },
+        coords={
+            "split": ["all"],
+            "layer": ["repetitions"],
+            **task.recordings.site_coordinates(),
+            "n_features": ("layer", [0]),
+            "chosen_layer": ("split", ["repetitions"]),
+            "n_train": ("split", [0]),
+            "n_test": ("split", [len(task.rows)]),
+        },
+    )

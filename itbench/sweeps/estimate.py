@@ -1,0 +1,154 @@
+"""What a suite would do: rows to run, files to fetch, and roughly how much work and disk it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from itbench.data.benchmark import Benchmark
+from itbench.data.catalog import KNOWN, recordings_state
+from itbench.data.fetch import load_recordings
+from itbench.models.costs import WeightsFile, weights_file
+from itbench.scoring.run import Run
+from itbench.sweeps.runner import ExistingScores
+from itbench.sweeps.suite import Planned
+
+TO_RUN = "to run"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a suite would do.
+
+    Parameters
+    ----------
+    rows : list of dict
+        ``row``, ``model``, ``weights``, ``layers``, ``metric``, ``state``: to run, scored before, or why it cannot be.
+    downloads : list of dict
+        ``file`` and ``MB``, where the publisher says it, of recordings and weights that are not here.
+    multiplications : float
+        Of all passes, at most, but for the ``unknown`` rows whose network's cost is not known.
+    disk : float
+        Bytes of what is fetched and kept, as far as they are known.
+    """
+
+    rows: list[dict[str, Any]]
+    downloads: list[dict[str, Any]]
+    multiplications: float
+    unknown: int
+    disk: float
+
+
+def estimate(planned: Sequence[Planned], folder: Path, pictures: int, again: bool = False) -> Estimate:
+    """Say what a suite would do, and do nothing of it.
+
+    Parameters
+    ----------
+    planned : sequence of Planned
+        All on one benchmark.
+    folder : Path
+        Of scores.
+    pictures : int
+        How many the recordings have, should they not be here.
+    again : bool
+        Whether rows that were scored before would be run again.
+    """
+    before = ExistingScores(folder)
+    rows = [_row(item, before, again) for item in planned]
+    runs = [item.run for item, row in zip(planned, rows, strict=True) if item.run and row["state"] == TO_RUN]
+    count = _pictures(runs[0].benchmark, pictures) if runs else 0
+    works = [Work.of(run, count) for run in runs]
+    networks = {work.network: work for work in works}
+    grams = {(work.network, layer): work.gram for work in works for layer in work.layers}
+    downloads = [*_recordings(runs[0].benchmark if runs else None), *_weights(work.weights for work in works)]
+    fetched = sum(1e6 * (row["MB"] or 0) for row in downloads)
+    return Estimate(
+        rows,
+        downloads,
+        multiplications=sum(work.multiplications or 0 for work in networks.values()),
+        unknown=sum(work.multiplications is None for work in works),
+        disk=fetched + sum(grams.values()) + sum(work.state for work in networks.values()),
+    )
+
+
+def _row(item: Planned, before: ExistingScores, again: bool) -> dict[str, Any]:
+    row, run = item.row, item.run
+    about = {"row": row.name, "model": row.model, "layers": list(row.layers)}
+    if run is None:
+        reason = str(item.error).splitlines()[0]
+        return {**about, "weights": row.weights, "metric": row.metric, "state": reason}
+    there = not again and _here(run.benchmark) and before.find(run)
+    names = {key: run.about[key] for key in ("weights", "metric")}
+    return {**about, **names, "state": "scored before" if there else TO_RUN}
+
+
+def _here(benchmark: Benchmark) -> bool:
+    return recordings_state(benchmark.data_source()) == "here"
+
+
+def _pictures(benchmark: Benchmark, otherwise: int) -> int:
+    return len(load_recordings(benchmark.data_source()).stimuli) if _here(benchmark) else otherwise
+
+
+def _recordings(benchmark: Benchmark | None) -> list[dict[str, Any]]:
+    if benchmark is None or benchmark.data not in KNOWN or _here(benchmark):
+        return []
+    return [{"file": file.name, "MB": file.size and file.size / 1e6} for file in KNOWN[benchmark.data].files]
+
+
+def _weights(files: Iterable[WeightsFile | None]) -> list[dict[str, Any]]:
+    absent = {file.name: file for file in files if file and not file.here}
+    return [{"file": name, "MB": file.size and file.size / 1e6} for name, file in absent.items()]
+
+
+BACKWARD = 3  # forward passes that a step of learning costs
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run has to do.
+
+    Parameters
+    ----------
+    network : hashable
+        Equal for runs that need the same passes.
+    layers : tuple of str
+        Of which Grams are kept; empty for a model's own predictions.
+    multiplications : float, optional
+        Of all passes, at most; None where the cost of the network is not known.
+    gram, state : float
+        Bytes of the Grams of one layer, and of what training leaves.
+    weights : WeightsFile, optional
+        Published weights that it starts from.
+    """
+
+    network: Hashable
+    layers: tuple[str, ...]
+    multiplications: float | None
+    gram: float
+    state: float
+    weights: WeightsFile | None
+
+    @classmethod
+    def of(cls, run: Run, pictures: int) -> Work:
+        """Return the work of a run on so many pictures."""
+        entrant = run.entrants[0]
+        recipe, model = entrant.recipe, entrant.core or entrant.model
+        published = weights_file(model.name, model.source)
+        passes, states = 1.0, 0
+        if recipe:
+            plan = run.benchmark.splits
+            states = recipe.members * (plan.folds if plan.kind == "kfold" else 1)
+            passes = states * (1.0 + BACKWARD * recipe.epochs)
+        cost = (published.multiplications if published else None) if model.weights else 0.0
+        direct = run.metric.entry.form == "direct"
+        return cls(
+            network=(entrant.model.name, entrant.weights, str(recipe)),
+            layers=() if direct else entrant.layers or tuple(entrant.model.layers),
+            multiplications=None if cost is None else cost * passes * pictures,
+            gram=4.0 * pictures * (pictures + 1) * max(1, states),  # half a matrix of 8 bytes
+            state=float(states * (published.size or 0)) if published else 0.0,
+            weights=published if entrant.weights.kind == "pretrained" else None,
+        )

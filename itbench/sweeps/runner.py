@@ -1,0 +1,241 @@
+"""A suite, run row by row: what was scored before is not run again, and a row that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from itbench.data.fetch import load_recordings
+from itbench.errors import BadScore, DamagedFile, ItbenchError, NoWeights, readable
+from itbench.extraction.gram_cache import GramCache
+from itbench.results.score_file import provenance, read_score, write_score
+from itbench.results.summary import summary
+from itbench.scoring.evaluate import evaluate
+from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, splits_of
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.task import Task, grams_of, load_models
+from itbench.sweeps.suite import Planned, Row
+from itbench.util.files import digest
+from itbench.util.progress import Reporter, SilentReporter
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What came of a row.
+
+    Parameters
+    ----------
+    row : Row
+    run : Run, optional
+        What it asked for, if that could be looked up.
+    figures : dict, optional
+        The `itbench.results.summary.summary` of its score, if there is one.
+    path : Path, optional
+        Where that lies.
+    error : ItbenchError, optional
+        Why there is none.
+    before : bool
+        Whether it had been scored before.
+    """
+
+    row: Row
+    run: Run | None = None
+    figures: dict[str, Any] | None = None
+    path: Path | None = None
+    error: ItbenchError | None = None
+    before: bool = False
+
+
+def run_suite(
+    planned: Sequence[Planned],
+    folder: Path,
+    cache: GramCache,
+    reporter: Callable[[str], Reporter],
+    again: bool = False,
+) -> Iterator[Outcome]:
+    """Run the rows of a suite and yield what came of each, in their order.
+
+    Parameters
+    ----------
+    planned : sequence of Planned
+        All on one benchmark.
+    folder : Path
+        Of scores.
+    cache : GramCache
+    reporter : callable
+        Makes the `Reporter` of a title.
+    again : bool
+        Whether to run rows that were scored before.
+
+    Raises
+    ------
+    Unreachable, BadRecordings, DamagedFile
+        If the recordings cannot be had, without which no row can be run.
+    """
+    runs = [item.run for item in planned if item.run]
+    if runs:
+        bench = runs[0].benchmark
+        load_recordings(bench.data_source(), reporter(bench.name))
+    before = ExistingScores(folder)
+    found = {} if again else {id(run): before.find(run) for run in runs}
+    passes = SharedPasses([run for run in runs if not found.get(id(run))], cache)
+    weights = StartWeights()
+
+    def scored(row: Row, run: Run) -> Outcome:
+        there = found.get(id(run))
+        if there:
+            return Outcome(row, run, *there, before=True)
+        with weights.asked_once(run):
+            passes.bring(run, before.task(run), reporter(row.name))
+            score = evaluate(run, cache, reporter(row.name))
+        return Outcome(row, run, summary(score), write_score(score, folder))
+
+    for row, run, error in ((item.row, item.run, item.error) for item in planned):
+        if run is None:
+            yield Outcome(row, error=error)
+            continue
+        try:
+            outcome = scored(row, run)
+        except Exception as failed:  # a plugin may raise anything
+            keep_failure(folder, run, failed)
+            outcome = Outcome(row, run, error=readable(failed))
+        yield outcome
+
+
+class StartWeights:
+    """Weights that rows start from: those that could not be had for one are not asked for again by another."""
+
+    def __init__(self) -> None:
+        self._missing: dict[Hashable, NoWeights] = {}
+
+    @contextmanager
+    def asked_once(self, run: Run) -> Iterator[None]:
+        """Remember that the weights of a run cannot be had.
+
+        Raises
+        ------
+        NoWeights
+            Before the block is entered, if that is known.
+        """
+        start = tuple(((entrant.core or entrant.model).name, entrant.weights) for entrant in run.entrants)
+        if start in self._missing:
+            raise self._missing[start]
+        try:
+            yield
+        except NoWeights as error:
+            self._missing[start] = error
+            raise
+
+
+class SharedPasses:
+    """Brings the Grams of all rows of a network into the cache when the first of them is run.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Those that are to come.
+    cache : GramCache
+    """
+
+    def __init__(self, runs: Sequence[Run], cache: GramCache) -> None:
+        self._cache = cache
+        self._layers: dict[Hashable, dict[str, None]] = {}
+        for run in filter(shares, runs):
+            self._layers.setdefault(_network(run), {}).update(dict.fromkeys(run.entrants[0].layers))
+
+    def bring(self, run: Run, task: Task, reporter: Reporter) -> None:
+        """See to it that the Grams of a run are in the cache, with those of all runs of the same network.
+
+        Whatever goes wrong is left to the run itself, which says so.
+
+        Raises
+        ------
+        NoWeights
+        """
+        layers = tuple(self._layers.pop(_network(run), {})) if shares(run) else ()
+        if len(layers) < 2:
+            return
+        together = replace(run, entrants=(replace(run.entrants[0], layers=layers),))
+        try:
+            for _ in grams_of(together, load_models(together, task), task, self._cache, reporter):
+                pass
+        except NoWeights:
+            raise
+        except ItbenchError:
+            return
+
+
+def shares(run: Run) -> bool:
+    """Say whether a run reads layers that it names of one network that does not learn, by their Grams."""
+    return not run.learns and len(run.entrants) == 1 and bool(run.layers) and run.metric.entry.form != "channels"
+
+
+def _network(run: Run) -> Hashable:
+    entrant = run.entrants[0]
+    return entrant.model.name, entrant.weights
+
+
+class ExistingScores:
+    """Finds the scores of runs that were written before.
+
+    Parameters
+    ----------
+    folder : Path
+        Of scores.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._tasks: dict[tuple[str, str], Task] = {}
+
+    def task(self, run: Run) -> Task:
+        """Return what a run has to predict, loaded once for all runs on it that are judged by the same metric."""
+        key = run.benchmark.name, run.metric.name
+        if key not in self._tasks:
+            self._tasks[key] = Task.load(run.benchmark, run.metric, SilentReporter())
+        return self._tasks[key]
+
+    def find(self, run: Run) -> tuple[dict[str, Any], Path] | None:
+        """Return the figures of a run's score and its file, if it was written before and would come out the same.
+
+        A run with a file of weights is never found: what its score is called by is known once they are read.
+        """
+        try:
+            found = find_existing_score(ScoredModel.of(run), run.metric, self.task(run), self.folder)
+        except ItbenchError:  # the run itself says so
+            return None
+        return (summary(found[0]), found[1]) if found and _same_plugins(run, provenance(found[0])) else None
+
+
+def _same_plugins(run: Run, said: Mapping[str, Any]) -> bool:
+    """Say whether a score was made by the plugins and the recipe of a run, as they are now."""
+    made = [(source["identity"].get("plugin"), source.get("recipe")) for source in said["sources"]]
+    return made == [
+        (digest(Path(entrant.model.file).read_bytes()), entrant.recipe and entrant.recipe.as_dict())
+        for entrant in run.entrants
+    ]
+
+
+def find_existing_score(
+    subject: ScoredModel, metric: Metric, task: Task, folder: Path
+) -> tuple[xr.Dataset, Path] | None:
+    """Return the score of `subject` in `folder` and its file, if there is one on the same recordings and splits.
+
+    One that is damaged, or was made with other options, is none: it is made again.
+    """
+    path = folder / f"{file_stem(subject, metric, task.benchmark.name)}.nc"
+    if not path.exists():
+        return None
+    try:
+        found = read_score(path)
+    except (BadScore, DamagedFile):
+        return None
+    said, here = provenance(found), task.recordings.digests
+    same = all(said["digests"].get(part) == value for part, value in here.items())
+    options = {"given": metric.options_given, "defaulted": metric.options_defaulted}
+    return (found, path) if same and (said["splits"], said["options"]) == (splits_of(metric, task), options) else None

@@ -1,0 +1,320 @@
+"""A suite: runs with published numbers beside them, in one YAML file."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from itbench.data.benchmark import Benchmark
+from itbench.errors import BadOption, BadSuite, ItbenchError, UnknownName
+from itbench.extraction.forward import ExtractionSettings
+from itbench.registry import Registry
+from itbench.scoring.plan import plan_run
+from itbench.scoring.run import Run
+from itbench.util.folders import builtin_root
+from itbench.util.schema import Check, mapping, name_text, number, texts, whole_number
+
+Range = tuple[float, float]
+ENDINGS = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What somebody else reported of a row.
+
+    Parameters
+    ----------
+    explained_variance, correlation : pair of float, optional
+        Means over sites; lowest and highest where several were reported.
+    source : tuple of str
+        Who did, in words that find it.
+    """
+
+    explained_variance: Range | None = None
+    correlation: Range | None = None
+    source: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a suite.
+
+    Parameters
+    ----------
+    model : str
+    name : str
+        Model, weights, layers and metric if none is given.
+    weights : str
+        ``pretrained``, ``random`` or the path of a file; those that the model usually has if it is empty.
+    layers : sequence of str
+        The model's candidates if there are none.
+    metric : str
+        The model's own or the benchmark's if it is empty.
+    options, recipe : mapping
+        Of the metric, and of a model that learns: what departs from theirs.
+    published : Published
+    """
+
+    model: str
+    name: str = ""
+    weights: str = ""
+    layers: tuple[str, ...] = ()
+    metric: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    published: Published = Published()
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What a suite file says.
+
+    Parameters
+    ----------
+    name : str
+    rows : tuple of Row
+    description : str
+    benchmark : str
+        Where the published numbers are from, and where the rows are run unless another benchmark is named.
+    pictures : int
+        How many it has, for estimates before they are here.
+    small : mapping
+        Changes of all recipes that make a short run of it.
+    sources : mapping of str to str
+        What the short names of sources in the rows stand for.
+    """
+
+    name: str
+    rows: tuple[Row, ...]
+    description: str = ""
+    benchmark: str = "synthetic-it"
+    pictures: int = 0
+    small: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Suite:
+        """Read and check a YAML file.
+
+        Raises
+        ------
+        BadSuite, UnknownName
+            Naming the file, the row and the key.
+        """
+        where = f"{path}: "
+        values = {"name": path.stem, **_checked("suite", _content(path), SUITE, where)}
+        contents, sources = values.pop("rows", []), values.get("sources", {})
+        if not contents:
+            raise BadSuite(f"{where}a suite needs rows.", todo="Such as: rows: [{model: pixels}]")
+        rows = tuple(_row(content, sources, f"{where}row {i + 1}: ") for i, content in enumerate(contents))
+        twice = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
+        if twice:
+            raise BadSuite(f"{where}two rows are called {twice[0]!r}.", todo="Give one of them another name.")
+        return cls(rows=rows, **values)
+
+    def is_about(self, benchmark: Benchmark) -> bool:
+        """Say whether the published numbers are of a benchmark."""
+        return self.benchmark == benchmark.name or Path(self.benchmark).resolve() == benchmark.file.resolve()
+
+
+def find_suite(name: str) -> Path:
+    """Return the file of a suite: the path of a YAML file, or the name of one of the project's own.
+
+    Raises
+    ------
+    UnknownName
+    """
+    if name.endswith(ENDINGS):
+        return Path(name).expanduser()
+    own = {path.stem: path for path in sorted((builtin_root() / "suites").glob("*.yaml"))}
+    if name not in own:
+        raise UnknownName.of("suite", name, own, todo="Or name the path of a YAML file.")
+    return own[name]
+
+
+def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
+    values = _checked("row", content, ROW, where)
+    if "model" not in values:
+        raise BadSuite(f"{where}key 'model' is missing.")
+    published = _checked("published score", values.pop("published", {}), PUBLISHED, where)
+    if published:
+        named = published.get("source") or ("",)
+        for source in named:
+            if source not in sources:
+                raise UnknownName.of("source", source, sources, where=where, todo="Every published number names one.")
+        published["source"] = tuple(sources[source] for source in named)
+    row = Row(**values, published=Published(**published))
+    options = [f"{key}={value}" for key, value in row.options.items()]
+    parts = (row.model, row.weights, *row.layers, row.metric, *options)
+    return row if row.name else replace(row, name=" ".join(filter(None, parts)))
+
+
+def _content(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSuite(f"Cannot read the suite file {path}: {error.strerror}.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadSuite(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _checked(kind: str, content: Any, checks: Mapping[str, Check], where: str) -> dict[str, Any]:
+    """Return the values of a mapping, each checked; refuse a key that has no check."""
+    if not isinstance(content, Mapping):
+        raise BadSuite(f"{where}a {kind} is a mapping of {', '.join(checks)}, not {content!r}.")
+    checked = {}
+    for key, value in content.items():
+        if key not in checks:
+            raise UnknownName.of(f"key of a {kind}", str(key), checks, where=where)
+        try:
+            checked[key] = checks[key](value)
+        except ValueError as error:
+            raise BadSuite(f"{where}key {key!r} must be {error}, not {value!r}.") from None
+    return checked
+
+
+def _range(value: Any) -> Range:
+    """Check a number of at most 1, or the lowest and the highest of several."""
+    words = "a number of at most 1, or [lowest, highest]"
+    low, high = (number(-math.inf, 1, words)(item) for item in (value if isinstance(value, list) else (value, value)))
+    if low > high:
+        raise ValueError(words)
+    return low, high
+
+
+def _sentence(value: Any) -> str:
+    return " ".join(name_text(value).split())
+
+
+def _sources(value: Any) -> dict[str, str]:
+    return {key: _sentence(words) for key, words in mapping(value).items()}
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError("a list of rows")
+    return value
+
+
+PUBLISHED = {"explained_variance": _range, "correlation": _range, "source": texts()}
+ROW = {
+    **dict.fromkeys(("name", "model", "weights", "metric"), name_text),
+    "layers": texts(),
+    "options": mapping,
+    "recipe": mapping,
+    "published": mapping,
+}
+SUITE = {
+    "name": name_text,
+    "description": _sentence,
+    "benchmark": name_text,
+    "pictures": whole_number(0),
+    "small": mapping,
+    "sources": _sources,
+    "rows": _list,
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A row, and its run or the reason why there can be none.
+
+    Parameters
+    ----------
+    row : Row
+    run : Run, optional
+    error : ItbenchError, optional
+    """
+
+    row: Row
+    run: Run | None = None
+    error: ItbenchError | None = None
+
+
+def plan_suite(
+    registry: Registry,
+    suite: Suite,
+    benchmark: str = "",
+    *,
+    only: Sequence[str] = (),
+    recipe: Sequence[str] = (),
+    small: bool = False,
+    seed: int = 0,
+    settings: ExtractionSettings | None = None,
+) -> list[Planned]:
+    """Look up every row of a suite, or those whose names fit a pattern.
+
+    Parameters
+    ----------
+    registry, suite
+    benchmark : str
+        The suite's own if it is empty.
+    only : sequence of str
+        Patterns of names of rows, such as ``*random*``.
+    recipe : sequence of str
+        Changes of the recipes of all rows that learn, as `itbench.models.recipe.Recipe.changed` takes them.
+    small : bool
+        Whether the suite's own changes for a short run come before these.
+    seed, settings
+        As of `itbench.scoring.plan.plan_run`.
+
+    Returns
+    -------
+    list of Planned
+        In the order of the suite. A row that cannot be run says why, and stops no other.
+
+    Raises
+    ------
+    UnknownName
+        If no row fits, or there is no such benchmark.
+    BadOption
+        If the suite has no short run.
+    """
+    if small and not suite.small:
+        raise BadOption(f"The suite {suite.name} says nothing of a short run.", todo="Such as: --recipe epochs=2")
+    rows = _fitting(suite, only)
+    where = benchmark or suite.benchmark
+    registry.benchmark(where)  # a mistake here is not one of every row
+    changes = (*(_typed(suite.small) if small else ()), *recipe)
+    how: dict[str, Any] = {"seed": seed, "settings": settings}
+    return [_planned(registry, row, where, changes, how) for row in rows]
+
+
+def _fitting(suite: Suite, only: Sequence[str]) -> list[Row]:
+    names = [row.name for row in suite.rows]
+    for pattern in only:
+        if not fnmatch.filter(names, pattern):
+            raise UnknownName.of(f"row of the suite {suite.name}", pattern, names, todo="* stands for any letters.")
+    return [row for row in suite.rows if not only or any(fnmatch.fnmatch(row.name, pattern) for pattern in only)]
+
+
+def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str], how: Mapping[str, Any]) -> Planned:
+    try:
+        learns = registry.model(row.model).learns
+        run = plan_run(
+            registry,
+            row.model,
+            benchmark,
+            metric=row.metric or None,
+            metric_options=row.options,
+            weights=row.weights or "pretrained",
+            layers=row.layers,
+            recipe=(*_typed(row.recipe), *(changes if learns else ())),
+            **how,
+        )
+    except ItbenchError as error:
+        return Planned(row, error=error)
+    return Planned(row, run)
+
+
+def _typed(changes: Mapping[str, Any]) -> list[str]:
+    """Return changes of a recipe as they are typed."""
+    return [f"{key}={json.dumps(value)}" for key, value in changes.items()]

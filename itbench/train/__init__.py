@@ -1,1 +1,0 @@
-"""Training of networks on recorded responses: the loop, its losses, its data."""

@@ -1,0 +1,1 @@
+"""Models that are trained on responses: recipe, loop, heads, trained weights, tuning."""

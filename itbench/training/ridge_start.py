@@ -1,0 +1,85 @@
+"""Linear probing before fine-tuning: the head starts as the ridge readout of the features as they are.
+
+Kumar, Raghunathan, Jones, Ma & Liang (2022), Fine-tuning can distort pretrained features and underperform
+out-of-distribution, ICLR: a head that starts at random first drives the features away from what they were.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from itbench.errors import BadOption
+from itbench.gram import Gram
+from itbench.metrics.kernel import eigenbasis
+from itbench.metrics.ridge import GRID, leave_one_out
+from itbench.training.batches import batches
+from itbench.training.dataset import TrainingData
+
+AT_ONCE = 32
+
+
+def start_from_ridge(module: nn.Module, lesson: TrainingData, device: str) -> None:
+    """Give the last linear layer before the responses the weights of the ridge readout of its input.
+
+    The penalty of each site is chosen by leave-one-out over the pictures that are learnt from; sites with a missing
+    response keep their weights.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        On `device`; with ``heads["responses"]``, or a linear layer of its own as the last.
+    lesson : Lesson
+    device : str
+
+    Raises
+    ------
+    BadOption
+        If the responses do not come from a linear layer.
+    """
+    head = _head(module)
+    features = _inputs(module, head, lesson, device)
+    targets = lesson.targets.responses
+    assert targets is not None
+    recorded = targets[torch.from_numpy(lesson.fit)].double().numpy()
+    sites = np.flatnonzero(np.isfinite(recorded).all(axis=0))
+    gram = Gram.from_features(features)
+    every = np.arange(len(features))
+    basis = eigenbasis(gram, every, every[:0], None)
+    grid = np.array(GRID)
+    alpha = grid[leave_one_out(basis, recorded[:, sites], grid, per_site=True).best]
+    mean, centre = recorded[:, sites].mean(axis=0), features.mean(axis=0)
+    dual = basis.vectors @ ((basis.vectors.T @ (recorded[:, sites] - mean)) / (basis.values[:, None] + alpha))
+    weight = (features - centre).T @ dual  # (feature, site)
+    with torch.no_grad():
+        rows = torch.from_numpy(sites).to(device)
+        head.weight[rows] = torch.from_numpy(weight.T.astype(np.float32)).to(device)
+        if head.bias is not None:
+            head.bias[rows] = torch.from_numpy((mean - centre @ weight).astype(np.float32)).to(device)
+
+
+def _head(module: nn.Module) -> nn.Linear:
+    heads = getattr(module, "heads", {})
+    inside = heads["responses"] if "responses" in heads else module  # noqa: SIM401  # a ModuleDict has no get
+    linear = [part for part in inside.modules() if isinstance(part, nn.Linear)]
+    if not linear:
+        raise BadOption(
+            "The recipe's probe needs responses that come from a linear layer.", todo="Use --recipe probe=false."
+        )
+    return linear[-1]
+
+
+def _inputs(module: nn.Module, head: nn.Linear, lesson: TrainingData, device: str) -> np.ndarray:
+    """Return what the head takes (picture, feature), of the pictures that are learnt from."""
+    caught: list[Tensor] = []
+    hook = head.register_forward_pre_hook(lambda _part, inputs: caught.append(inputs[0].float().cpu()))
+    rows = [lesson.fit[start : start + AT_ONCE] for start in range(0, len(lesson.fit), AT_ONCE)]
+    module.eval()
+    try:
+        with torch.no_grad(), batches(lesson.prepared, rows, device) as feed:
+            for pictures in feed:
+                lesson.call(module, pictures)
+    finally:
+        hook.remove()
+    return torch.cat(caught).double().numpy()

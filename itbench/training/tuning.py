@@ -1,0 +1,162 @@
+"""The recipe by which a model learns best, searched split by split on training pictures alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from itbench.data.splits import Split
+from itbench.errors import BadOption, UnknownName
+from itbench.extraction.gram_cache import GramCache
+from itbench.models.recipe import Recipe
+from itbench.scoring.run import Run
+from itbench.scoring.task import Task
+from itbench.training.per_split import SplitTrainer
+from itbench.training.search import Attempt, Outcome, Search, Trial
+from itbench.training.search_space import own_values, space_of
+from itbench.training.study_files import StudyFiles, recipe_of, write_best
+from itbench.training.trained_weights import TrainedStore
+from itbench.util.files import locked
+from itbench.util.progress import Reporter, SilentReporter
+
+
+class Judge(NamedTuple):
+    """By what trials are judged: what a training says of itself under `key`; a loss has the sign -1."""
+
+    key: str
+    label: str
+    sign: int = 1
+
+
+@dataclass(frozen=True)
+class Study:
+    """What tuning found in one split.
+
+    Parameters
+    ----------
+    split : str
+    judge : Judge
+    trials : tuple of Trial
+        The best first, failed ones last.
+    best : Path
+        The file with the changes of the recipe that were best.
+    """
+
+    split: str
+    judge: Judge
+    trials: tuple[Trial, ...]
+    best: Path
+
+
+def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) -> Iterator[Study]:
+    """Search for the recipe by which a model learns best, in a study for each split, and write the best one down.
+
+    A trial learns from a split's training pictures but for those of the inner split, which judge it; no response to a
+    held-out picture takes part. A study goes on from the trials that it has.
+
+    Parameters
+    ----------
+    run : Run
+        Of a model that learns.
+    trials : int
+        How many a study shall have in all.
+    reporter : Reporter
+    splits : sequence of str
+        Names of splits; all if there is none.
+
+    Yields
+    ------
+    Study
+        Of each split, once it has its trials.
+
+    Raises
+    ------
+    BadOption, UnknownName
+        For a model that does not learn, a space that cannot be searched, or a split that does not exist.
+    ItbenchError
+        If optuna is not installed, or another process tunes the same split.
+    """
+    recipe = recipe_of(run)
+    if not recipe.validation:
+        raise BadOption(
+            "The recipe keeps no training pictures apart, by which trials could be judged.",
+            todo="Keep some: --recipe validation=0.1",
+        )
+    space = space_of(recipe)
+    task = Task.load(run.benchmark, run.metric, reporter)
+    for split in _named(task.splits, splits):
+        files = StudyFiles.of(run, task, split)
+        with locked(files.trials.with_suffix(".lock"), f"{run.title}, {split.name}, is being tuned"):
+            search = Search(files.trials, space, own_values(recipe, space), run.entrants[0].weights.seed)
+            study = _study(run, task, split, files, search, trials, reporter)
+        yield study
+
+
+def value_text(value: Any) -> str:
+    """Return a value of a recipe as tables have it: numbers in three digits."""
+    return f"{value:.3g}" if isinstance(value, float) else json.dumps(value)
+
+
+def judge_of(recipe: Recipe) -> Judge:
+    """Return by what trials are judged: by what training itself tries to raise."""
+    losses = recipe.losses
+    if losses.get("responses") or losses.get("teacher"):
+        return Judge("inner_explained_variance", "inner EV")
+    return Judge("inner_accuracy", "inner accuracy") if losses.get("classes") else Judge("inner_loss", "inner loss", -1)
+
+
+def _named(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
+    """Return the splits with those names, or all."""
+    known = {split.name: split for split in splits}
+    for name in names:
+        if name not in known:
+            raise UnknownName.of("split", name, known)
+    return [known[name] for name in dict.fromkeys(names or known)]
+
+
+def _study(
+    run: Run, task: Task, split: Split, files: StudyFiles, search: Search, wanted: int, reporter: Reporter
+) -> Study:
+    """Bring one study to the number of trials wanted, and write its best recipe."""
+    judge = judge_of(recipe_of(run))
+    running = files.trials.with_suffix(".training")  # of the trial that runs, so that it can go on
+    attempt = _attempt(run, task, split, judge, TrainedStore(running))
+    done = len(search.trials())
+    with reporter.progress(f"{split.name} trials", wanted, "trials", done) as advance:
+        for number in range(done + 1, wanted + 1):
+            reporter.note(f"{split.name}, trial {number} of {wanted}: {_said(search.step(attempt), judge)}")
+            shutil.rmtree(running, ignore_errors=True)
+            advance(1)
+    shutil.rmtree(running, ignore_errors=True)
+    trials = search.trials()
+    ranked = sorted(trials, key=lambda trial: (-math.inf if trial.value is None else trial.value, -trial.number))[::-1]
+    about = f"{run.title}, {split.name}: the best of {len(trials)} trials, {_said(ranked[0], judge)}"
+    write_best(files, ranked[0].changes, [about])
+    return Study(split.name, judge, tuple(ranked), files.best)
+
+
+def _attempt(run: Run, task: Task, split: Split, judge: Judge, store: TrainedStore) -> Attempt:
+    """Return what trains a network of one split by a changed recipe, and says how good it is."""
+    (entrant,), recipe = run.entrants, recipe_of(run)
+
+    def attempt(changes: Mapping[str, Any]) -> Outcome:
+        changed = replace(run, entrants=(replace(entrant, recipe=recipe.with_values(changes)),))
+        about = SplitTrainer(changed, task, GramCache(), store, SilentReporter()).learn(split).about
+        if judge.key not in about:
+            raise BadOption(f"{entrant.model.name} does not say its {judge.key}, by which trials are judged.")
+        return Outcome(judge.sign * float(about[judge.key]), about.get("epochs"), float(about["seconds"]))
+
+    return attempt
+
+
+def _said(trial: Trial, judge: Judge) -> str:
+    """Return a line about a trial."""
+    values = ", ".join(f"{key} {value_text(value)}" for key, value in trial.changes.items())
+    if trial.value is None:
+        return f"failed ({trial.error}) by {values}"
+    return f"{judge.label} {judge.sign * trial.value:.3f} by {values}"

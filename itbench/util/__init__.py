@@ -1,0 +1,1 @@
+"""Files, folders, threads, tables, progress: what knows nothing of the field."""

@@ -1,0 +1,99 @@
+"""Tables as markdown or CSV text, and reading CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.errors import BadRecordings
+
+DECIMALS = {"MB": 1}  # of a column's numbers; 3 elsewhere
+
+
+def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows as an aligned markdown table; numbers to the right, what is missing as a dash."""
+    cells = [[_cell(row.get(column), DECIMALS.get(column, 3)) for column in columns] for row in rows]
+    right = [bool(rows) and all(_numeric(row.get(column)) for row in rows) for column in columns]
+    widths = [max(3, len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
+    rule = ["-" * (width - 1) + ":" if at_right else "-" * width for width, at_right in zip(widths, right, strict=True)]
+
+    def line(texts: Sequence[str]) -> str:
+        padded = [
+            text.rjust(width) if at_right else text.ljust(width)
+            for text, width, at_right in zip(texts, widths, right, strict=True)
+        ]
+        return "| " + " | ".join(padded) + " |"
+
+    return "\n".join([line(columns), line(rule), *map(line, cells)])
+
+
+def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Return rows as CSV; what is missing is empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().rstrip("\n")
+
+
+def read_csv(path: Path) -> dict[str, list[str]]:
+    """Return the columns of a CSV by name.
+
+    Raises
+    ------
+    BadRecordings
+        For a file that is no CSV with rows of one length and a name of its own for every column.
+    """
+    rows = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            for row in filter(None, reader):
+                if len(row) != len(header):
+                    raise BadRecordings(
+                        f"{path}: line {reader.line_num} has {len(row)} fields, but the header has {len(header)}."
+                    )
+                rows.append(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadRecordings(f"Cannot read {path}: {error}.") from error
+    if not rows:
+        raise BadRecordings(f"{path} has no rows below its header.")
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise BadRecordings(f"{path}: the fields of the header {header[0]!r} are not separated by commas.")
+    if len(set(header)) != len(header) or "" in header:
+        raise BadRecordings(
+            f"{path}: every column needs a name of its own, not {', '.join(map(repr, header))}.",
+            todo="From pandas, write it with to_csv(index=False).",
+        )
+    return {name: [row[index] for row in rows] for index, name in enumerate(header)}
+
+
+def typed(texts: Sequence[str]) -> NDArray[Any]:
+    """Return a column as whole numbers or numbers where all its texts are such, else as text."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            if not any("_" in text for text in texts):  # Python reads 1_2 as 12
+                return np.array([kind(text) for text in texts])
+    return np.array(texts, dtype=object)
+
+
+def _cell(value: Any, decimals: int = 3) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.{decimals}f}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "–"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _numeric(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))

@@ -1,0 +1,123 @@
+"""Scores of known predictions, as `itbench score` writes them, without a model."""
+
+import json
+
+import numpy as np
+import xarray as xr
+
+from itbench.statistics.bootstrap import readout_draws
+from itbench.statistics.explained_variance import correlation, explained_variance
+from itbench.statistics.jackknife import draws as jackknife_draws
+
+ABOUT = {
+    "digests": {"stimuli": "1" * 64, "responses": "2" * 64, "content": "3" * 64, "weights": "4" * 64},
+    "splits": {"kind": "kfold", "folds": 4, "seed": 0, "stratify": None},
+    "options": {"given": {}, "defaulted": {"components": "1000"}},
+    "asked": {},
+    "layers": "candidates",
+    "precision": "float32",
+    "pool": "none",
+    "degrees": "",
+    "seconds": {"readout": 0.5},
+}
+LABELS = {"pretrained": ("pretrained", 0), "none": ("none", 0), "random-0": ("random", 0), "random-7": ("random", 7)}
+
+
+def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, keep=True, model="net", **how):
+    """Score predictions (stimulus, site) of recorded responses (stimulus, site), each tested in one of `folds`."""
+    n, sites = recorded.shape
+    fold = np.arange(n) % folds
+    stimulus = np.concatenate([np.flatnonzero(fold == number) for number in range(folds)])
+    split = fold[stimulus]
+    values = np.empty((2, folds, 2, sites))
+    for number in range(folds):
+        at = stimulus[split == number]
+        for layer, quality in enumerate((0.5, 1.0)):  # the first layer is worse
+            values[0, number, layer] = explained_variance(recorded[at], quality * predicted[at])
+            values[1, number, layer] = correlation(recorded[at], quality * predicted[at])
+    per_site = {"explained_variance": values[0], "correlation": values[1], "inner_explained_variance": values[0]}
+    data = {name: (("split", "layer", "site"), value) for name, value in per_site.items()}
+    drawn = readout_draws(recorded[stimulus], predicted[stimulus], stimulus, split, ceiling=ceiling, n=n_draws)
+    if ceiling is not None:
+        data["ceiling"] = ("site", ceiling)
+    if n_draws:
+        data["draws"] = (("measure", "draw"), np.stack(list(drawn.values())).astype(np.float32))
+    coords = {
+        "split": [f"fold{number}" for number in range(folds)],
+        "layer": ["early", "late"],
+        "site": [f"site{number:03d}" for number in range(sites)],
+        "n_features": ("layer", [10, 20]),
+        "chosen_layer": ("split", ["late"] * folds),
+        **({"measure": list(drawn)} if n_draws else {}),
+    }
+    if keep:
+        data["predictions"] = (("row", "site"), predicted[stimulus].astype(np.float32))
+        coords |= {"row_stimulus": ("row", stimulus), "row_split": ("row", split)}
+    scored = int(np.isfinite(predicted).all(axis=0).sum())
+    return xr.Dataset(data, coords, attributes(model, n=n, sites=sites, scored=scored, **how))
+
+
+def comparison_score(without, *, model="net", metric="cka", n_draws=500, **how):
+    """Score one layer by a comparison whose values without each group of two pictures are `without` (group,)."""
+    without = np.asarray(without, float)
+    value = without.mean()
+    data = {
+        "value": ("layer", [value]),
+        "without": (("layer", "group"), without[None]),
+        "group_size": ("group", np.full(len(without), 2)),
+        "headline": value,
+        "draws": (("measure", "draw"), jackknife_draws(value, without, n_draws)[None].astype(np.float32)),
+    }
+    coords = {
+        "layer": ["late"],
+        "n_features": ("layer", [20]),
+        "chosen_layer": ("group", ["late"] * len(without)),
+        "measure": [metric],
+    }
+    return xr.Dataset(data, coords, attributes(model, metric=metric, measure=metric, n=2 * len(without), **how))
+
+
+def attributes(
+    model,
+    *,
+    weights="pretrained",
+    benchmark="toy",
+    metric="ridge",
+    measure="explained_variance",
+    n=80,
+    sites=5,
+    scored=None,
+    stem="",
+    baseline="",
+    **about,
+):
+    """Return the attributes of a score; `about` is put into its provenance."""
+    kind, seed = LABELS.get(weights, ("file", 0))
+    source = {"model": model, "weights": {"kind": kind, "seed": seed, "file": weights if kind == "file" else None}}
+    names = {"model": model, "weights": weights, "benchmark": benchmark, "metric": metric, "measure": measure}
+    counts = {"n_sites": sites, "n_sites_scored": sites if scored is None else scored, "n_stimuli": n}
+    stem = stem or "--".join([model, weights, benchmark, metric])
+    said = json.dumps({**ABOUT, "sources": [source], **about})
+    return {**names, **counts, "file_stem": stem, "provenance": said, **({"baseline": baseline} if baseline else {})}
+
+
+MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
+
+
+def small_score(**attrs):
+    """Three splits, two layers, three sites; in the first split `early` is chosen, in the others `late`."""
+    rng = np.random.default_rng(0)
+    values = {name: (("split", "layer", "site"), rng.random((3, 2, 3))) for name in MEASURES}
+    coords = {
+        "split": ["fold0", "fold1", "fold2"],
+        "layer": ["early", "late"],
+        "site": ["a", "b", "c"],
+        "n_features": ("layer", [10, 20]),
+        "chosen_layer": ("split", ["early", "late", "late"]),
+        "n_train": ("split", [6, 6, 6]),
+        "n_test": ("split", [3, 3, 3]),
+    }
+    names = {"model": "m", "weights": "w", "benchmark": "b", "metric": "ridge", "file_stem": "m--w--b--ridge"}
+    counts = {"n_sites": 3, "n_sites_scored": 3, "n_stimuli": 9}
+    about = json.dumps({"seconds": {"data": 0.5, "readout": 0.25}})
+    return xr.Dataset(values, coords, {**names, **counts, "provenance": about, **attrs})

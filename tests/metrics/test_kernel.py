@@ -1,0 +1,96 @@
+"""Kernels from the linear Gram against scikit-learn's on raw features."""
+
+import numpy as np
+import pytest
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances, linear_kernel, rbf_kernel
+from sklearn.preprocessing import KernelCenterer
+
+from itbench import Gram, ItbenchError
+from itbench.metrics.kernel import eigenbasis, kernel_gram
+from itbench.plugins import load_plugins
+from itbench.statistics.explained_variance import explained_variance
+from tests.kit.regression import SHAPES, data
+
+REGISTRY = load_plugins()
+KERNELS = ["linear", "cosine", "rbf"]
+
+
+def sklearn_kernel(kernel, a, b, train, width=1.0):
+    if kernel == "rbf":
+        squared = euclidean_distances(train, squared=True)[np.triu_indices(len(train), 1)]
+        return rbf_kernel(a, b, gamma=1 / (width * np.median(squared)))
+    return {"linear": linear_kernel, "cosine": cosine_similarity}[kernel](a, b)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_kernel_is_that_of_sklearn(shape, kernel):
+    features, _, train, _ = data(shape)
+    made = kernel_gram(Gram.from_features(features), train, kernel, 0.7).matrix
+    expected = sklearn_kernel(kernel, features, features, features[train], 0.7)
+    np.testing.assert_allclose(made, expected, atol=1e-9 * abs(expected).max())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_ridge_in_its_eigenbasis_is_kernel_ridge(shape, kernel):
+    features, responses, train, test = data(shape)
+    inner, outer = (sklearn_kernel(kernel, features[rows], features[train], features[train]) for rows in (train, test))
+    centre, mean = KernelCenterer().fit(inner), responses[train].mean(axis=0)
+    oracle = KernelRidge(alpha=0.3, kernel="precomputed").fit(centre.transform(inner), responses[train] - mean)
+    expected = mean + oracle.predict(centre.transform(outer))
+    ridge = REGISTRY.metric("ridge").readout(alpha=0.3, components=None, kernel=kernel)
+    predicted = ridge(Gram.from_features(features), responses[train], train, test).predictions
+    np.testing.assert_allclose(
+        explained_variance(responses[test], predicted), explained_variance(responses[test], expected), atol=1e-6
+    )
+    np.testing.assert_allclose(predicted, expected, atol=1e-6 * abs(expected).max())
+
+
+def test_rbf_has_more_components_than_there_are_features():
+    features = np.random.default_rng(0).standard_normal((40, 2))
+    gram, train, test = Gram.from_features(features), np.arange(30), np.arange(30, 40)
+    assert len(eigenbasis(gram, train, test, None).values) == 2
+    assert len(eigenbasis(kernel_gram(gram, train, "rbf"), train, test, None).values) > 20
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_test_rows_do_not_enter_what_is_learnt(kernel):
+    features, responses, train, test = data((60, 300, "plain"))
+    changed = features.copy()
+    changed[test] *= -7
+    readout = REGISTRY.metric("ridge").readout(kernel=kernel)
+    first, second = (
+        readout(Gram.from_features(values), responses[train], train, test) for values in (features, changed)
+    )
+    np.testing.assert_array_equal(first.alpha, second.alpha)
+    np.testing.assert_allclose(first.inner_predictions, second.inner_predictions, atol=1e-8)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_pictures_without_any_difference_have_no_components(value, kernel):
+    gram, train = Gram.from_features(np.full((12, 5), value)), np.arange(9)
+    assert eigenbasis(kernel_gram(gram, train, kernel), train, np.arange(9, 12), None).vectors.shape == (9, 0)
+
+
+def test_width_falls_back_to_the_mean_where_most_pictures_are_alike():
+    features = np.zeros((10, 2))
+    features[0] = 3, 4  # 9 of 45 pairs are 25 apart
+    made = kernel_gram(Gram.from_features(features), np.arange(10), "rbf").matrix
+    np.testing.assert_allclose(made[0, 1], np.exp(-25 / (25 * 9 / 45)))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kernel": "gaussian"}, "unknown kernel 'gaussian'"),
+        ({"width": 0.0}, "width=0.0 must be a positive number"),
+        ({"width": np.inf}, "width=inf must be a positive number"),
+        ({"components": 0}, "components=0 must be at least 1"),
+    ],
+)
+def test_refuses_impossible_options(options, said):
+    with pytest.raises(ItbenchError, match=said):
+        REGISTRY.metric("ridge").readout(**options)

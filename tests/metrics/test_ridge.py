@@ -1,0 +1,157 @@
+"""The readout against scikit-learn on raw features, and against brute force."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LinearRegression, RidgeCV
+from sklearn.linear_model import Ridge as SklearnRidge
+from sklearn.pipeline import make_pipeline
+
+from itbench import BadOption, Gram
+from itbench.metrics.kernel import eigenbasis
+from itbench.metrics.ridge import leave_one_out, predict
+from itbench.plugins import load_plugins
+from itbench.statistics.explained_variance import correlation, explained_variance
+from tests.kit.regression import SHAPES, data
+
+REGISTRY = load_plugins()
+ALPHAS = np.geomspace(1e-2, 1e6, 17)
+
+
+def ridge(**options):
+    return REGISTRY.metric("ridge").readout(**options)
+
+
+def ols(**options):
+    return REGISTRY.metric("ols").readout(**options)
+
+
+# the tables of reports: what is fitted, to all features or to some principal components, and what scikit-learn calls it
+REPORTED = {
+    "linear": (ols, {}, LinearRegression()),
+    "ridge": (ridge, {"alpha": 30.0}, SklearnRidge(30.0)),
+    "ridge cv": (ridge, {"alphas": tuple(ALPHAS)}, RidgeCV(ALPHAS, alpha_per_target=True)),
+}
+
+
+@pytest.mark.parametrize("components", [10, None])
+@pytest.mark.parametrize("name", REPORTED)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_scores_are_those_of_sklearn_on_raw_features_and_on_components(shape, name, components):
+    features, responses, train, test = data(shape)
+    readout, options, oracle = REPORTED[name]
+    fitted = oracle if components is None else make_pipeline(PCA(components, svd_solver="full"), oracle)
+    expected = fitted.fit(features[train], responses[train]).predict(features[test]).reshape(len(test), -1)
+    reading = readout(components=components, **options)(Gram.from_features(features), responses[train], train, test)
+    for agreement in (explained_variance, correlation):
+        ours, theirs = (agreement(responses[test], said) for said in (reading.predictions, expected))
+        np.testing.assert_allclose(ours, theirs, atol=1e-8)
+
+
+@pytest.mark.parametrize("components", [10, 1000])
+@pytest.mark.parametrize("per_site", [True, False])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_agrees_with_sklearn(shape, per_site, components):
+    features, responses, train, test = data(shape)
+    reading = ridge(components=components, alphas=tuple(ALPHAS), per_site=per_site)(
+        Gram.from_features(features), responses[train], train, test
+    )
+    rank = np.linalg.matrix_rank(features[train] - features[train].mean(axis=0))
+    scaled = responses if per_site else responses / responses[train].std(axis=0)  # our shared alpha weighs sites alike
+    oracle = make_pipeline(
+        PCA(min(components, rank), svd_solver="full"), RidgeCV(alphas=ALPHAS, alpha_per_target=per_site)
+    ).fit(features[train], scaled[train])
+    np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, responses.shape[1]), rtol=1e-9)
+    expected = explained_variance(scaled[test], oracle.predict(features[test]).reshape(scaled[test].shape))
+    np.testing.assert_allclose(explained_variance(responses[test], reading.predictions), expected, atol=1e-4)
+
+
+def test_leave_one_out_is_what_leaving_one_out_gives():
+    features, responses, train, test = data((40, 60, "plain"))
+    basis = eigenbasis(Gram.from_features(features), train, test, 12)
+    scores = basis.vectors * np.sqrt(basis.values)
+    loo = leave_one_out(basis, responses[train], np.array([3.0]), per_site=True)
+    for row in range(len(train)):
+        others = np.delete(np.arange(len(train)), row)
+        expected = SklearnRidge(3.0).fit(scores[others], responses[train][others]).predict(scores[row : row + 1])[0]
+        np.testing.assert_allclose(loo.predictions[row], expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("components", [12, None])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_leave_one_out_without_a_penalty_is_what_leaving_one_out_gives(shape, components):
+    features, responses, train, test = data(shape)
+    reading = ols(components=components)(Gram.from_features(features), responses[train], train, test)
+    basis = eigenbasis(Gram.from_features(features), train, test, components)
+    scores = basis.vectors * np.sqrt(basis.values)
+    for row in range(len(train)):
+        others = np.delete(np.arange(len(train)), row)
+        expected = LinearRegression().fit(scores[others], responses[train][others]).predict(scores[row : row + 1])[0]
+        np.testing.assert_allclose(reading.inner_predictions[row], expected, atol=1e-7)
+
+
+def test_leave_one_out_holds_for_a_picture_that_alone_has_a_feature():
+    features, responses, train, test = data((200, 30, "plain"))
+    features[:, 0] = 0.0
+    features[train[7], 0] = 5.0
+    reading = ols()(Gram.from_features(features), responses[train], train, test)
+    others = np.delete(train, 7)
+    expected = LinearRegression().fit(features[others], responses[others]).predict(features[train[7:8]])[0]
+    np.testing.assert_allclose(reading.inner_predictions[7], expected, atol=1e-8)
+
+
+def test_least_squares_says_where_nothing_is_left_to_learn():
+    for n, said in ((60, "44 components of 45 training pictures meet every training response"), (400, "")):
+        features, responses, train, test = data((n, 100, "plain"))
+        remarks = ols()(Gram.from_features(features), responses[train], train, test).remarks
+        assert [remark.startswith(said) for remark in remarks] == ([True] if said else [])
+
+
+def test_fixed_alpha_is_ridge_on_all_features():
+    features, responses, train, test = data((60, 300, "plain"))
+    reading = ridge(alpha=10.0)(Gram.from_features(features), responses[train], train, test)
+    expected = SklearnRidge(10.0).fit(features[train], responses[train]).predict(features[test])
+    np.testing.assert_allclose(reading.predictions, expected, atol=1e-8)
+
+
+def test_leaking_test_rows_on_purpose_changes_the_score():
+    features, responses, train, test = data((60, 300, "plain"))
+    gram = Gram.from_features(features)
+    honest = eigenbasis(gram, train, test, 20)
+    everything = eigenbasis(gram, np.arange(60), test, 20)
+    alpha = np.full(6, 1.0)
+    leaked = explained_variance(responses[test], predict(everything, responses, alpha))
+    clean = explained_variance(responses[test], predict(honest, responses[train], alpha))
+    assert (leaked > clean + 0.05).all()
+
+
+def test_test_rows_do_not_enter_what_is_learnt():
+    features, responses, train, test = data((60, 300, "plain"))
+    changed = features.copy()
+    changed[test] *= -7
+    first, second = (
+        ridge()(Gram.from_features(values), responses[train], train, test) for values in (features, changed)
+    )
+    np.testing.assert_allclose(first.alpha, second.alpha)
+    np.testing.assert_allclose(first.inner_predictions, second.inner_predictions, atol=1e-8)
+
+
+def test_says_when_the_best_alpha_is_at_an_edge():
+    features, responses, train, test = data((60, 300, "plain"))
+    gram = Gram.from_features(features)
+    narrow = ridge(alphas=(1e-8, 1e-7))(gram, responses[train], train, test)
+    assert any("largest alpha of the grid, 1e-07" in remark for remark in narrow.remarks)
+    assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
+
+
+@pytest.mark.parametrize(
+    "options", [{"components": 0}, {"alpha": -1.0}, {"alpha": 0.0}, {"alphas": ()}, {"alphas": (0.0, 1.0)}]
+)
+def test_refuses_impossible_options(options):
+    with pytest.raises(BadOption):
+        ridge(**options)
+
+
+def test_least_squares_refuses_no_components():
+    with pytest.raises(BadOption, match="components=0 must be at least 1"):
+        ols(components=0)

@@ -1,0 +1,92 @@
+"""Layers as a user names them: patterns, sums, a spread over depth."""
+
+import numpy as np
+import pytest
+
+from itbench import BadOption, score_model
+from itbench.errors import UnknownName
+from itbench.extraction.gram_cache import GramCache
+from itbench.models.layers import expand, parts, spread
+from tests.kit.commands import run
+
+SHAPES = {
+    "stem": (8, 4, 4),
+    "blocks": "gives a tuple, not a tensor",
+    "blocks.0": (5, 8),
+    "blocks.0.fc": (5, 32),
+    "blocks.1": (5, 8),
+    "blocks.1.fc": (5, 32),
+    "blocks.10": (5, 8),
+    "head": (10,),
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["stem", "head"], ["stem", "head"]),
+        (["blocks.*"], ["blocks.0", "blocks.1", "blocks.10"]),
+        (["blocks.?"], ["blocks.0", "blocks.1"]),
+        (["*"], ["stem", "head"]),
+        (["**.fc"], ["blocks.0.fc", "blocks.1.fc"]),
+        (["blocks.*.fc", "stem"], ["blocks.0.fc", "blocks.1.fc", "stem"]),
+        (["blocks.1", "blocks.*"], ["blocks.1", "blocks.0", "blocks.10"]),
+        (["stem+head"], ["stem+head"]),
+    ],
+)
+def test_patterns_fit_layers_that_give_tensors(names, expected):
+    assert expand(names, SHAPES) == tuple(expected)
+
+
+def test_a_pattern_that_fits_nothing_is_refused():
+    with pytest.raises(UnknownName, match=r"unknown layer pattern 'block\.\*'"):
+        expand(["block.*"], SHAPES)
+
+
+@pytest.mark.parametrize("name", ["a+", "+a", "a+a", "a.*+b", "a+?"])
+def test_sums_that_are_not_clear_are_refused(name):
+    with pytest.raises(BadOption, match="layers"):
+        parts(name)
+
+
+@pytest.mark.parametrize(("n", "most"), [(3, 8), (8, 8), (9, 8), (100, 8), (7, 2)])
+def test_a_spread_holds_the_first_and_the_last_in_order(n, most):
+    chosen = spread(map(str, range(n)), most)
+    numbers = list(map(int, chosen))
+    assert len(chosen) == min(n, most)
+    assert numbers == sorted(set(numbers))
+    assert (numbers[0], numbers[-1]) == (0, n - 1)
+
+
+def test_a_sum_of_layers_scores_as_their_features_side_by_side(toy, home):
+    plugin = home / "both.py"
+    plugin.write_text(
+        "from itbench import FunctionModel, hookimpl\n\n\n@hookimpl\ndef itbench_models(register):\n"
+        "    register('both', both, layers=('a', 'b', 'ab'), weights=())\n\n\ndef both(weights):\n"
+        "    def features(pictures):\n        rows = pictures.reshape(len(pictures), -1) / 255\n"
+        "        return {'a': rows[:, :12], 'b': rows[:, 12:20], 'ab': rows[:, :20]}\n\n"
+        "    return FunctionModel(features, layers=('a', 'b', 'ab'), identity='both 1')\n"
+    )
+    from itbench import load_plugins
+
+    score = score_model("both", str(toy), registry=load_plugins([plugin]), layers=["a+b", "ab", "b"])
+    assert list(score.layer.values) == ["a+b", "ab", "b"]
+    assert dict(zip(score.layer.values, score.n_features.values, strict=True)) == {"a+b": 20, "ab": 20, "b": 8}
+    ev = score.explained_variance
+    np.testing.assert_allclose(ev.sel(layer="a+b"), ev.sel(layer="ab"), atol=1e-6)
+    assert float((ev.sel(layer="ab") - ev.sel(layer="b")).mean()) > 0.1
+    assert {entry["layer"] for entry in GramCache().entries()} == {"a", "b", "ab"}  # the parts are kept, not the sum
+
+
+def test_patterns_and_sums_on_the_command_line(toy):
+    done = run("score", "-m", "toy-net", "--weights", "random", "-b", str(toy), "-l", "*", "-l", "first+second")
+    assert done.exit_code == 0, done.stderr
+    assert [line.split("|")[1].strip() for line in done.stdout.splitlines()[-4:]] == [
+        "first",
+        "relu",
+        "second",
+        "first+second",
+    ]
+    wrong = run("score", "-m", "toy-net", "--weights", "random", "-b", str(toy), "-l", "first+secnod")
+    assert wrong.exit_code == 1
+    assert "Did you mean second" in wrong.stderr

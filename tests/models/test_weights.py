@@ -1,0 +1,251 @@
+"""Weights: pretrained, random, from a file; what cannot be had is said, never replaced."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from itbench import ItbenchWarning, score_model, with_weights
+from itbench.errors import NoWeights
+from itbench.models.protocols import Weights
+from itbench.models.weights import load_file, looks_untrained
+from itbench.models.zoo import from_timm
+from itbench.plugins import load_plugins
+from tests.kit.commands import run_python
+
+TINY = "itbench-tiny"
+
+
+def build(name, weights):
+    return load_plugins().model(name).factory(weights)
+
+
+def tensors(model):
+    return {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
+
+
+@pytest.mark.parametrize("ending", [".pt", ".pth", ".safetensors"])
+def test_a_file_gives_its_tensors(ending, tmp_path):
+    state = tensors(build(TINY, Weights("random", 5)))
+    path = tmp_path / f"weights{ending}"
+    save_file(state, path) if ending == ".safetensors" else torch.save({"state_dict": state}, path)
+    loaded = build(TINY, Weights("file", path=path))
+    assert loaded.identity == build(TINY, Weights("random", 5)).identity
+    assert loaded.identity != build(TINY, Weights("random", 6)).identity
+
+
+def test_what_does_not_fit_is_listed(tmp_path):
+    state = tensors(build(TINY, Weights("random")))
+    state["extra.weight"] = state.pop("head.weight")
+    state["head.bias"] = torch.zeros(3)
+    save_file(state, tmp_path / "wrong.safetensors")
+    with pytest.raises(NoWeights) as refused:
+        build(TINY, Weights("file", path=tmp_path / "wrong.safetensors"))
+    for said in ("1 missing: head.weight", "1 unexpected: extra.weight", "1 of another shape: head.bias"):
+        assert said in str(refused.value)
+
+
+def wrapped_in_a_checkpoint(state):
+    return {"epoch": 3, "model_state_dict": state, "optimizer": {"lr": 0.1}}
+
+
+def without_counters(state):
+    return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+        lambda state: {f"_orig_mod.model.{name}": tensor for name, tensor in state.items()},
+        lambda state: wrapped_in_a_checkpoint({f"module.{name}": tensor for name, tensor in state.items()}),
+        wrapped_in_a_checkpoint,
+        without_counters,
+    ],
+    ids=["DataParallel", "two prefixes", "checkpoint with a prefix", "checkpoint", "older than batch counters"],
+)
+def test_what_trainers_put_around_a_state_dict_is_taken_off(change, tmp_path):
+    state = tensors(build(TINY, Weights("random", 5)))
+    torch.save(change(state), tmp_path / "weights.pth")
+    loaded = build(TINY, Weights("file", path=tmp_path / "weights.pth"))
+    assert loaded.identity["weights"] == build(TINY, Weights("random", 5)).identity["weights"]
+
+
+def test_a_prefix_before_some_names_only_is_not_guessed_at(tmp_path):
+    state = tensors(build(TINY, Weights("random")))
+    torch.save({**{f"model.{name}": tensor for name, tensor in state.items()}, "loss.weight": torch.ones(2)}, "w.pt")
+    with pytest.raises(NoWeights, match=r"unexpected: loss\.weight, model\.head\.bias"):
+        build(TINY, Weights("file", path=tmp_path / "work" / "w.pt"))
+
+
+def test_torchvisions_own_densenet_files_fit(tmp_path):
+    import torchvision
+
+    network = torchvision.models.densenet121(weights=None)
+    old = {}
+    for name, tensor in without_counters(network.state_dict()).items():
+        block, layer, rest = name.partition("denselayer")
+        old[block + layer + rest.replace("norm", "norm.").replace("conv", "conv.") if layer else name] = tensor
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, tmp_path / "densenet121-a639ec97.pth")
+    fresh = torchvision.models.densenet121(weights=None)
+    load_file(fresh, tmp_path / "densenet121-a639ec97.pth")
+    assert all(torch.equal(fresh.state_dict()[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_a_published_timm_file_is_loaded_as_timm_loads_it(tmp_path):
+    import timm
+
+    torch.manual_seed(0)
+    published = timm.create_model("vit_tiny_patch16_224")
+    with torch.no_grad():
+        published.norm.weight.mul_(1.5)
+    save_file(published.state_dict(), tmp_path / "model.safetensors")
+    smaller = from_timm("vit_tiny_patch16_224", Weights("file", path=tmp_path / "model.safetensors"), img_size=96)
+    expected = timm.create_model(
+        "vit_tiny_patch16_224",
+        pretrained=True,
+        pretrained_cfg_overlay={"file": str(tmp_path / "model.safetensors")},
+        img_size=96,
+    )
+    assert smaller.module.pos_embed.shape == (1, 37, 192)
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(smaller.module.state_dict()[name], tensor)
+
+
+def plain(kind):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 64, 5), nn.ReLU(), nn.Flatten(), nn.Linear(64, 100))
+    if kind == "trained":  # sums of many updates: a few weights matter, most stay small
+        for part in (network[0], network[3]):
+            part.weight.data = torch.distributions.Laplace(0, 0.05).sample(part.weight.shape)
+    return network
+
+
+def norms(kind):
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8) if "batch" in kind else nn.GroupNorm(2, 8))
+    if "trained" in kind:
+        network.train()(torch.rand(4, 3, 9, 9))
+        network[1].weight.data.mul_(0.9)
+    if "folded" in kind:  # as converters leave it: the mean in the bias, the rest in the variance
+        network[1].running_var.fill_(0.7)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("network", "untrained"),
+    [
+        (lambda: plain("random"), True),
+        (lambda: plain("trained"), False),
+        (lambda: norms("batch"), True),
+        (lambda: norms("batch trained"), False),
+        (lambda: norms("batch folded"), False),
+        (lambda: norms("group"), True),
+        (lambda: norms("group trained"), False),
+        (lambda: build(TINY, Weights("random")).module, True),
+        (lambda: build(TINY, Weights("pretrained")).module, False),
+        (lambda: build("alexnet", Weights("random")).module, True),
+    ],
+    ids=["plain", "plain-t", "batch", "batch-t", "batch-f", "group", "group-t", "tiny", "tiny-t", "alexnet"],
+)
+def test_untrained_weights_are_told_from_trained_ones(network, untrained):
+    assert looks_untrained(network()) is untrained
+
+
+@pytest.mark.parametrize(("kind", "warned"), [("pretrained", True), ("random", False)])
+def test_pretrained_weights_that_look_untrained_raise_a_warning(kind, warned):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with_weights("toy", lambda pretrained: norms("batch"), Weights(kind))
+    assert [str(item.message) for item in caught if item.category is ItbenchWarning] == (
+        ["The pretrained weights of toy look untrained: their values are what a network starts from."] if warned else []
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 half a zip"])
+@pytest.mark.parametrize("ending", [".pt", ".safetensors"])
+def test_a_file_that_holds_no_weights_is_refused(ending, content, tmp_path):
+    path = tmp_path / f"broken{ending}"
+    path.write_bytes(content)
+    with pytest.raises(NoWeights, match=f"broken{ending} cannot be read as weights"):
+        load_file(torch.nn.Linear(2, 2), path)
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",))
+
+    torch.save({"weight": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(NoWeights):
+        load_file(torch.nn.Linear(2, 2), tmp_path / "evil.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_random_weights_leave_the_callers_generator_alone():
+    torch.manual_seed(1)
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    build(TINY, Weights("random", 7))
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("name", ["resnet50", pytest.param("mobilenetv2_100", marks=pytest.mark.slow)])
+def test_pretrained_weights_out_of_reach_are_an_error_with_two_ways_on(name, toy, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
+    for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(NoWeights, match="cannot be had") as refused:
+        score_model(name, str(toy))
+    assert "--weights FILE" in str(refused.value)
+    assert "--weights random" in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_torchvision_cache_on_disk_is_found_without_a_network(monkeypatch, tmp_path):
+    import torchvision
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(11)
+    network = torchvision.models.resnet50(weights=None)
+    file = torchvision.models.ResNet50_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    torch.save(network.state_dict(), tmp_path / "hub" / "checkpoints" / file)
+    loaded = build("resnet50", Weights("pretrained"))
+    assert torch.equal(loaded.module.fc.weight, network.fc.weight)
+
+
+def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
+    """As huggingface_hub lays it out: refs name a commit, its snapshot holds the files."""
+    import timm
+
+    torch.manual_seed(12)
+    network = timm.create_model("resnet10t")
+    cache = tmp_path / "hub" / "models--timm--resnet10t.c3_in1k"
+    for folder in ("refs", "snapshots/abc123"):
+        (cache / folder).mkdir(parents=True)
+    (cache / "refs" / "main").write_text("abc123")
+    save_file(network.state_dict(), cache / "snapshots" / "abc123" / "model.safetensors")
+    code = (
+        "from itbench import Weights, load_plugins\n"
+        "model = load_plugins().model('timm/resnet10t').factory(Weights('pretrained'))\n"
+        "print(model.identity['weights'])"
+    )
+    found = run_python(code, ITBENCH_OFFLINE="1", HF_HOME=str(tmp_path))
+    assert found.returncode == 0, found.stderr
+    fits = from_timm("resnet10t", Weights("file", path=cache / "snapshots" / "abc123" / "model.safetensors"))
+    assert found.stdout.strip() == fits.identity["weights"]
+    assert "look untrained" in found.stderr
+
+
+def test_tensorflow_padding_and_preprocessing_of_the_variant():
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    variant, usual = (build(name, Weights("random")) for name in ("mobilenetv2_100_same", "mobilenetv2_100"))
+    expected = pictures.transpose(0, 3, 1, 2) / 127.5 - 1
+    np.testing.assert_allclose(variant.prepare(pictures).numpy(), expected, atol=1e-6)
+    assert "Conv2dSame" in repr(variant.module)
+    assert "Conv2dSame" not in repr(usual.module)

@@ -1,0 +1,443 @@
+"""Two scores compared: swaps against plain loops and scipy, intervals of pairs, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+import xarray as xr
+
+from itbench import write_score
+from itbench.data.recordings_file import read_recordings
+from itbench.data.responses import mean_over_repetitions
+from itbench.errors import BadOption, BadScore, UnknownName
+from itbench.results.compare import compare_scores
+from itbench.results.find import find_scores
+from itbench.statistics.explained_variance import correlation, explained_variance
+from itbench.statistics.permutation import permute, significant
+from itbench.statistics.resampling import MEASURES
+from tests.kit.commands import run
+from tests.kit.scores import ABOUT, comparison_score, readout_score
+
+FOLDS = np.arange(60) % 4
+
+
+def two_models(n=60, sites=6, seed=0, worse=0.2):
+    """Responses (picture, site) and the predictions of two models, the second worse."""
+    rng = np.random.default_rng(seed)
+    recorded = 2.0 + rng.standard_normal((n, sites))
+    return recorded, *(0.7 * recorded + noise * rng.standard_normal((n, sites)) for noise in (0.6, 0.6 + worse))
+
+
+def after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure):
+    """Swap the predictions of some pictures in plain sight, and measure both models."""
+    at = np.isin(row_stimulus, swapped)[:, None]
+    values = []
+    for predicted in (np.where(at, second, first), np.where(at, first, second)):
+        parts = [row_split == split for split in np.unique(row_split)]
+        of = explained_variance if measure.startswith("explained") else correlation
+        values.append(np.array([of(recorded[part], predicted[part]) for part in parts]))  # (split, site)
+    return values
+
+
+CEILING = np.linspace(0.5, 0.9, 6)
+IN_PLAIN_SIGHT = {
+    "explained_variance": lambda values: values.mean(),
+    "correlation": lambda values: values.mean(),
+    "explained_variance_corrected": lambda values: (values / CEILING).mean(),
+    "brainscore": lambda values: (np.median(values, axis=1).mean() / np.median(CEILING)) ** 2,
+}
+REPEATED = np.concatenate([np.random.default_rng(split).permutation(10)[:7] for split in range(3)])
+LAYOUTS = {
+    "one split": (np.arange(10), np.zeros(10, int)),
+    "folds": (np.arange(10), np.arange(10) % 2),
+    "pictures in several splits": (REPEATED, np.repeat(np.arange(3), 7)),
+}
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
+def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
+    """All 2¹⁰ swaps of ten pictures, one after the other, against 20,000 random ones."""
+    recorded, first, second = (values[row_stimulus] for values in two_models(10, seed=3))
+    pictures, figure = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
+    differences = []
+    for code in range(2 ** len(pictures)):
+        swapped = pictures[[bool(code >> bit & 1) for bit in range(len(pictures))]]
+        both = after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure)
+        differences.append(figure(both[0]) - figure(both[1]))
+    exact = (np.abs(differences) >= abs(differences[0]) - 1e-12).mean()
+    as_they_are = after_swaps(recorded, first, second, row_stimulus, row_split, [], measure)
+    given = permute(
+        recorded, (first, second), row_stimulus, row_split, measure=measure, ceiling=CEILING, n=20_000, seed=1
+    )
+    np.testing.assert_allclose(given.difference, differences[0])
+    np.testing.assert_allclose(given.site_difference, (as_they_are[0] - as_they_are[1]).mean(axis=0))
+    np.testing.assert_allclose(given.p, exact, atol=4 * np.sqrt(exact * (1 - exact) / 20_000))
+
+
+def test_p_of_a_site_is_that_of_scipy():
+    """scipy swaps the two models' predictions of pictures as pairs of samples."""
+    recorded, first, second = two_models(30, sites=1)
+
+    def difference(x, y, axis):
+        residuals = (recorded[:, 0] - predicted for predicted in (x, y))
+        first, second = (1 - residual.var(axis=axis) / recorded.var() for residual in residuals)
+        return first - second
+
+    theirs = scipy.stats.permutation_test(
+        (first[:, 0], second[:, 0]),
+        difference,
+        permutation_type="samples",
+        n_resamples=20_000,
+        vectorized=True,
+        rng=np.random.default_rng(0),
+    )
+    ours = permute(recorded, (first, second), np.arange(30), np.zeros(30, int), n=20_000)
+    np.testing.assert_allclose(ours.difference, theirs.statistic)
+    np.testing.assert_allclose(ours.p, theirs.pvalue, atol=0.015)
+    np.testing.assert_allclose(ours.site_p, [ours.p])
+
+
+def test_swaps_of_one_model_with_itself_find_no_difference():
+    recorded, first, _ = two_models()
+    found = permute(recorded, (first, first), np.arange(60), FOLDS, n=100)
+    assert found.difference == 0
+    assert found.p == 1
+    np.testing.assert_array_equal(found.site_p, 1.0)
+
+
+def test_the_smallest_p_is_that_of_no_swap_as_good():
+    recorded, first, second = two_models(worse=3)
+    assert permute(recorded, (first, second), np.arange(60), FOLDS, n=99).p == 1 / 100
+
+
+def test_the_size_of_blocks_does_not_matter(monkeypatch):
+    recorded, first, second = two_models(worse=0.05)
+    whole = permute(recorded, (first, second), np.arange(60), FOLDS, n=300)
+    monkeypatch.setattr("itbench.statistics.permutation.CHUNK", 100_000)
+    blocks = permute(recorded, (first, second), np.arange(60), FOLDS, n=300)
+    assert whole.p == blocks.p
+    np.testing.assert_array_equal(whole.site_p, blocks.site_p)
+
+
+def test_a_site_that_one_model_does_not_predict_is_left_out():
+    recorded, first, second = two_models()
+    first[0, 2] = np.nan
+    found = permute(recorded, (first, second), np.arange(60), FOLDS, n=50)
+    rest = [0, 1, 3, 4, 5]
+    expected = permute(recorded[:, rest], (first[:, rest], second[:, rest]), np.arange(60), FOLDS, n=50)
+    assert (found.difference, found.p) == (expected.difference, expected.p)
+    assert np.flatnonzero(np.isnan(found.site_p)).tolist() == [2]
+    assert np.flatnonzero(np.isnan(found.site_difference)).tolist() == [2]
+
+
+@pytest.mark.slow
+def test_equal_models_get_p_below_5_percent_in_5_percent_of_cases():
+    p = [permute(*equal_models(seed), np.arange(40), np.arange(40) % 2, n=199).p for seed in range(1_000)]
+    assert 0.035 < (np.array(p) <= 0.05).mean() < 0.065
+    assert scipy.stats.kstest(p, "uniform").pvalue > 1e-3
+
+
+def equal_models(seed):
+    recorded, first, second = two_models(40, sites=3, seed=seed, worse=0)
+    return recorded, (first, second)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sites_found_significant_are_those_of_scipy(seed):
+    p = np.random.default_rng(seed).random(200) ** 3
+    expected = scipy.stats.false_discovery_control(p) <= 0.05
+    assert 0 < expected.sum() < 200
+    np.testing.assert_array_equal(significant(p), expected)
+    p = np.append(p, np.nan)
+    np.testing.assert_array_equal(significant(p), np.append(expected, False))
+
+
+@pytest.mark.parametrize("p", [[], [np.nan], [0.9, 0.8]], ids=["none", "missing", "large"])
+def test_nothing_is_significant_where_nothing_is(p):
+    assert not significant(np.array(p)).any()
+
+
+def compared(**how):
+    recorded, first, second = two_models()
+    a, b = (readout_score(recorded, values, model=name, **how) for name, values in (("good", first), ("bad", second)))
+    return recorded, a, b
+
+
+def test_a_comparison_has_both_values_and_the_interval_of_the_pairs():
+    recorded, a, b = compared()
+    found = compare_scores(a, b, recorded)
+    ev = [float(score["explained_variance"].sel(layer="late").mean()) for score in (a, b)]
+    np.testing.assert_allclose([found.a.value, found.b.value, found.difference], [*ev, ev[0] - ev[1]])
+    draws = [score["draws"].values[0].astype(float) for score in (a, b)]
+    np.testing.assert_allclose([found.low, found.high], np.quantile(draws[0] - draws[1], [0.025, 0.975]))
+    np.testing.assert_allclose([found.a.low, found.a.high], np.quantile(draws[0], [0.025, 0.975]))
+    assert found.high - found.low < (found.a.high - found.a.low) + (found.b.high - found.b.low)
+    assert (found.n_stimuli, found.n_sites, found.n_splits) == (60, 6, 4)
+    assert (found.test, found.measure, found.departures) == ("permutation of pictures", "explained_variance", ())
+
+
+def test_a_comparison_the_other_way_round_is_its_mirror_image():
+    recorded, a, b = compared()
+    one, other = compare_scores(a, b, recorded), compare_scores(b, a, recorded)
+    assert (one.a, one.b, one.p) == (other.b, other.a, other.p)
+    np.testing.assert_allclose([one.difference, one.low, one.high], [-other.difference, -other.high, -other.low])
+
+
+def test_sites_are_counted_for_whom_they_speak():
+    """Three sites that the first model predicts far better, one the second, two alike."""
+    recorded, first, second = two_models(worse=0)
+    noise = np.random.default_rng(5).standard_normal(recorded.shape)
+    second[:, :3] += 2 * noise[:, :3]
+    first[:, 3] += 2 * noise[:, 3]
+    first[:, 4:] = second[:, 4:]
+    a, b = (readout_score(recorded, values) for values in (first, second))
+    found = compare_scores(a, b, recorded)
+    assert (found.a.sites_better, found.b.sites_better) == (3, 1)
+    assert (found.a.sites_better_significantly, found.b.sites_better_significantly) == (3, 1)
+
+
+def test_a_model_equals_itself():
+    recorded, a, _ = compared()
+    found = compare_scores(a, a, recorded)
+    assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
+    assert (found.a.sites_better, found.b.sites_better) == (0, 0)
+
+
+def test_the_measure_compared_is_the_headline():
+    recorded, a, b = compared(measure="brainscore", ceiling=CEILING)
+    found = compare_scores(a, b, recorded)
+    r = [np.median(score["correlation"].sel(layer="late").values, axis=1).mean() for score in (a, b)]
+    np.testing.assert_allclose(found.difference, (r[0] ** 2 - r[1] ** 2) / np.median(CEILING) ** 2)
+    assert found.test == "permutation of pictures"
+
+
+def test_comparisons_of_representations_are_compared_by_their_draws():
+    rng = np.random.default_rng(0)
+    common = 0.02 * rng.standard_normal(50)
+    first, second = (value + common + 0.001 * rng.standard_normal(50) for value in (0.5, 0.45))
+    found = compare_scores(comparison_score(first, model="good"), comparison_score(second, model="bad"))
+    error = np.sqrt(49 / 50 * np.square(first - second - (first - second).mean()).sum())
+    difference = first.mean() - second.mean()
+    np.testing.assert_allclose(found.difference, difference)
+    np.testing.assert_allclose(found.p, 2 * scipy.stats.norm.sf(difference / error), rtol=0.3)
+    np.testing.assert_allclose(found.high - found.low, 2 * 1.96 * error, rtol=0.1)
+    assert found.test == "normal approximation"
+    assert (found.n_stimuli, found.n_splits, found.a.sites_better) == (100, 0, None)
+
+
+def other(**digest):
+    return {"digests": {**ABOUT["digests"], **digest}}
+
+
+RECORDED, FIRST, SECOND = two_models()
+UNLIKE = {
+    "measures": (lambda: readout_score(RECORDED, SECOND, measure="correlation"), "explained_variance against correl"),
+    "pictures": (lambda: readout_score(RECORDED, SECOND, **other(stimuli="f" * 64)), "11111111 against ffffffff"),
+    "responses": (lambda: readout_score(RECORDED, SECOND, **other(responses="e" * 64)), "22222222 against eeeeeeee"),
+    "sites": (lambda: readout_score(RECORDED[:, :5], SECOND[:, :5]), "6 sites against 5 sites"),
+    "sites that can be scored": (lambda: readout_score(RECORDED, np.where(np.arange(6) == 2, np.nan, SECOND)), "6 si"),
+    "splits": (
+        lambda: readout_score(RECORDED, SECOND, folds=3, splits={"kind": "kfold", "folds": 3}),
+        "kind=kfold folds=4 seed=0 against kind=kfold folds=3",
+    ),
+    "numbers of draws": (lambda: readout_score(RECORDED, SECOND, n_draws=400), "500 draws against 400 draws"),
+}
+
+
+@pytest.mark.parametrize(("what", "make", "seen"), [(key, *value) for key, value in UNLIKE.items()], ids=UNLIKE)
+def test_scores_that_are_not_alike_say_in_what(what, make, seen):
+    with pytest.raises(BadScore, match=f"net:pretrained and net:pretrained cannot .* their {what} differ") as raised:
+        compare_scores(readout_score(RECORDED, FIRST), make(), RECORDED)
+    assert seen in raised.value.known
+    assert "itbench score -m net -b toy --metric ridge" in raised.value.todo
+
+
+def test_a_readout_and_a_comparison_have_other_measures():
+    with pytest.raises(BadScore, match="their measures differ"):
+        compare_scores(readout_score(RECORDED, FIRST), comparison_score(np.arange(30)), RECORDED)
+
+
+@pytest.mark.parametrize(
+    ("how", "lacking"),
+    [({"keep": False}, "no predictions"), ({"n_draws": 0}, "no draws of explained_variance")],
+    ids=["predictions", "draws"],
+)
+def test_a_score_that_lacks_something_says_how_to_mend_it(how, lacking):
+    given = {"given": {"components": "7"}, "defaulted": {}}
+    score = readout_score(RECORDED, SECOND, weights="random-7", options=given, **how)
+    with pytest.raises(BadScore, match=lacking) as raised:
+        compare_scores(readout_score(RECORDED, FIRST), score, RECORDED)
+    command = "itbench score -m net -b toy --weights random --seed 7 --metric ridge -o components=7"
+    assert command in raised.value.todo
+
+
+@pytest.mark.parametrize(
+    ("weights", "typed"),
+    [
+        ("pretrained", ""),
+        ("none", ""),
+        ("random-7", " --weights random --seed 7"),
+        ("my-weights.pt", " --weights my-weights.pt"),
+    ],
+)
+def test_a_score_of_a_former_version_says_how_to_mend_it_too(weights, typed):
+    score = readout_score(RECORDED, SECOND, weights=weights, keep=False, n_draws=0)
+    about = json.loads(score.attrs["provenance"])
+    score.attrs["provenance"] = json.dumps({key: about[key] for key in about if key not in ("sources", "asked")})
+    with pytest.raises(BadScore, match="no predictions") as raised:
+        compare_scores(score, readout_score(RECORDED, FIRST), RECORDED)
+    assert raised.value.todo.endswith(f"itbench score -m net -b toy{typed} --metric ridge")
+
+
+def test_without_the_recorded_responses_it_says_what_to_pass():
+    with pytest.raises(BadScore, match="none were given"):
+        compare_scores(readout_score(RECORDED, FIRST), readout_score(RECORDED, SECOND))
+
+
+def test_what_else_differs_is_said_and_not_refused():
+    options = {"given": {"components": "5"}, "defaulted": {}}
+    a = readout_score(RECORDED, FIRST)
+    b = readout_score(RECORDED, SECOND, metric="pls", precision="bfloat16", options=options)
+    assert compare_scores(a, b, RECORDED).departures == (
+        "metric: ridge against pls",
+        "precision: float32 against bfloat16",
+        "components: 1000 against 5",
+    )
+
+
+@pytest.fixture
+def folder(toy, home):
+    """Scores of the toy recordings: a good model and a bad one, with two kinds of weights and two metrics."""
+    recordings = read_recordings(home / "data" / "toy.h5")
+    recorded = mean_over_repetitions(recordings.responses)
+    rng = np.random.default_rng(0)
+    where = home.parent / "work" / "leaderboard" / "scores"
+    for model, weights, metric, noise in [
+        ("good", "pretrained", "ridge", 0.3),
+        ("good", "random-0", "ridge", 0.9),
+        ("good", "random-0", "pls", 0.8),
+        ("bad", "none", "ridge", 1.2),
+        ("only", "none", "ridge", 0.31),
+    ]:
+        predicted = recorded + noise * rng.standard_normal(recorded.shape)
+        digests = {**recordings.digests, "weights": ""}
+        score = readout_score(recorded, predicted, model=model, weights=weights, metric=metric, digests=digests)
+        write_score(score, where)
+    return where
+
+
+def said(*arguments):
+    done = run("compare", *arguments)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+def test_the_command_compares_two_models(folder, toy):
+    text = said("good:pretrained", "bad", "-b", toy)
+    assert "toy: 80 pictures, 5 sites, 4 splits" in text
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "|" in line]
+    assert lines[0][:4] == ["", "model", "weights", "metric"]
+    assert [line[0] for line in lines[2:]] == ["A", "B", "A − B"]
+    assert [line[1] for line in lines[2:4]] == ["good", "bad"]
+    assert "p = 0.0001 (permutation of pictures)" in text
+
+
+def test_the_command_gives_all_of_it_as_json(folder, toy):
+    found = json.loads(said("good:pretrained", "bad", "-b", toy, "--json"))
+    assert found["difference"] == pytest.approx(found["a"]["value"] - found["b"]["value"])
+    assert found["low"] < found["difference"] < found["high"]
+    assert found["a"]["sites_better"] + found["b"]["sites_better"] == found["n_sites"] == 5
+    assert (found["benchmark"], found["measure"], found["n_stimuli"]) == ("toy", "explained_variance", 80)
+
+
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        (("good:pretrained", "bad:none"), ()),
+        (("good", "bad"), ("--metric", "ridge", "--weights", "pretrained")),
+        (("good--pretrained--toy--ridge.nc", "bad--none--toy--ridge.nc"), ()),
+    ],
+    ids=["model:weights", "options", "files"],
+)
+def test_scores_are_named_in_several_ways(names, options, folder, toy):
+    names = [str(folder / name) if name.endswith(".nc") else name for name in names]
+    if options:
+        names[1] = "bad:none"
+    found = json.loads(said(*names, *options, "-b", toy, "--json"))
+    assert [(found[key]["model"], found[key]["weights"]) for key in "ab"] == [("good", "pretrained"), ("bad", "none")]
+
+
+def test_a_name_of_several_scores_gives_a_command_for_each(folder, toy):
+    done = run("compare", "good", "bad", "-b", toy)
+    assert done.exit_code == 1
+    assert "'good' stands for 3 scores" in done.stderr
+    commands = [line.split()[1:] for line in done.stderr.splitlines() if line.startswith("  itbench compare")]
+    assert [words[1:3] for words in commands] == [
+        ["good:pretrained", "bad"],
+        ["good:random-0", "bad"],
+        ["good:random-0", "bad"],
+    ]
+    ridge = [words for words in commands if words[-1] == "ridge"]
+    for words, weights in zip(ridge, ["pretrained", "random-0"], strict=True):
+        assert json.loads(said(*words[1:], "--json"))["a"]["weights"] == weights
+
+
+def test_scores_that_only_files_tell_apart_are_named_by_file(folder, toy):
+    score = xr.load_dataset(folder / "bad--none--toy--ridge.nc", engine="h5netcdf")
+    del score.attrs["format"]
+    write_score(score.assign_attrs(file_stem="bad--none--toy--ridge--12345678"), folder)
+    done = run("compare", "only", "bad", "-b", toy)
+    assert done.exit_code == 1
+    assert "only leaderboard/scores/bad--none--toy--ridge--12345678.nc" in done.stderr
+
+
+def test_a_name_of_no_score_gives_the_nearest_and_what_to_do(folder, toy):
+    done = run("compare", "godo:pretrained", "bad", "-b", toy)
+    assert done.exit_code == 1
+    assert "unknown score on toy 'godo:pretrained'" in done.stderr
+    assert "Did you mean good:pretrained" in done.stderr
+    assert f"itbench score -m godo -b {toy}" in done.stderr
+
+
+def test_recordings_that_changed_since_are_refused(folder, toy, home):
+    from itbench.data.recordings_file import write_recordings
+    from tests.kit.toy import toy_recordings
+
+    write_recordings(toy_recordings(seed=1), home / "data" / "toy.h5")
+    done = run("compare", "good:pretrained", "bad", "-b", toy)
+    assert done.exit_code == 1
+    assert "good:pretrained was scored on other recordings than toy holds now" in done.stderr
+    assert "itbench score -m good" in done.stderr
+
+
+def test_a_damaged_score_is_refused(folder, toy):
+    path = folder / "bad--none--toy--ridge.nc"
+    path.write_bytes(path.read_bytes()[:-7])
+    done = run("compare", folder / "good--pretrained--toy--ridge.nc", path, "-b", toy)
+    assert done.exit_code == 1
+    assert "truncated or was altered" in done.stderr
+
+
+def test_errors_are_of_the_family(folder):
+    from itbench.results.find import find_scores
+
+    with pytest.raises(UnknownName, match="unknown score 'good'"):
+        find_scores(folder, ["good"], metric="rsa")
+    with pytest.raises(BadOption, match="'good' stands for"):
+        find_scores(folder, ["good"])
+
+
+def test_real_scores_are_compared(toy):
+    assert run("score", "-m", "toy", "-m", "pixels", "-b", toy).exit_code == 0
+    found = json.loads(said("toy", "pixels", "-b", toy, "--json"))
+    assert found["difference"] > 0
+    assert found["p"] < 0.05
+
+
+def test_a_name_stands_for_the_score_without_options_or_layers_of_its_own(toy, home):
+    for more in ((), ("-o", "components=5"), ("-l", "good"), ("--precision", "float32")):
+        assert run("score", "-m", "toy", "-b", toy, *more).exit_code == 0
+    ((path, _),) = find_scores(home.parent / "work" / "leaderboard" / "scores", ["toy"])
+    assert path.name == "toy--none--toy--ridge.nc"

@@ -1,0 +1,145 @@
+"""A score in figures: means over sites at the chosen layers, ceilings, intervals, and never a mean of nothing."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from itbench.results.summary import at_chosen_layer, brainscore, chosen_layers, interval_text, summary
+from tests.kit.scores import MEASURES, small_score
+
+
+def test_summary_takes_each_split_at_the_layer_it_chose():
+    score = small_score()
+    ev = score["explained_variance"].values
+    chosen = np.stack([ev[0, 0], ev[1, 1], ev[2, 1]])  # (split, site)
+    found = summary(score)
+    np.testing.assert_allclose(at_chosen_layer(score, "explained_variance"), chosen.mean(axis=0))
+    assert found["explained_variance"] == pytest.approx(chosen.mean())
+    assert found["explained_variance_median"] == pytest.approx(np.median(chosen.mean(axis=0)))
+    assert (found["layer"], found["layers_chosen"]) == ("late", {"late": 2, "early": 1})
+    assert found["layers"][0]["explained_variance"] == pytest.approx(ev[:, 0].mean())
+    assert [layer["n_features"] for layer in found["layers"]] == [10, 20]
+    assert found["seconds"] == 0.75
+
+
+def test_layers_chosen_equally_often_rank_by_inner_explained_variance():
+    score = small_score().isel(split=[0, 1])
+    for best in ("early", "late"):
+        score["inner_explained_variance"].loc[{"layer": best}] = 2.0
+        assert next(iter(chosen_layers(score))) == best
+        score["inner_explained_variance"].loc[{"layer": best}] = 0.0
+
+
+def test_summary_skips_sites_that_were_not_scored():
+    score = small_score(n_sites_scored=2)
+    for name in MEASURES:
+        score[name].loc[{"site": "b"}] = np.nan
+    found = summary(score)
+    rest = summary(score.sel(site=["a", "c"]))
+    for key in ("explained_variance", "correlation", "explained_variance_median", "layers"):
+        assert found[key] == rest[key] is not None
+    assert (found["n_sites"], found["n_sites_scored"]) == (3, 2)
+
+
+def test_no_mean_of_nothing():
+    score = small_score(n_sites_scored=0)
+    for name in MEASURES:
+        score[name][:] = np.nan
+    found = summary(score)
+    for key in ("explained_variance", "correlation", "explained_variance_median", "correlation_median"):
+        assert found[key] is None
+    assert (found["value"], found["oracle_layer"], found["regret"]) == (None, None, None)
+    assert found["layers"][0]["inner_explained_variance"] is None
+    assert "NaN" not in json.dumps(found)
+
+
+def test_regret_is_what_the_best_layer_on_held_out_pictures_would_have_added():
+    score = small_score()
+    by_layer = score["explained_variance"].mean(("split", "site")).values
+    found = summary(score)
+    assert found["oracle_layer"] == ["early", "late"][int(by_layer.argmax())]
+    assert found["regret"] == pytest.approx(by_layer.max() - found["explained_variance"])
+
+
+def with_ceiling(*ceiling):
+    return small_score().assign(ceiling=("site", np.array(ceiling)))
+
+
+def test_corrected_values_are_ratios_per_site_and_never_clipped():
+    score = with_ceiling(0.5, 0.01, -0.2)
+    ev = at_chosen_layer(score, "explained_variance").values
+    found = summary(score)
+    assert found["explained_variance_corrected"] == pytest.approx((ev[:2] / [0.5, 0.01]).mean())
+    assert found["explained_variance_corrected"] > 1
+    assert found["n_sites_corrected"] == 2
+    assert found["ceiling"] == pytest.approx(0.01)
+
+
+def test_brainscore_is_the_square_of_the_median_correlation_over_the_median_ceiling():
+    score = with_ceiling(0.5, 0.8, 0.9)
+    r = score["correlation"].values
+    per_split = [np.median(r[0, 0]), np.median(r[1, 1]), np.median(r[2, 1])]  # at the layer that each split chose
+    assert brainscore(score) == pytest.approx((np.mean(per_split) / 0.8) ** 2)
+    halves = score.assign(ceiling_divisions=(("division", "site"), [[0.5, 0.8, 0.9], [0.5, 0.6, 0.9]]))
+    assert brainscore(halves) == pytest.approx((np.mean(per_split) / 0.7) ** 2)
+    r = at_chosen_layer(score, "correlation").values
+    assert summary(score)["r2_over_ceiling"] == pytest.approx(np.median(r) ** 2 / 0.8)
+    assert summary(score.assign_attrs(measure="brainscore"))["value"] == pytest.approx(brainscore(score))
+
+
+@pytest.mark.parametrize("ceiling", [None, (np.nan,) * 3, (-0.5, -0.1, -0.3)])
+def test_without_a_ceiling_nothing_is_corrected(ceiling):
+    score = with_ceiling(*ceiling) if ceiling else small_score()
+    found = summary(score)
+    assert (found["explained_variance_corrected"], found["brainscore"], found["r2_over_ceiling"]) == (None,) * 3
+
+
+def test_the_interval_is_that_of_the_headline():
+    draws = np.stack([np.linspace(0, 1, 1001), np.linspace(2, 3, 1001)])
+    score = small_score(measure="correlation").assign(draws=(("measure", "draw"), draws))
+    score = score.assign_coords(measure=["explained_variance", "correlation"])
+    found = summary(score)
+    assert (found["low"], found["high"]) == pytest.approx((2.025, 2.975))
+    assert found["value"] == found["correlation"]
+
+
+def test_a_comparison_has_one_number_a_layer():
+    score = xr.Dataset(
+        {"value": ("layer", [0.2, 0.5]), "headline": 0.45, "draws": (("measure", "draw"), [[0.4, 0.5]])},
+        {
+            "layer": ["early", "late"],
+            "n_features": ("layer", [10, 20]),
+            "measure": ["cka"],
+            "chosen_layer": ("group", ["late", "late", "early"]),
+        },
+        {**small_score().attrs, "measure": "cka"},
+    )
+    found = summary(score)
+    assert (found["measure"], found["value"], found["layer"]) == ("cka", 0.45, "late")
+    assert found["regret"] == pytest.approx(0.05)
+    assert found["layers"][1] == {"layer": "late", "n_features": 20, "value": 0.5}
+    assert "explained_variance" not in found
+
+
+def test_intervals_as_text():
+    assert interval_text(0.1, 0.25) == "0.100–0.250"
+    assert interval_text(-0.1, 0.25) == "-0.100 to 0.250"
+    assert interval_text(None, None) == ""
+
+
+def test_of_several_models_each_has_its_share_and_its_unique_part():
+    rng = np.random.default_rng(1)
+    layers = ["a:one", "a:two", "b:one", "stacked"]
+    score = small_score().isel(layer=[0, 1, 0, 1]).assign_coords(layer=layers, chosen_layer=("split", ["stacked"] * 3))
+    score = score.assign(
+        weight=(("split", "part", "site"), rng.random((3, 3, 3))),
+        share=(("split", "part", "site"), rng.random((3, 3, 3))),
+        unique=(("split", "group", "site"), rng.random((3, 5, 3))),
+    ).assign_coords(part=layers[:3], group=[*layers[:3], "a", "b"])
+    first, second = summary(score)["models"]
+    assert (first["model"], first["n_features"], second["n_features"]) == ("a", 30, 10)
+    assert first["share"] == pytest.approx(score["share"].values[:, :2].sum(axis=1).mean())
+    assert second["unique"] == pytest.approx(score["unique"].values[:, 4].mean())
+    assert summary(small_score())["models"] == []

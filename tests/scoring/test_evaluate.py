@@ -1,0 +1,216 @@
+"""Scores of toys are known beforehand; scores of networks agree with scikit-learn on raw activations."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import explained_variance_score
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import make_pipeline
+
+from itbench import BadOption, ItbenchError, score_model
+from itbench.data.readers.synthetic_it import synthetic_it
+from itbench.data.recordings import Recordings
+from itbench.data.recordings_file import write_recordings
+from itbench.data.responses import mean_over_repetitions
+from itbench.errors import BadActivations, BadRecordings, NoSpace, UnknownName
+from itbench.extraction.forward import ExtractionSettings
+from itbench.extraction.gram_cache import GramCache
+from itbench.models.protocols import Weights
+from itbench.plugins import load_plugins
+from itbench.results.summary import summary
+from itbench.scoring.evaluate import evaluate
+from itbench.scoring.plan import plan_run
+from itbench.util.progress import SilentReporter
+from tests.kit.toy import toy_recordings
+
+
+def write_benchmark(home, name, recordings, splits="{kind: kfold, folds: 4}"):
+    write_recordings(recordings, home / "data" / f"{name}.h5")
+    path = home / f"{name}.yaml"
+    path.write_text(f"data: {name}\nsplits: {splits}\n")
+    return str(path)
+
+
+def test_a_perfect_model_reaches_one_without_noise_and_reliability_with_it(home, toy):
+    clean = write_benchmark(home, "clean", toy_recordings(n=400, noise=0.0))
+    noisy = write_benchmark(home, "noisy", toy_recordings(n=400, noise=2.0))  # four repetitions: reliability 1 / 2
+    perfect = score_model("toy", clean, metric_options={"alphas": "1e-8:1e4:25"}).sel(layer="good")
+    np.testing.assert_allclose(perfect.explained_variance, 1, atol=1e-6)
+    np.testing.assert_allclose(perfect.correlation, 1, atol=1e-6)
+    half = score_model("toy", noisy).sel(layer="good")
+    assert float(half.explained_variance.mean()) == pytest.approx(0.5, abs=0.07)
+    assert float(half.correlation.mean()) == pytest.approx(np.sqrt(0.5), abs=0.05)
+
+
+def test_noise_features_explain_nothing_and_are_not_chosen(toy):
+    score = score_model("toy", str(toy))
+    assert float(score.sel(layer="noise").explained_variance.mean()) < 0.05
+    assert set(score.chosen_layer.values) == {"good"}
+    assert score.n_features.to_series().to_dict() == {"noise": 40, "good": 20}
+
+
+def test_the_layer_is_chosen_without_a_look_at_the_test_rows(home, toy):
+    recordings = toy_recordings(n=120)
+    split = np.array(["train"] * 80 + ["test"] * 40, dtype=object)
+    honest = Recordings("a", _with_split(recordings, split), recordings.responses)
+    shuffled = recordings.responses.copy()
+    shuffled[:, 80:] = shuffled.values[:, 80:][:, ::-1]
+    changed = Recordings("b", _with_split(recordings, split), shuffled)
+    first, second = (
+        score_model("toy", write_benchmark(home, name, data, "{kind: provided}"))
+        for name, data in (("a", honest), ("b", changed))
+    )
+    np.testing.assert_array_equal(first.inner_explained_variance, second.inner_explained_variance)
+    np.testing.assert_array_equal(first.chosen_layer, second.chosen_layer)
+    np.testing.assert_array_equal(first.alpha, second.alpha)
+    assert not np.allclose(first.explained_variance, second.explained_variance)
+
+
+def _with_split(recordings, split):
+    return type(recordings.stimuli)(recordings.stimuli.ids, recordings.stimuli.pictures, {"split": split})
+
+
+def test_a_site_that_cannot_be_scored_is_nan_and_counted(home, toy):
+    recordings = toy_recordings(sites=6)
+    recordings.responses[:, :, 1] = 3.0
+    recordings.responses[:, 17, 4] = np.nan
+    recordings.responses[1:, 20, 5] = np.nan  # one repetition left is enough
+    score = score_model("toy", write_benchmark(home, "gaps", recordings))
+    unscored = np.isnan(score.explained_variance).all(("split", "layer")).values
+    np.testing.assert_array_equal(unscored, [False, True, False, False, True, False])
+    assert (score.attrs["n_sites"], score.attrs["n_sites_scored"]) == (6, 4)
+    figures = summary(score)
+    scored = score.explained_variance.sel(layer="good").mean("split").values[~unscored]
+    assert figures["explained_variance"] == pytest.approx(scored.mean())
+    assert figures["explained_variance_median"] == pytest.approx(np.median(scored))
+
+
+def test_nothing_to_score_is_refused_with_the_numbers(home, toy):
+    recordings = toy_recordings()
+    recordings.responses[:, 3, :] = np.nan
+    with pytest.raises(BadRecordings, match=r"None of 5 sites.*\n5 lack a response"):
+        score_model("toy", write_benchmark(home, "nothing", recordings))
+
+
+def test_provenance_names_all_that_produced_the_score(toy):
+    score = score_model("toy-net", str(toy), weights="random", seed=3, metric_options={"components": "9"})
+    about = json.loads(score.attrs["provenance"])
+    (source,) = about["sources"]
+    assert (source["model"], source["weights"]["kind"], source["weights"]["seed"]) == ("toy-net", "random", 3)
+    assert source["weights"]["digest"] == about["digests"]["weights"]
+    assert about["options"]["given"] == {"components": "9"}
+    assert about["options"]["defaulted"]["alphas"] == "0.01:1e+10:25"
+    assert set(about["seconds"]) == {"data", "model", "activations", "readout", "statistics"}
+    assert {"weights", "stimuli", "responses"} <= set(about["digests"])
+    assert {"itbench", "torch", "numpy"} <= set(about["versions"])
+    assert {"commit", "dirty"} == set(about["git"])
+    assert (about["device"], about["precision"]) == ("cpu", "float32")
+    assert score.attrs["weights"] == "random-3"
+
+
+def test_seeds_are_reproducible_and_differ(toy):
+    scores = [
+        score_model("toy-net", str(toy), weights="random", seed=seed, cache=GramCache(toy.parent / str(i)))
+        for i, seed in enumerate((0, 0, 1))
+    ]
+    np.testing.assert_array_equal(scores[0].explained_variance, scores[1].explained_variance)
+    assert not np.allclose(scores[0].explained_variance, scores[2].explained_variance)
+
+
+@pytest.mark.parametrize(
+    ("model", "how", "error", "said"),
+    [
+        ("toy-nan", {}, BadActivations, "for the picture picture"),
+        ("toy-tuple", {"weights": "random"}, BadActivations, "Layer 'pair' gives a tuple, not a tensor"),
+        ("toy", {"layers": ["god"]}, UnknownName, "unknown layer 'god'.\nDid you mean good?"),
+        ("toy", {"metric": "rigde"}, UnknownName, "Did you mean ridge?"),
+        ("toy", {"metric_options": {"component": "3"}}, UnknownName, "Did you mean components?"),
+        ("toy", {"settings": ExtractionSettings(memory=10**6)}, NoSpace, "Use --memory"),
+        ("toy", {"settings": ExtractionSettings(precision="bfloat16")}, BadOption, "float32 only"),
+        ("toy-net", {}, ItbenchError, "no route to host"),
+        ("toy-net", {"weights": "nowhere.pt"}, BadOption, "pretrained, random, or the path"),
+        ("toy-net", {"weights": "random", "layers": ["secnd"]}, UnknownName, "Did you mean second?"),
+    ],
+)
+def test_bad_input_is_refused_in_words(model, how, error, said, toy):
+    with pytest.raises(error) as refused:
+        score_model(model, str(toy), **how)
+    assert said in str(refused.value)
+
+
+def test_memory_and_batches_do_not_change_the_score(toy):
+    usual = score_model("toy-net", str(toy), weights="random")
+    import psutil
+
+    tight = ExtractionSettings(batch_size=3, memory=psutil.Process().memory_info().rss + 620 * 10**6)
+    other = score_model("toy-net", str(toy), weights="random", settings=tight, cache=GramCache(toy.parent / "other"))
+    np.testing.assert_allclose(usual.explained_variance, other.explained_variance, atol=1e-5)
+
+
+ORACLES = {
+    "pixels": ("none", "pixels"),
+    "itbench-tiny": ("pretrained", "stage3"),
+    "mobilenetv2_100": ("random", "blocks.3"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ORACLES)
+def test_agrees_with_sklearn_on_raw_activations(name, home):
+    """An independent pipeline: a plain forward pass with a hook, PCA, RidgeCV, the same folds."""
+    recordings = synthetic_it(views=4, sites=12)
+    benchmark = write_benchmark(home, "few", recordings, "{kind: kfold, folds: 2, seed: 5, stratify: category}")
+    weights, layer = ORACLES[name]
+    registry = load_plugins()
+    score = evaluate(
+        plan_run(registry, name, benchmark, weights="random" if weights == "none" else weights, layers=[layer]),
+        GramCache(),
+        SilentReporter(),
+    )
+    features = raw_features(
+        registry.model(name).factory(Weights(weights)), layer, np.asarray(recordings.stimuli.pictures)
+    )
+    responses = mean_over_repetitions(recordings.responses)
+    folds = StratifiedKFold(2, shuffle=True, random_state=5).split(features, recordings.stimuli.metadata["category"])
+    for number, (train, test) in enumerate(folds):
+        pipeline = make_pipeline(
+            PCA(min(1000, len(train) - 1, features.shape[1]), svd_solver="full"),
+            RidgeCV(np.geomspace(1e-2, 1e10, 25), alpha_per_target=True),
+        ).fit(features[train], responses[train])
+        expected = explained_variance_score(responses[test], pipeline.predict(features[test]), multioutput="raw_values")
+        np.testing.assert_allclose(score.explained_variance[number, 0], expected, atol=1e-3)
+
+
+def raw_features(model, layer, pictures):
+    if layer == "pixels":
+        return pictures.reshape(len(pictures), -1) / 255.0
+    import torch
+    from PIL import Image
+
+    caught = []
+    model.module.get_submodule(layer).register_forward_hook(lambda _m, _i, output: caught.append(output.clone()))
+    with torch.no_grad():
+        for picture in pictures:
+            model.module(model.preprocess(Image.fromarray(picture))[None])
+    return torch.cat(caught).flatten(1).double().numpy()
+
+
+@pytest.mark.slow
+def test_the_synthetic_benchmark_is_worth_having(home):
+    """Pixels worst, a trained network above its untrained twin, nobody at the ceiling."""
+    ev = {
+        label: summary(score_model(model, "synthetic-it", weights=weights))["explained_variance"]
+        for label, model, weights in (
+            ("pixels", "pixels", "pretrained"),
+            ("random", "itbench-tiny", "random"),
+            ("trained", "itbench-tiny", "pretrained"),
+        )
+    }
+    with xr.open_dataset(home / "data" / "synthetic-it.h5", engine="h5netcdf") as recordings:
+        ceiling = float(recordings.reliability.mean())
+    assert ev["pixels"] < ev["random"] < ev["trained"] < ceiling
+    assert ev["trained"] - ev["random"] > 0.1

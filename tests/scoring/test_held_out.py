@@ -1,0 +1,118 @@
+"""What is measured of readings: of layers one by one, of layers together, and what is kept of it."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import explained_variance_score
+
+from itbench import Gram, ReadoutResult
+from itbench.data.benchmark import Benchmark
+from itbench.data.splits import Split, SplitPlan
+from itbench.metrics.protocols import JointReadoutResult
+from itbench.scoring.held_out import read_each, read_together
+from itbench.scoring.task import Task, scorable_sites
+from tests.kit.toy import toy_recordings
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def task():
+    recordings = toy_recordings(n=40)
+    recordings.responses[:, 3, 1] = np.nan
+    responses = recordings.responses.mean("repetition").values
+    splits = [Split("a", np.arange(30), np.arange(30, 40)), Split("b", np.arange(10, 40), np.arange(10))]
+    benchmark = Benchmark("toy", "toy", SplitPlan("kfold"))
+    return Task(benchmark, recordings, responses, splits, scorable_sites(responses, splits))
+
+
+def noisy(rows, scale, seed):
+    """A prediction of the toy sites with an error of `scale`."""
+    return rows + scale * np.random.default_rng(seed).standard_normal(rows.shape)
+
+
+def reader(task, errors):
+    """A readout whose predictions err by what `errors` says of each layer, told by the number of features."""
+
+    def read(gram, responses, train, test):
+        known = task.responses[:, task.scorable]
+        inner, outer = errors[gram.n_features]
+        alpha = np.full(known.shape[1], float(gram.n_features))
+        return ReadoutResult(noisy(known[test], outer, test[0]), noisy(known[train], inner, 7), alpha)
+
+    return read
+
+
+def grams(*widths):
+    return [(f"layer{width}", Gram.from_features(RNG.random((40, width)))) for width in widths]
+
+
+def test_each_layer_is_measured_on_the_held_out_rows(task):
+    held_out = read_each(reader(task, {3: (1.0, 0.3), 4: (0.5, 0.9)}), grams(3, 4), task)
+    score = held_out.dataset(["layer4", "layer3"])
+    assert list(score.layer.values) == ["layer4", "layer3"]
+    np.testing.assert_array_equal(np.isnan(score.explained_variance).all(("split", "layer")), [0, 1, 0, 0, 0])
+    recorded = task.responses[:10, [0, 2, 3, 4]]
+    expected = explained_variance_score(recorded, noisy(recorded, 0.3, 0), multioutput="raw_values")
+    found = score.explained_variance.sel(split="b", layer="layer3").values[[0, 2, 3, 4]]
+    np.testing.assert_allclose(found, expected)
+    assert score.alpha.sel(layer="layer4").values[0, 0] == 4.0
+
+
+def test_the_layer_is_chosen_by_inner_predictions_and_its_predictions_are_kept(task):
+    held_out = read_each(reader(task, {3: (1.0, 0.3), 4: (0.5, 0.9)}), grams(3, 4), task)
+    score = held_out.dataset(["layer3", "layer4"])
+    assert list(score.chosen_layer.values) == ["layer4", "layer4"]  # although layer3 is better outside
+    np.testing.assert_array_equal(score.row_stimulus, [*range(30, 40), *range(10)])
+    np.testing.assert_array_equal(score.row_split, [0] * 10 + [1] * 10)
+    assert score.predictions.dtype == np.float32
+    recorded = task.responses[:10]
+    np.testing.assert_allclose(
+        score.predictions.values[10:, 0], noisy(recorded[:, [0, 2, 3, 4]], 0.9, 0)[:, 0], rtol=1e-6
+    )
+    again = explained_variance_score(recorded[:, 2], score.predictions.values[10:, 2])
+    assert again == pytest.approx(float(score.explained_variance.sel(split="b", layer="layer4")[2]), abs=1e-6)
+
+
+def test_a_metric_that_compares_is_measured_once_a_split(task):
+    read = reader(task, {3: (1.0, 0.3)})
+
+    class Compares:
+        def __call__(self, *arguments):
+            return read(*arguments)
+
+        def compare(self, recorded, predicted):
+            return float(np.abs(recorded - predicted).max())
+
+    score = read_each(Compares(), grams(3), task).dataset(["layer3"])
+    recorded = task.responses[:10, [0, 2, 3, 4]]
+    assert score.agreement.dims == ("split", "layer")
+    assert float(score.agreement[1, 0]) == pytest.approx(np.abs(recorded - noisy(recorded, 0.3, 0)).max())
+
+
+def test_layers_together_are_one_more_layer_with_its_parts(task):
+    known = task.responses[:, task.scorable]
+
+    def joint(grams, responses, train, test, groups):
+        alone = {
+            layer: reader(task, {3: (1.0, 0.3), 4: (0.5, 0.9)})(gram, responses, train, test)
+            for layer, gram in grams.items()
+        }
+        parts = np.stack([0.5 * said.predictions for said in alone.values()])
+        whole = parts.sum(axis=0)
+        assert [sorted(group) for group in groups] == [["layer3"], ["layer4"]]
+        without = np.stack([alone["layer4"].predictions, alone["layer3"].predictions])
+        weights = np.full((2, known.shape[1]), 0.5)
+        return JointReadoutResult(whole, noisy(known[train], 0.8, 7), alone, weights, parts, without)
+
+    groups = {"layer3": ["layer3"], "layer4": ["layer4"]}
+    held_out = read_together(joint, "stacked", dict(grams(3, 4)), task, groups)
+    score = held_out.dataset(["layer3", "layer4"], whole="stacked")
+    assert list(score.layer.values) == ["layer3", "layer4", "stacked"]
+    assert list(score.chosen_layer.values) == ["stacked"] * 2
+    assert int(score.n_features.sel(layer="stacked")) == 7
+    whole = score.explained_variance.sel(layer="stacked")
+    np.testing.assert_allclose(score.share.sum("part", skipna=False), whole)  # the product measure sums to the whole
+    lost = whole - score.explained_variance.sel(layer="layer4")
+    np.testing.assert_allclose(score.unique.sel(group="layer3"), lost)
+    assert score.weight.dims == ("split", "part", "site")
+    assert np.isnan(score.weight.sel(part="layer3")[0, 1])

@@ -1,0 +1,293 @@
+"""Draws of a score: against plain loops, scipy, closed forms, and what coverage theory promises."""
+
+import numpy as np
+import pytest
+import scipy.stats
+from sklearn.metrics import explained_variance_score
+
+from itbench.errors import UnknownName
+from itbench.statistics.bootstrap import interval, readout_draws
+from itbench.statistics.resampling import MEASURES, HeldOutRows
+
+FOLDS = np.arange(60) % 4  # the split that tests each of 60 pictures
+
+
+def held_out(n=60, sites=7, noise=0.7, seed=0):
+    """Responses (picture, site) and predictions that are worse at later sites."""
+    rng = np.random.default_rng(seed)
+    recorded = 3.0 + rng.standard_normal((n, sites))
+    return recorded, 0.8 * recorded + noise * np.linspace(0.5, 1.5, sites) * rng.standard_normal((n, sites))
+
+
+def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed):
+    """Compute every measure by other libraries: of all pictures and sites, then of one draw after the other."""
+    rows, splits = HeldOutRows.of(row_stimulus, row_split), np.unique(row_split)
+    pictures, sites = np.random.default_rng(seed).spawn(2)
+    n_sites, found = recorded.shape[1], {name: [] for name in MEASURES}
+    counts = [np.ones(len(rows.size)), *rows.draw(n, pictures)]
+    for count, drawn in zip(counts, [np.arange(n_sites), *sites.integers(0, n_sites, (n, n_sites))], strict=True):
+        ev, r = np.empty((2, len(splits), n_sites))
+        for number, split in enumerate(splits):
+            at = np.repeat(np.flatnonzero(row_split == split), count[rows.picture[row_split == split]].astype(int))
+            y, f = recorded[at], predicted[at]
+            ev[number] = explained_variance_score(y, f, multioutput="raw_values")
+            r[number] = [scipy.stats.pearsonr(y[:, site], f[:, site])[0] for site in range(n_sites)]
+        found["explained_variance"].append(ev[:, drawn].mean())
+        found["correlation"].append(r[:, drawn].mean())
+        found["explained_variance_corrected"].append((ev / ceiling)[:, drawn].mean())
+        brainscore = (np.median(r[:, drawn], axis=1).mean() / np.median(ceiling[drawn])) ** 2
+        found["brainscore"].append(brainscore)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+SHUFFLED = np.concatenate([np.random.default_rng(split).permutation(60)[:20] for split in range(5)])
+LAYOUTS = {
+    "one split": (np.arange(60), np.zeros(60, int)),
+    "folds": (np.arange(60), FOLDS),
+    "pictures in several splits": (SHUFFLED, np.repeat(np.arange(5), 20)),
+}
+
+
+@pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
+def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split):
+    recorded, predicted = (values[row_stimulus] for values in held_out())
+    ceiling = np.linspace(0.5, 0.9, 7)
+    given = readout_draws(recorded, predicted, row_stimulus, row_split, ceiling=ceiling, n=20, seed=5)
+    expected = plain(recorded, predicted, row_stimulus, row_split, ceiling, n=20, seed=5)
+    assert list(given) == list(MEASURES)
+    for name, values in expected.items():
+        centred = values[1:] - np.median(values[1:]) + values[0]
+        np.testing.assert_allclose(given[name], centred, rtol=1e-10, err_msg=name)
+
+
+def test_the_interval_of_a_correlation_is_that_of_scipy():
+    recorded, predicted = held_out(sites=1)
+    one_split = np.zeros(60, int)
+    ours = readout_draws(recorded, predicted, np.arange(60), one_split, n=20_000, over="pictures")["correlation"]
+    theirs = scipy.stats.bootstrap(
+        (recorded[:, 0], predicted[:, 0]),
+        lambda y, f, axis: scipy.stats.pearsonr(y, f, axis=axis).statistic,
+        paired=True,
+        n_resamples=20_000,
+        method="percentile",
+        rng=np.random.default_rng(1),
+    )
+    shift = np.corrcoef(recorded.T, predicted.T)[0, 1] - np.median(theirs.bootstrap_distribution)
+    np.testing.assert_allclose(interval(ours), np.array(theirs.confidence_interval) + shift, atol=0.01)
+    np.testing.assert_allclose(ours.std(), theirs.standard_error, rtol=0.03)
+
+
+def test_draws_of_sites_have_the_standard_error_of_a_mean():
+    recorded, predicted = held_out(sites=50)
+    ev = explained_variance_score(recorded, predicted, multioutput="raw_values")
+    draws = readout_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=20_000, over="sites")
+    np.testing.assert_allclose(draws["explained_variance"].mean(), ev.mean(), atol=0.005)
+    np.testing.assert_allclose(draws["explained_variance"].std(), ev.std() / np.sqrt(50), rtol=0.03)
+
+
+def test_draws_of_pictures_have_the_standard_error_of_a_correlation():
+    """Of normal values it is (1 − ρ²) / √n in large samples (Fisher 1915)."""
+    rng = np.random.default_rng(0)
+    recorded, other = rng.standard_normal((2, 4_000, 1))
+    predicted = 0.6 * recorded + 0.8 * other
+    draws = readout_draws(recorded, predicted, np.arange(4_000), np.zeros(4_000, int), n=4_000, over="pictures")
+    rho = np.corrcoef(recorded[:, 0], predicted[:, 0])[0, 1]
+    np.testing.assert_allclose(draws["correlation"].std(), (1 - rho**2) / np.sqrt(4_000), rtol=0.07)
+
+
+def test_every_split_keeps_its_size_where_pictures_are_tested_once():
+    rows = HeldOutRows.of(np.arange(60)[::-1], FOLDS)
+    counts = rows.draw(50, np.random.default_rng(0))
+    for part in rows.parts:
+        assert (counts[:, rows.picture[part]].sum(axis=1) == len(part)).all()
+    assert counts.max() > 1
+
+
+def test_a_picture_counts_equally_often_in_all_its_splits():
+    """Two splits that test the same pictures then agree in every draw, and are as one."""
+    recorded, predicted = held_out()
+    once = readout_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=50)
+    twice = (np.concatenate([values, values[::-1]]) for values in (recorded, predicted))
+    row_stimulus = np.concatenate([np.arange(60), np.arange(60)[::-1]])
+    again = readout_draws(*twice, row_stimulus, np.repeat([0, 1], 60), n=50)
+    np.testing.assert_allclose(again["explained_variance"], once["explained_variance"])
+
+
+@pytest.mark.parametrize("over", ["both", "pictures", "sites"])
+def test_draws_of_two_models_belong_together_in_pairs(over):
+    recorded, predicted = held_out()
+    order = np.random.default_rng(3).permutation(60)
+    draws = [
+        readout_draws(recorded[at], f[at], at, FOLDS[at], n=400, over=over)["explained_variance"]
+        for at, f in [(np.arange(60), predicted), (order, predicted), (order, predicted + 1e-3 * recorded)]
+    ]
+    np.testing.assert_allclose(draws[0], draws[1])  # the order of the rows does not matter
+    assert (draws[0] - draws[2]).std() < 0.01 * draws[0].std()
+
+
+def test_the_seed_decides_and_the_size_of_blocks_does_not(monkeypatch):
+    recorded, predicted = held_out()
+
+    def draws(seed):
+        return readout_draws(recorded, predicted, np.arange(60), FOLDS, n=100, seed=seed)["correlation"]
+
+    one, other = draws(0), draws(1)
+    assert np.isclose(one, other).mean() < 0.1
+    monkeypatch.setattr("itbench.statistics.bootstrap.CHUNK", 50_000)
+    np.testing.assert_allclose(draws(0), one)
+
+
+@pytest.mark.parametrize("n_splits", [1, 12])
+def test_the_median_of_the_draws_is_the_score(n_splits):
+    """Even with splits of five pictures, where draws by themselves would mostly lie below it."""
+    recorded, predicted = held_out()
+    split = np.arange(60) % n_splits
+    draws = readout_draws(recorded, predicted, np.arange(60), split, n=200)
+    ev = [
+        explained_variance_score(recorded[split == one], predicted[split == one], multioutput="raw_values")
+        for one in range(n_splits)
+    ]
+    np.testing.assert_allclose(np.nanmedian(draws["explained_variance"]), np.mean(ev))
+
+
+def test_no_draws_are_none():
+    recorded, predicted = held_out()
+    assert {len(draws) for draws in readout_draws(recorded, predicted, np.arange(60), FOLDS, n=0).values()} == {0}
+
+
+@pytest.mark.parametrize("where", ["recorded", "predicted", "both"])
+def test_sites_with_missing_values_are_left_out(where):
+    recorded, predicted = held_out(sites=8)
+    expected = readout_draws(recorded[:, 1:], predicted[:, 1:], np.arange(60), FOLDS, n=20)
+    for values in {"recorded": [recorded], "predicted": [predicted], "both": [recorded, predicted]}[where]:
+        values[4, 0] = np.nan
+    given = readout_draws(recorded, predicted, np.arange(60), FOLDS, n=20)
+    for name, values in expected.items():
+        np.testing.assert_array_equal(given[name], values)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_a_site_that_loses_its_variance_is_nan_in_that_draw_and_never_0(value, scale):
+    """One site, of which one picture of ten decides: it is absent from a draw with probability 0.9¹⁰."""
+    recorded = np.full((10, 1), value)
+    recorded[3] = 1.0
+    predicted = recorded + np.random.default_rng(0).standard_normal((10, 1))
+    draws = readout_draws(scale * recorded, scale * predicted, np.arange(10), np.zeros(10, int), n=10_000)
+    for values in draws.values():
+        assert abs(np.isnan(values).mean() - 0.9**10) < 0.02
+        assert not (values == 0).any()
+
+
+def test_a_site_that_loses_its_variance_leaves_the_others_in():
+    recorded, predicted = held_out(n=10, sites=2)
+    recorded[:, 0] = 0.0
+    recorded[3, 0] = 1.0
+    one_split = np.zeros(10, int)
+    draws = readout_draws(recorded, predicted, np.arange(10), one_split, n=500, over="pictures")["correlation"]
+    alone = [
+        readout_draws(recorded[:, [site]], predicted[:, [site]], np.arange(10), one_split, n=500, over="pictures")
+        for site in (0, 1)
+    ]
+    lost = np.isnan(alone[0]["correlation"])
+    assert 0.2 < lost.mean() < 0.5
+    np.testing.assert_allclose(np.ptp((draws - alone[1]["correlation"])[lost]), 0, atol=1e-12)
+    assert np.ptp((draws - alone[1]["correlation"])[~lost]) > 0.1
+
+
+def test_a_constant_prediction_correlates_0():
+    recorded, predicted = held_out()
+    predicted[:] = 0.1
+    draws = readout_draws(recorded, predicted, np.arange(60), FOLDS, n=50)
+    np.testing.assert_allclose(draws["correlation"], 0.0)
+    np.testing.assert_allclose(draws["explained_variance"], 0.0, atol=1e-12)
+
+
+def test_a_large_mean_response_does_not_matter():
+    recorded, predicted = held_out()
+    at_zero, far = (readout_draws(recorded + m, predicted + m, np.arange(60), FOLDS, n=50) for m in (0.0, 1e6))
+    for name, values in at_zero.items():
+        np.testing.assert_allclose(far[name], values, atol=1e-8)
+
+
+def test_tiny_benchmarks_have_draws_but_no_interval():
+    """Ten splits of two pictures: almost every draw has one split of twice the same picture."""
+    recorded, predicted = held_out(n=20, sites=3)
+    draws = readout_draws(recorded, predicted, np.arange(20), np.arange(20) // 2, n=2_000)["correlation"]
+    assert abs(np.isfinite(draws).mean() - 0.5**10) < 0.005
+    assert np.isnan(interval(draws)).all()
+
+
+def test_no_site_that_can_be_scored_gives_no_number():
+    recorded, predicted = held_out()
+    draws = readout_draws(np.full_like(recorded, np.nan), predicted, np.arange(60), FOLDS, ceiling=np.ones(7), n=5)
+    assert list(draws) == list(MEASURES)
+    assert np.isnan(list(draws.values())).all()
+
+
+def test_sites_without_a_ceiling_are_left_out_of_what_is_corrected():
+    recorded, predicted = held_out()
+    ceiling = np.array([0.5, np.nan, 0.8, 0.0, -0.1, 0.9, 0.7])
+    one_split = np.zeros(60, int)
+    draws = readout_draws(recorded, predicted, np.arange(60), one_split, ceiling=ceiling, n=4_000, over="sites")
+    ev = explained_variance_score(recorded, predicted, multioutput="raw_values")[ceiling > 0] / ceiling[ceiling > 0]
+    np.testing.assert_allclose(np.nanmedian(draws["explained_variance_corrected"]), ev.mean())
+    assert np.nanmax(draws["explained_variance_corrected"]) <= ev.max() + np.ptp(ev)
+    assert np.isnan(draws["explained_variance_corrected"]).mean() < 0.01  # of no site with a ceiling
+    middle_is_noise = np.isnan(draws["brainscore"])
+    assert 0.05 < middle_is_noise.mean() < 0.4
+    assert np.isfinite(draws["brainscore"][~middle_is_noise]).all()
+
+
+def test_without_a_ceiling_nothing_is_corrected():
+    assert list(readout_draws(*held_out(), np.arange(60), FOLDS, n=3)) == ["explained_variance", "correlation"]
+
+
+def test_an_unknown_kind_of_draws_is_named():
+    with pytest.raises(UnknownName, match=r"unknown kind of draws 'picture'.*\n.*pictures"):
+        readout_draws(*held_out(), np.arange(60), FOLDS, over="picture")
+
+
+@pytest.mark.parametrize(
+    ("draws", "expected"),
+    [
+        (np.arange(1001.0), (25.0, 975.0)),
+        ([*np.arange(1001.0), *[np.nan] * 1000], (25.0, 975.0)),
+        ([*np.arange(1001.0), *[np.nan] * 1002], (np.nan, np.nan)),
+        ([], (np.nan, np.nan)),
+    ],
+    ids=["all", "half", "fewer than half", "none"],
+)
+def test_an_interval_holds_the_middle_of_the_draws(draws, expected):
+    np.testing.assert_allclose(interval(draws), expected)
+
+
+def coverage(over, n_pictures, n_sites, repeats, measure):
+    """Return how often the interval holds the true correlation or explained variance, and how wide it is."""
+    rng, hits = np.random.default_rng(0), 0
+    for _ in range(repeats):
+        slope = 0.6 if over == "pictures" else rng.normal(0.6, 0.1, n_sites)  # sites differ where they are drawn
+        f = rng.standard_normal((n_pictures, n_sites))
+        y = slope * f + 0.8 * rng.standard_normal((n_pictures, n_sites))
+        rows = np.arange(n_pictures), np.arange(n_pictures) % 2
+        low, high = interval(readout_draws(y, slope * f, *rows, n=500, over=over)[measure])
+        hits += low <= TRUTH[over][measure] <= high
+    return hits / repeats
+
+
+SLOPES = np.random.default_rng(1).normal(0.6, 0.1, 1_000_000)
+EXPLAINED = SLOPES**2 / (SLOPES**2 + 0.64)
+TRUTH = {
+    "pictures": {"explained_variance": 0.36, "correlation": 0.6},
+    "both": {"explained_variance": EXPLAINED.mean(), "correlation": np.sqrt(EXPLAINED).mean()},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
+@pytest.mark.parametrize(
+    ("over", "least", "most"),
+    [("pictures", 0.90, 0.975), ("both", 0.93, 1.0)],  # the two-way bootstrap is wide rather than narrow
+)
+def test_an_interval_of_95_percent_holds_the_truth_about_as_often(over, least, most, measure):
+    assert least <= coverage(over, 200, 30, 600, measure) <= most

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from himalaya.scoring import r2_score_split
+from scipy.stats import pearsonr
+from sklearn.metrics import explained_variance_score
+
+from itbench.errors import BadScore
+from itbench.statistics.explained_variance import correlation, explained_variance, refuse_impossible, shares
+
+
+@pytest.fixture
+def pair():
+    rng = np.random.default_rng(0)
+    recorded = rng.standard_normal((50, 7))
+    return recorded, 0.6 * recorded + 0.5 * rng.standard_normal((50, 7)) + 3
+
+
+def test_explained_variance_agrees_with_sklearn(pair):
+    expected = explained_variance_score(*pair, multioutput="raw_values")
+    np.testing.assert_allclose(explained_variance(*pair), expected, atol=1e-12)
+
+
+def test_correlation_agrees_with_scipy(pair):
+    expected = [pearsonr(y, f).statistic for y, f in zip(*(part.T for part in pair), strict=True)]
+    np.testing.assert_allclose(correlation(*pair), expected, atol=1e-12)
+
+
+def test_order_of_arguments_matters(pair):
+    recorded, predicted = pair
+    assert not np.allclose(explained_variance(recorded, predicted), explained_variance(predicted, recorded))
+
+
+def test_best_scaling_explains_the_squared_correlation(pair):
+    recorded, predicted = pair
+    slope = [np.polyfit(f, y, 1)[0] for y, f in zip(recorded.T, predicted.T, strict=True)]
+    np.testing.assert_allclose(explained_variance(recorded, predicted * slope), correlation(recorded, predicted) ** 2)
+
+
+@pytest.mark.parametrize("site", [np.full(50, 2.5), np.r_[np.nan, np.arange(49.0)]], ids=["constant", "missing"])
+def test_a_site_that_cannot_be_scored_is_nan(pair, site):
+    recorded, predicted = pair
+    recorded = np.column_stack([recorded, site])
+    predicted = np.column_stack([predicted, np.arange(50.0)])
+    for measure in (explained_variance, correlation):
+        values = measure(recorded, predicted)
+        assert np.isnan(values[-1])
+        assert np.isfinite(values[:-1]).all()
+
+
+def test_a_constant_prediction_explains_nothing(pair):
+    recorded, _ = pair
+    constant = np.full_like(recorded, 7.0)
+    np.testing.assert_allclose(explained_variance(recorded, constant), 0, atol=1e-12)
+    np.testing.assert_array_equal(correlation(recorded, constant), 0)
+
+
+def test_a_score_that_breaks_the_law_is_refused(pair):
+    refuse_impossible(explained_variance(*pair), correlation(*pair))
+    with pytest.raises(BadScore, match=r"0\.4000 with correlation 0\.1100"):
+        refuse_impossible(np.array([0.0, 0.40]), np.array([0.1, 0.11]))
+
+
+@pytest.fixture
+def parts(pair):
+    rng = np.random.default_rng(1)
+    recorded, _ = pair
+    return 0.2 * recorded + 0.3 * rng.standard_normal((4, *recorded.shape)) + rng.standard_normal((4, 1, 7))
+
+
+def test_shares_sum_to_the_explained_variance(pair, parts):
+    recorded, _ = pair
+    expected = explained_variance(recorded, parts.sum(axis=0))
+    np.testing.assert_allclose(shares(recorded, parts).sum(axis=0), expected, atol=1e-12)
+
+
+def test_shares_agree_with_himalaya_where_all_means_are_0(pair, parts):
+    recorded = pair[0] - pair[0].mean(axis=0)
+    centred = parts - parts.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(shares(recorded, centred), r2_score_split(recorded, centred), atol=1e-12)
+
+
+def test_constants_do_not_matter_to_shares(pair, parts):
+    recorded, _ = pair
+    np.testing.assert_allclose(shares(recorded + 9, parts - 70), shares(recorded, parts), atol=1e-11)
+
+
+def test_the_share_of_a_part_alone_is_its_explained_variance(pair):
+    np.testing.assert_allclose(shares(pair[0], pair[1][None])[0], explained_variance(*pair), atol=1e-12)
+
+
+def test_uncorrelated_parts_have_the_share_of_each_alone():
+    recorded = np.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])  # orthogonal, of mean 0
+    both = recorded.sum(axis=0)[:, None]
+    np.testing.assert_allclose(shares(both, recorded[:, :, None])[:, 0], [0.5, 0.5])
+    np.testing.assert_allclose(shares(both, np.stack([both, -both]))[:, 0], [2, -2])
+
+
+def test_shares_of_a_site_that_cannot_be_scored_are_nan(parts):
+    recorded = np.column_stack([np.full(50, 2.5), np.r_[np.nan, np.arange(49.0)], np.arange(50.0)])
+    np.testing.assert_array_equal(np.isnan(shares(recorded, parts[:, :, :3])).all(axis=0), [True, True, False])
+
+
+def test_shares_need_the_same_stimuli_and_sites(pair, parts):
+    with pytest.raises(ValueError, match="differ in shape"):
+        shares(pair[0], parts[:, :, :3])
