@@ -50,7 +50,7 @@ class BadSuite(ItbenchError):
 
 
 class BadRecordings(ItbenchError):
-    """Pictures or responses that cannot be scored against."""
+    """Images or responses that cannot be scored against."""
 
 
 class BadActivations(ItbenchError):

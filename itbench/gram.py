@@ -1,4 +1,4 @@
-"""The Gram: inner products between pictures, all that a linear readout needs of a layer."""
+"""The Gram: inner products between images, all that a linear readout needs of a layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Gram:
     matrix : float64 array of shape (stimulus, stimulus)
         Inner products, not centred.
     row_sums : float64 array of shape (stimulus,)
-        Sum of each picture's activations.
+        Sum of each image's activations.
     n_features : int
         How many features X has.
     stimulus_ids : tuple of str

@@ -16,7 +16,7 @@ def itbench_models(register: Callable[..., None]) -> None:
 
     ``weights`` names the kinds it has: ``("pretrained", "random")`` unless said otherwise, ``()`` for a model without.
     ``factory(weights)`` gets an `itbench.Weights` and returns an `itbench.Model`; it runs when the model is used.
-    ``degrees`` is the visual angle that it expects its picture to span: others are then padded or cropped to it.
+    ``degrees`` is the visual angle that it expects its image to span: others are then padded or cropped to it.
 
     ``recipe`` names a YAML file beside the plugin's, by which the model learns from recordings, and ``metric`` by what
     it is scored then. ``factory(weights, **options)`` returns an `itbench.TrainableModel`; where the recipe names a

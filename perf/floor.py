@@ -21,10 +21,10 @@ def main(recordings: str) -> None:
     """Print seconds of the loop, seconds of the products at the measured rate, and that rate in FLOP/s."""
     model = load_plugins().model("densenet201").factory(Weights("random"))
     model.place("cpu", "float32")
-    pictures = read_recordings(Path(recordings)).stimuli.pictures
-    n = pictures.shape[0]
-    widths = [int(np.prod(shape)) for shape in model.shapes(pictures[0], model.layers).values()]
-    batches = [model.prepare(pictures[start : start + BATCH]) for start in range(0, n, BATCH)]
+    images = read_recordings(Path(recordings)).stimuli.images
+    n = images.shape[0]
+    widths = [int(np.prod(shape)) for shape in model.shapes(images[0], model.layers).values()]
+    batches = [model.prepare(images[start : start + BATCH]) for start in range(0, n, BATCH)]
     with torch.inference_mode():
         model.module(batches[0])
         forward = _seconds(lambda: [model.module(batch) for batch in batches])

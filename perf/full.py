@@ -1,4 +1,4 @@
-"""DenseNet-201 at full scale: from a course file of 3,200 pictures to the leaderboard, every stage timed.
+"""DenseNet-201 at full scale: from a course file of 3,200 images to the leaderboard, every stage timed.
 
 python -m perf.full                             # about a quarter of an hour on 2 cores
 python -m perf.full --output docs/performance.md

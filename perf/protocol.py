@@ -20,8 +20,8 @@ from itbench.statistics.explained_variance import correlation
 from perf.commands import measured
 from perf.table import Row, table_command
 
-PICTURES, SITES = 3_200, 168
-OBJECTS = {"object": np.repeat(np.arange(64), PICTURES // 64)}
+IMAGES, SITES = 3_200, 168
+OBJECTS = {"object": np.repeat(np.arange(64), IMAGES // 64)}
 READOUTS: dict[str, dict[str, Any]] = {
     "ridge": {},
     "ridge kernel=rbf": {"kernel": "rbf"},
@@ -41,7 +41,7 @@ def readouts(home: Path) -> Iterator[Row]:
         readout = load_plugins().metric(name.split()[0]).readout(**options)
         r, seconds = measured(lambda readout=readout: read(readout, gram, responses))  # type: ignore[misc]  # bound now
         yield Row(
-            f"{name}, 3,200 pictures, 168 sites, 10 splits, one layer (median r {r:.3f})",
+            f"{name}, 3,200 images, 168 sites, 10 splits, one layer (median r {r:.3f})",
             f"{seconds:.1f} s",
             "",
             "",
@@ -56,13 +56,13 @@ def pls(home: Path) -> Iterator[Row]:
 
     width = 100_352
     features, responses = simulate(width)
-    splits = brainscore_splits(PICTURES, OBJECTS)
+    splits = brainscore_splits(IMAGES, OBJECTS)
     readout = load_plugins().metric("brainscore-pls").readout()
 
     def ours() -> float:
-        ids = [str(row) for row in range(PICTURES)]
+        ids = [str(row) for row in range(IMAGES)]
         with GramReducer({"layer": width}, ids, memory=4 * 10**9, scratch=home) as reducer:
-            for start in range(0, PICTURES, 32):
+            for start in range(0, IMAGES, 32):
                 reducer.put("layer", slice(start, start + 32), features[start : start + 32])
             gram = reducer.gram("layer")
         return read(readout, gram, responses)
@@ -85,19 +85,19 @@ def pls(home: Path) -> Iterator[Row]:
 
 
 def simulate(width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return features (picture, feature) in float32 and responses (picture, site) to what 200 of them share."""
+    """Return features (image, feature) in float32 and responses (image, site) to what 200 of them share."""
     rng = np.random.default_rng(0)
-    latent = rng.standard_normal((PICTURES, 200), np.float32) * np.geomspace(10, 0.3, 200, dtype=np.float32)
+    latent = rng.standard_normal((IMAGES, 200), np.float32) * np.geomspace(10, 0.3, 200, dtype=np.float32)
     features = latent @ rng.standard_normal((200, width), np.float32)
-    features += rng.standard_normal((PICTURES, width), np.float32)
-    responses = latent @ rng.standard_normal((200, SITES)) + 15 * rng.standard_normal((PICTURES, SITES))
+    features += rng.standard_normal((IMAGES, width), np.float32)
+    responses = latent @ rng.standard_normal((200, SITES)) + 15 * rng.standard_normal((IMAGES, SITES))
     return features, responses
 
 
 def read(readout: Any, gram: Gram, responses: np.ndarray) -> float:
     """Return the median of r over sites, averaged over Brain-Score's splits."""
     medians = []
-    for split in brainscore_splits(PICTURES, OBJECTS):
+    for split in brainscore_splits(IMAGES, OBJECTS):
         reading = readout(gram, responses[split.train], split.train, split.test)
         medians.append(np.median(correlation(responses[split.test], reading.predictions)))
     return float(np.mean(medians))

@@ -33,7 +33,7 @@ def densenet(home: Path) -> Iterator[Row]:
         floor = forward + products
         kind = "floor" if pages == "0" else "floor with torch's large pages on"
         yield Row(
-            "score densenet201, 8 layers, 640 pictures (whole command, imports too)",
+            "score densenet201, 8 layers, 640 images (whole command, imports too)",
             f"{seconds:.1f} s, {rss:.1f} GB",
             f"{kind} {floor:.1f} s: forward {forward:.1f} s, products {products:.1f} s at {rate / 1e9:.0f} GFLOP/s",
             f"{seconds / floor:.2f} ×",
@@ -102,7 +102,7 @@ def conv1(home: Path) -> Iterator[Row]:
     command = ("score", "-m", "resnet50", "--weights", "random", "-b", benchmark, "-l", "conv1")
     seconds, rss, _ = itbench(home, *command)
     yield Row(
-        "resnet50 conv1 (802,816 features), 3,200 pictures, --memory 4GB",
+        "resnet50 conv1 (802,816 features), 3,200 images, --memory 4GB",
         f"{rss:.2f} GB peak, {seconds:.0f} s",
         "features held: 10.3 GB",
         f"{10.28 / rss:.1f} × less",
@@ -117,7 +117,7 @@ def conv1(home: Path) -> Iterator[Row]:
     stages = provenance(read_score(path))["seconds"]
     layer = (stages["activations"] + stages["readout"]) / 2
     yield Row(
-        "conv1 and maxpool of 3,200 pictures again, from the cache: reading and readout, a layer",
+        "conv1 and maxpool of 3,200 images again, from the cache: reading and readout, a layer",
         f"{layer:.1f} s",
         f"whole command, both layers, imports too: {again:.1f} s",
         f"{layer / again:.2f} ×",
@@ -144,11 +144,11 @@ def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
     """Write recordings of noise, 224 × 224, 168 sites, and return the path of a benchmark on them."""
     name = f"perf-{n}"
     rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)
+    images = rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)
     ids = [f"{number:04d}" for number in range(n)]
     split = np.array(["train"] * (n - n // 10) + ["test"] * (n // 10), dtype=object)
     responses = make_responses(rng.standard_normal((1, n, 168)).astype(np.float32), ids)
-    recordings = Recordings(name, StimulusSet(tuple(ids), pictures, {"split": split}), responses)
+    recordings = Recordings(name, StimulusSet(tuple(ids), images, {"split": split}), responses)
     write_recordings(recordings, home / "data" / f"{name}.h5")
     path = home / f"{name}.yaml"
     path.write_text(f"data: {name}\nsplits: {{kind: {'provided' if provided else 'kfold'}}}\n")

@@ -20,25 +20,25 @@ from itbench.statistics.explained_variance import Array, explained_variance
 from perf.commands import LAUNCHER, measured
 from perf.table import Row, show
 
-DRAWS, PICTURES, SITES, SPLITS = 10_000, 3_200, 168, 10
+DRAWS, IMAGES, SITES, SPLITS = 10_000, 3_200, 168, 10
 SAMPLE = 100  # draws of a plain loop, which are then scaled to DRAWS
 SECONDS, MEMORY = 10.0, 0.5  # wanted: at most so many, and GB
 
 
 def recordings() -> tuple[Array, Array, Array, Array]:
-    """Return responses, the predictions of two models (picture, site), and the split of each picture."""
+    """Return responses, the predictions of two models (image, site), and the split of each image."""
     rng = np.random.default_rng(0)
-    recorded = rng.standard_normal((PICTURES, SITES))
+    recorded = rng.standard_normal((IMAGES, SITES))
     first, second = (0.5 * recorded + noise * rng.standard_normal(recorded.shape) for noise in (0.5, 0.51))
-    return recorded, first, second, np.arange(PICTURES) % SPLITS
+    return recorded, first, second, np.arange(IMAGES) % SPLITS
 
 
 def bootstrap() -> float:
-    """Draw pictures and sites; return the standard error of the mean explained variance."""
+    """Draw images and sites; return the standard error of the mean explained variance."""
     from itbench.statistics.bootstrap import readout_draws
 
     recorded, first, _, split = recordings()
-    return float(readout_draws(recorded, first, np.arange(PICTURES), split, n=DRAWS)["explained_variance"].std())
+    return float(readout_draws(recorded, first, np.arange(IMAGES), split, n=DRAWS)["explained_variance"].std())
 
 
 def bootstrap_loop() -> float:
@@ -54,7 +54,7 @@ def bootstrap_loop() -> float:
 
 
 def bootstrap_scipy() -> float:
-    """Let scipy draw the pictures of a single site, in a single split; return the standard error."""
+    """Let scipy draw the images of a single site, in a single split; return the standard error."""
     import scipy.stats
 
     recorded, first, _, _ = recordings()
@@ -74,7 +74,7 @@ def permutation() -> float:
     from itbench.statistics.permutation import permute
 
     recorded, first, second, split = recordings()
-    return permute(recorded, (first, second), np.arange(PICTURES), split, n=DRAWS).p
+    return permute(recorded, (first, second), np.arange(IMAGES), split, n=DRAWS).p
 
 
 def permutation_loop() -> float:
@@ -88,9 +88,9 @@ def permutation_loop() -> float:
         ev = [np.mean([explained_variance(recorded[part], f[part]) for part in parts]) for f in models]
         return float(ev[0] - ev[1])
 
-    observed = abs(difference(np.zeros((PICTURES, 1), bool)))
+    observed = abs(difference(np.zeros((IMAGES, 1), bool)))
     for _ in range(SAMPLE):
-        exceeding += abs(difference(rng.integers(0, 2, (PICTURES, 1)).astype(bool))) >= observed
+        exceeding += abs(difference(rng.integers(0, 2, (IMAGES, 1)).astype(bool))) >= observed
     return (exceeding + 1) / (SAMPLE + 1)
 
 
@@ -114,13 +114,13 @@ def alone(name: str) -> dict[str, Any]:
 
 def rows() -> list[Row]:
     """Measure everything."""
-    shape = f"{DRAWS:,} × {PICTURES:,} pictures × {SITES} sites, {SPLITS} splits"
+    shape = f"{DRAWS:,} × {IMAGES:,} images × {SITES} sites, {SPLITS} splits"
     ours, loop, scipy = (alone(name) for name in ("bootstrap", "bootstrap-loop", "bootstrap-scipy"))
     swaps, swaps_loop = (alone(name) for name in ("permutation", "permutation-loop"))
     scale = DRAWS / SAMPLE
     return [
         _row(
-            f"bootstrap of pictures and sites, {shape} (standard error {ours['value']:.5f})",
+            f"bootstrap of images and sites, {shape} (standard error {ours['value']:.5f})",
             ours,
             f"numpy, one draw after the other: {scale * loop['seconds']:.0f} s, {SAMPLE} draws scaled "
             f"(standard error {loop['value']:.5f})",
@@ -129,7 +129,7 @@ def rows() -> list[Row]:
         _row(
             "the same",
             ours,
-            f"scipy.stats.bootstrap of one site, pictures alone, one split: {scipy['seconds']:.1f} s; "
+            f"scipy.stats.bootstrap of one site, images alone, one split: {scipy['seconds']:.1f} s; "
             f"{SITES} sites scaled: {SITES * scipy['seconds']:.0f} s, {scipy['rss']:.2f} GB",
             SITES * scipy["seconds"],
         ),

@@ -34,17 +34,17 @@ from perf.commands import timed
 from perf.table import Row, table_command
 
 BATCH, STEPS, SITES = 32, 8, 168
-VALIDATION = 64  # pictures that only the inner look sees
+VALIDATION = 64  # images that only the inner look sees
 RATIO, WAITING = 1.05, 0.05  # wanted: at most so much
 KINDS = ("shift", "flip", "colour")
 
 
 class BareLoop:
-    """What one would write by hand for the same network, recipe and pictures, all of them in memory."""
+    """What one would write by hand for the same network, recipe and images, all of them in memory."""
 
-    def __init__(self, module: nn.Module, pictures: Tensor, targets: Tensor, recipe: Recipe, device: str) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, targets: Tensor, recipe: Recipe, device: str) -> None:
         self.module = module.to(device).to(memory_format=torch.channels_last)
-        self.pictures, self.targets = pictures.to(device), targets.to(device)
+        self.images, self.targets = images.to(device), targets.to(device)
         self.recipe, self.device = recipe, device
         self.change = Augment(recipe.augment) if recipe.augment else None
         self.optimiser = make_optimiser(self.module, recipe)
@@ -52,17 +52,17 @@ class BareLoop:
         self.rng = np.random.default_rng(0)
 
     def epoch(self) -> float:
-        """Learn from every picture once; return the mean loss."""
+        """Learn from every image once; return the mean loss."""
         self.module.train()
-        order = torch.from_numpy(self.rng.permutation(len(self.pictures))).to(self.device)
+        order = torch.from_numpy(self.rng.permutation(len(self.images))).to(self.device)
         total = torch.zeros((), device=self.device)
         for step, rows in enumerate(order.split(BATCH)):
-            pictures = self.pictures[rows]
+            images = self.images[rows]
             if self.change:
-                pictures = self.change(pictures, step)
+                images = self.change(images, step)
             self.optimiser.zero_grad()
             with torch.autocast(self.device, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-                output = self.module(pictures)
+                output = self.module(images)
             loss = nn.functional.mse_loss(output.float(), self.targets[rows])
             loss.backward()
             nn.utils.clip_grad_norm_(self.module.parameters(), self.recipe.clip)
@@ -72,12 +72,12 @@ class BareLoop:
         return float(total) / STEPS
 
     def forward(self, rows: np.ndarray) -> float:
-        """Look at some pictures; return the mean of what the network says."""
+        """Look at some images; return the mean of what the network says."""
         self.module.eval()
         total = torch.zeros((), device=self.device)
         with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
             for own in torch.from_numpy(rows).to(self.device).split(BATCH):
-                total += self.module(self.pictures[own]).float().mean()
+                total += self.module(self.images[own]).float().mean()
         return float(total)
 
 
@@ -106,7 +106,7 @@ class Compared:
     waiting: float  # share of the time
     inner: float
     checkpoint: float
-    forward: float  # seconds of a bare forward pass of one picture
+    forward: float  # seconds of a bare forward pass of one image
     megabytes: float  # of the checkpoint
 
 
@@ -114,8 +114,8 @@ def compare(build: Callable[[], nn.Module], size: int, recipe: Recipe, home: Pat
     """Train two copies of a network in turn, one by itbench's loop and one by the bare loop."""
     rng = np.random.default_rng(0)
     n = BATCH * STEPS + VALIDATION
-    pictures = rng.integers(0, 256, (n, size, size, 3), dtype=np.uint8)
-    stimuli = StimulusSet(tuple(map(str, range(n))), pictures)
+    images = rng.integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+    stimuli = StimulusSet(tuple(map(str, range(n))), images)
     targets = torch.from_numpy(rng.standard_normal((n, SITES), np.float32))
     rows = np.arange(n)
     fit, validation = rows[:-VALIDATION], rows[-VALIDATION:]
@@ -131,9 +131,9 @@ def compare(build: Callable[[], nn.Module], size: int, recipe: Recipe, home: Pat
         return summed_up(course, others, megabytes, timed(lambda: bare.forward(fit)) / len(fit))
 
 
-def scaled(pictures: np.ndarray) -> Tensor:
-    """Bring pictures (batch, y, x, 3) to about unit variance."""
-    return torch.from_numpy((pictures.astype(np.float32) - 128) / 64).permute(0, 3, 1, 2)
+def scaled(images: np.ndarray) -> Tensor:
+    """Bring images (batch, y, x, 3) to about unit variance."""
+    return torch.from_numpy((images.astype(np.float32) - 128) / 64).permute(0, 3, 1, 2)
 
 
 def summed_up(course: History, others: InTurn, megabytes: float, forward: float) -> Compared:
@@ -158,13 +158,13 @@ def summed_up(course: History, others: InTurn, megabytes: float, forward: float)
 
 
 def rows_of(name: str, build: Callable[[], nn.Module], size: int, rounds: int, home: Path) -> Iterator[Row]:
-    """A step with and without changed pictures; then what comes once an epoch."""
+    """A step with and without changed images; then what comes once an epoch."""
     for augment in ((), KINDS):
         recipe = Recipe(epochs=rounds, batch=BATCH, patience=0, augment=augment, precision="float32")
         found = compare(build, size, recipe, home)
         yield Row(
-            f"{name}, {size} px, batch {BATCH}: a step{', pictures shifted, flipped, coloured' if augment else ''}",
-            f"{1000 * found.step:.0f} ms, of them {found.waiting:.1%} waiting for pictures",
+            f"{name}, {size} px, batch {BATCH}: a step{', images shifted, flipped, coloured' if augment else ''}",
+            f"{1000 * found.step:.0f} ms, of them {found.waiting:.1%} waiting for images",
             f"bare PyTorch loop {1000 * found.bare:.0f} ms",
             f"{found.ratio:.3f} ×",
             f"≤ {RATIO} ×, waiting ≤ {WAITING:.0%}",
@@ -173,10 +173,10 @@ def rows_of(name: str, build: Callable[[], nn.Module], size: int, rounds: int, h
     once = found.inner + found.checkpoint
     share = once / (512 / BATCH * found.step)
     yield Row(
-        f"{name}: once an epoch, the inner look at {VALIDATION} pictures and the checkpoint",
+        f"{name}: once an epoch, the inner look at {VALIDATION} images and the checkpoint",
         f"{found.inner:.2f} s and {found.checkpoint:.2f} s ({found.megabytes:.0f} MB)",
-        f"bare forward pass of {VALIDATION} pictures {VALIDATION * found.forward:.2f} s",
-        f"{share:.1%} of an epoch of 512 pictures",
+        f"bare forward pass of {VALIDATION} images {VALIDATION * found.forward:.2f} s",
+        f"{share:.1%} of an epoch of 512 images",
         "≤ 10 %",
         share <= 0.1,
     )
@@ -220,9 +220,9 @@ def densenet(home: Path) -> Iterator[Row]:
         found = compare(lambda: densenet201(num_classes=SITES), 224, recipe, home, "cuda")
         yield Row(
             f"DenseNet-201, 224 px, batch {BATCH}, bfloat16, {torch.cuda.get_device_name()}"
-            f"{', pictures shifted, flipped, coloured' if augment else ''}",
-            f"{BATCH / found.step:.0f} pictures/s, {found.waiting:.1%} of the time waiting for pictures",
-            f"bare PyTorch loop {BATCH / found.bare:.0f}, forward pass alone {1 / found.forward:.0f} pictures/s",
+            f"{', images shifted, flipped, coloured' if augment else ''}",
+            f"{BATCH / found.step:.0f} images/s, {found.waiting:.1%} of the time waiting for images",
+            f"bare PyTorch loop {BATCH / found.bare:.0f}, forward pass alone {1 / found.forward:.0f} images/s",
             f"{found.ratio:.3f} ×",
             f"≤ {RATIO} ×, waiting ≤ {WAITING:.0%}",
             found.ratio <= RATIO and found.waiting <= WAITING,

@@ -48,14 +48,14 @@ def section(marker):
 
 @pytest.fixture
 def lab(home):
-    """The current folder of a user: pictures, rates, a CSV, and the files that the documents show."""
+    """The current folder of a user: images, rates, a CSV, and the files that the documents show."""
     rng = np.random.default_rng(0)
     (home.parent / "work" / "pictures").mkdir()
     for number in range(40):
-        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(f"pictures/{number}.png")
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(f"images/{number}.png")
     np.save("rates.npy", rng.standard_normal((6, 40, 3)))
     rows = "".join(f"{number}.png,{'cat' if number % 2 else 'dog'}\n" for number in range(40))
-    (home.parent / "work" / "pictures.csv").write_text("filename,category\n" + rows)
+    (home.parent / "work" / "images.csv").write_text("filename,category\n" + rows)
     for name, content in (files(README) | files(CONTRIBUTING)).items():
         (home.parent / "work" / name).write_text(content)
 
@@ -121,7 +121,7 @@ def test_the_readmes_commands_on_majaj_work(home, monkeypatch):
         done = run(*(str(labs) if word == "/labs/brainio" else word for word in words))
         assert done.exit_code == 0, f"{words}: {done.stderr}"
         monkeypatch.setenv("ITBENCH_OFFLINE", "")  # --offline is for one command
-    assert json.loads(done.stdout)["pictures_matched"] == 52
+    assert json.loads(done.stdout)["images_matched"] == 52
     assert run("data", "verify").exit_code == 0
     again = run("score", "-m", "pixels", "-b", "majaj-it", "-b", "majajhong2015-it", "--metric", "ridge", "--json")
     assert [row["n_stimuli"] for row in json.loads(again.stdout)] == [60, 60], again.stderr

@@ -69,7 +69,7 @@ class MeanResponse:
 
 
 def mean(weights):
-    return FunctionModel(lambda pictures: {"mean": pictures.mean(axis=1)}, layers=("mean",), identity="other-mean 1")
+    return FunctionModel(lambda images: {"mean": images.mean(axis=1)}, layers=("mean",), identity="other-mean 1")
 '''
 
 

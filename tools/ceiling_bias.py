@@ -59,7 +59,7 @@ def half_right(recordings: Recordings) -> Array:
     names = list(dict.fromkeys(stimuli.metadata["object"]))
     objects = np.array([names.index(name) for name in stimuli.metadata["object"]])
     sites = recordings.responses.sizes["site"]
-    signal, _ = simulate_signal(stimuli.pictures[:], objects, views, sites, recordings.about["seed"])
+    signal, _ = simulate_signal(stimuli.images[:], objects, views, sites, recordings.about["seed"])
     rest = np.random.default_rng(0).standard_normal(signal.shape)
     rest -= rest.mean(axis=0) + signal * (rest * signal).mean(axis=0)
     return SHARE**0.5 * signal + (1 - SHARE) ** 0.5 * rest / rest.std(axis=0)

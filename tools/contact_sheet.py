@@ -1,4 +1,4 @@
-"""Lay one picture of each object of synthetic-it side by side: docs/synthetic-it.jpg."""
+"""Lay one image of each object of synthetic-it side by side: docs/synthetic-it.jpg."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def main() -> None:
     stimuli = load_recordings("synthetic-it").stimuli
     objects = stimuli.metadata["object"]
     first = [int(np.flatnonzero(objects == name)[index % 3]) for index, name in enumerate(dict.fromkeys(objects))]
-    tiles = np.stack([stimuli.pictures[row] for row in first])
+    tiles = np.stack([stimuli.images[row] for row in first])
     n, y, x, channels = tiles.shape
     sheet = tiles.reshape(8, n // 8, y, x, channels).swapaxes(1, 2).reshape(8 * y, n // 8 * x, channels)
     Image.fromarray(sheet).save(DOCS / "synthetic-it.jpg", quality=88)

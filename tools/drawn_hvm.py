@@ -17,14 +17,14 @@ from itbench.data.readers.synthetic_it import simulate_signal
 from tests.kit.majaj import Experiment, resized
 
 DRAWN = 64  # pixels that the objects are drawn at; then enlarged
-GRAIN = 1.5  # standard deviation of the noise over the enlarged picture, so that files compress as photographs do
+GRAIN = 1.5  # standard deviation of the noise over the enlarged image, so that files compress as photographs do
 
 cached_object = lru_cache(maxsize=64)(make_object)
 
 
 @dataclass(frozen=True)
 class DrawnExperiment(Experiment):
-    """3,200 pictures of 64 drawn objects, 168 IT and 88 V4 sites simulated on them, 28 or 51 repetitions."""
+    """3,200 images of 64 drawn objects, 168 IT and 88 V4 sites simulated on them, 28 or 51 repetitions."""
 
     n: int = 3200
     size: int = 256
@@ -34,7 +34,7 @@ class DrawnExperiment(Experiment):
 
     @cached_property
     def numbers(self) -> list[int]:
-        """Of each picture's object, among the 64."""
+        """Of each image's object, among the 64."""
         order = {name: number for number, name in enumerate(CATEGORY_OF)}
         return [order[name] for name in self.objects]
 
@@ -44,10 +44,10 @@ class DrawnExperiment(Experiment):
 
     @cached_property
     def drawn(self) -> NDArray[np.uint8]:
-        """All pictures (stimulus, y, x, 3), small."""
+        """All images (stimulus, y, x, 3), small."""
         with ProcessPoolExecutor() as pool:
-            pictures = pool.map(draw_one, self.numbers, self.views, range(self.n), chunksize=64)
-            return np.stack(list(pictures))
+            images = pool.map(draw_one, self.numbers, self.views, range(self.n), chunksize=64)
+            return np.stack(list(images))
 
     @cached_property
     def signal(self) -> NDArray[np.float64]:
@@ -55,7 +55,7 @@ class DrawnExperiment(Experiment):
         objects, sites = np.array(self.numbers), len(self.regions)
         return simulate_signal(self.drawn, objects, self.views, sites, self.seed)[0]
 
-    def picture(self, row: int) -> NDArray[np.uint8]:
+    def image(self, row: int) -> NDArray[np.uint8]:
         grain = GRAIN * self.rng(5, row).standard_normal((self.size, self.size, 3), dtype=np.float32)
         return np.clip(resized(self.drawn[row], self.size) + grain, 0, 255).astype(np.uint8)
 
@@ -65,5 +65,5 @@ class DrawnExperiment(Experiment):
 
 
 def draw_one(number: int, view: View, seed: int) -> NDArray[np.uint8]:
-    """Draw one picture of one of the 64 objects."""
+    """Draw one image of one of the 64 objects."""
     return draw(cached_object(CATEGORIES[number // 8], number % 8), view, seed=seed, size=DRAWN)

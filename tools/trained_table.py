@@ -1,6 +1,6 @@
 """Print the README's table of models that learn: python -m tools.trained_table -b BENCHMARK [--weights FILE]
 
-Every system is trained on the training pictures of every split, scored on the others, and compared with the frozen
+Every system is trained on the training images of every split, scored on the others, and compared with the frozen
 core: the difference, with its interval, is in the last columns. A row is NAME[:METRIC] and changes of its recipe, and
 may be named as an argument in place of those of the table. Trained weights and scores are kept; what is there already
 is not run again. On synthetic-it the first run takes an hour of one core.

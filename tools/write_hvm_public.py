@@ -1,9 +1,9 @@
 """Write stand-ins for Brain-Score's three public files of Majaj & Hong (2015), of their form and size.
 
-    python tools/write_hvm_public.py hvm             # 148,480 presentations of 3,200 pictures to 256 neuroids
-    python tools/write_hvm_public.py hvm --small     # 320 pictures
+    python tools/write_hvm_public.py hvm             # 148,480 presentations of 3,200 images to 256 neuroids
+    python tools/write_hvm_public.py hvm --small     # 320 images
 
-Its pictures and responses are those of tools/write_it_data.py, so that the two can be linked.
+Its images and responses are those of tools/write_it_data.py, so that the two can be linked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.kit.majaj import write_public
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--small", is_flag=True, help="320 pictures, as write_it_data.py --stimuli 256 32 32 has.")
+@click.option("--small", is_flag=True, help="320 images, as write_it_data.py --stimuli 256 32 32 has.")
 def main(folder: Path, small: bool) -> None:
     """Write the three files into FOLDER."""
     start = time.time()

@@ -1,9 +1,9 @@
-"""Write a stand-in for the course's IT_data.h5, of its form and size, with drawn pictures and simulated sites.
+"""Write a stand-in for the course's IT_data.h5, of its form and size, with drawn images and simulated sites.
 
-    python tools/write_it_data.py IT_data.h5                      # as published: 2,592 + 288 + 320 pictures
+    python tools/write_it_data.py IT_data.h5                      # as published: 2,592 + 288 + 320 images
     python tools/write_it_data.py small.h5 --stimuli 256 64 64
 
-Its pictures, and the means of its responses, are those that tools/write_hvm_public.py writes.
+Its images, and the means of its responses, are those that tools/write_hvm_public.py writes.
 """
 
 from __future__ import annotations

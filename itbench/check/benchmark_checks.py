@@ -82,27 +82,27 @@ def says_whose_it_is(subject: BenchmarkSubject) -> str:
 def has_recordings(subject: BenchmarkSubject) -> str:
     """The recordings are here and whole."""
     responses, rdms = subject.recordings.responses, subject.recordings.rdms
-    pictures = count(subject.recordings.stimuli, "picture")
+    images = count(subject.recordings.stimuli, "image")
     if rdms is not None:
-        return f"{pictures}, dissimilarities of {count(rdms, 'subject')}; the file is whole"
+        return f"{images}, dissimilarities of {count(rdms, 'subject')}; the file is whole"
     assert responses is not None
     least, most = repetitions_per_stimulus(responses)
     repetitions = str(least) if least == most else f"{least} to {most}"
-    return f"{pictures}, {count(responses['site'], 'site')}, repetitions: {repetitions}; the file is whole"
+    return f"{images}, {count(responses['site'], 'site')}, repetitions: {repetitions}; the file is whole"
 
 
 def divides(subject: BenchmarkSubject) -> str:
     """The splits can be made, where the benchmark has any: comparisons need none."""
     if subject.benchmark.splits.kind == "none":
-        return "all pictures are compared at once"
+        return "all images are compared at once"
     train, test = (sorted({len(getattr(split, part)) for split in subject.splits}) for part in ("train", "test"))
     return f"{count(subject.splits, 'split')} of {_range(train)} to train and {_range(test)} to test"
 
 
 def can_be_scored(subject: BenchmarkSubject) -> str:
-    """Some sites have a response to every picture used, that varies in every part of every split."""
+    """Some sites have a response to every image used, that varies in every part of every split."""
     if subject.recordings.responses is None:
-        return "no sites: dissimilarities of pictures"
+        return "no sites: dissimilarities of images"
     splits = subject.splits if subject.benchmark.splits.kind != "none" else []
     scorable = scorable_sites(mean_over_repetitions(subject.recordings.responses), splits)
     said = f"{int(scorable.sum())} of {len(scorable)} sites can be scored"
@@ -111,12 +111,12 @@ def can_be_scored(subject: BenchmarkSubject) -> str:
     return said
 
 
-def shows_each_picture_once(subject: BenchmarkSubject) -> str:
-    """No picture occurs twice: one in train and in test would be scored by heart."""
+def shows_each_image_once(subject: BenchmarkSubject) -> str:
+    """No image occurs twice: one in train and in test would be scored by heart."""
     pairs = subject.recordings.stimuli.duplicates()
     if pairs:
-        raise Broken(f"{len(pairs)} pictures occur twice: {', '.join(f'{a} = {b}' for a, b in pairs[:3])}")
-    return "no picture occurs twice"
+        raise Broken(f"{len(pairs)} images occur twice: {', '.join(f'{a} = {b}' for a, b in pairs[:3])}")
+    return "no image occurs twice"
 
 
 def _range(numbers: list[int]) -> str:
@@ -130,5 +130,5 @@ BENCHMARK_CHECKS = (
     Check("recordings", has_recordings),
     Check("splits", divides, needs=("recordings",)),
     Check("sites", can_be_scored, needs=("splits",)),
-    Check("pictures", shows_each_picture_once, needs=("recordings",)),
+    Check("images", shows_each_image_once, needs=("recordings",)),
 )

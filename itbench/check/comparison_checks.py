@@ -1,4 +1,4 @@
-"""The checks of a comparison: what it says of a layer, in another order of pictures, and of no relation at all."""
+"""The checks of a comparison: what it says of a layer, in another order of images, and of no relation at all."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from itbench.check.metric import Array, MetricSubject, explains_its_options, imp
 from itbench.data.responses import make_responses
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
-from itbench.statistics.jackknife import picture_groups
+from itbench.statistics.jackknife import image_groups
 
 SLACK = 1e-6  # for sums in another order
 
 
 def gives_numbers(subject: MetricSubject) -> str:
-    """It returns a `ComparisonResult`: a finite value, and one without each group of pictures."""
+    """It returns a `ComparisonResult`: a finite value, and one without each group of images."""
     said = compare(subject)
     if not isinstance(said, ComparisonResult):
         raise Broken(f"it returns a {type(said).__name__}, not an itbench.ComparisonResult")
@@ -25,7 +25,7 @@ def gives_numbers(subject: MetricSubject) -> str:
         raise Broken(f"without has the shape {np.shape(said.without)}, not {(n_groups,)}: a value without each group")
     if not (np.isfinite(said.value) and np.isfinite(said.without).all()):
         raise Broken("a value is NaN or infinite")
-    return f"{said.value:.3f} of all pictures, and {n_groups} values without a group"
+    return f"{said.value:.3f} of all images, and {n_groups} values without a group"
 
 
 def repeats(subject: MetricSubject) -> str:
@@ -48,17 +48,17 @@ def changes_no_input(subject: MetricSubject) -> str:
 
 
 def minds_no_order(subject: MetricSubject) -> str:
-    """Pictures in another order, the same in Gram, responses and groups, give the same."""
+    """Images in another order, the same in Gram, responses and groups, give the same."""
     order = np.random.default_rng(1).permutation(len(subject.gram))
     turned = _metric(subject)(
         subject.gram.take(order), recorded_of(subject.responses).take(order), groups_of(subject)[order]
     )
-    _require_same(compare(subject), turned, "with the pictures in another order", SLACK)
-    return "the same in another order of pictures"
+    _require_same(compare(subject), turned, "with the images in another order", SLACK)
+    return "the same in another order of images"
 
 
 def finds_a_relation(subject: MetricSubject) -> str:
-    """It is higher for sites that are linear in the features than for the same sites with their pictures shuffled."""
+    """It is higher for sites that are linear in the features than for the same sites with their images shuffled."""
     shuffled = np.random.default_rng(1).permutation(subject.responses)
     related = compare(subject).value
     chance = _metric(subject)(subject.gram, recorded_of(shuffled), groups_of(subject)).value
@@ -80,8 +80,8 @@ def recorded_of(responses: Array) -> NeuralData:
 
 
 def groups_of(subject: MetricSubject) -> NDArray[np.intp]:
-    """Return the groups of pictures to leave out."""
-    return picture_groups(len(subject.gram))
+    """Return the groups of images to leave out."""
+    return image_groups(len(subject.gram))
 
 
 def _metric(subject: MetricSubject) -> Comparison:

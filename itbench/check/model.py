@@ -37,7 +37,7 @@ class ModelSubject:
 
     Notes
     -----
-    It runs on the CPU in float32. `pictures` are three of (224, 224); `together` are the activations of all layers in
+    It runs on the CPU in float32. `images` are three of (224, 224); `together` are the activations of all layers in
     one pass over them, and `memory` is what that pass took at its peak beside the model, bytes; `again` are those of a
     second pass, which took `seconds`.
     """
@@ -47,7 +47,7 @@ class ModelSubject:
     ) -> None:
         self.entry, self.weights, self.fresh = entry, weights, fresh
         self._named = tuple(layers)
-        self.pictures = probe()
+        self.images = probe()
         self.memory, self.seconds = 0, 0.0
 
     def make(self, weights: Weights | None = None) -> Model:
@@ -81,7 +81,7 @@ class ModelSubject:
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...] | str]:
         """What the model says of its layers."""
-        return self.model.shapes(self.pictures[0])
+        return self.model.shapes(self.images[0])
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
@@ -96,10 +96,10 @@ class ModelSubject:
 
     @cached_property
     def together(self) -> Activations:
-        """The activations of all layers for all pictures, from one pass."""
+        """The activations of all layers for all images, from one pass."""
         layers = self.layers
         with PeakMemory(self._resting) as memory:
-            found = self.activations(self.pictures, layers)
+            found = self.activations(self.images, layers)
         self.memory = memory.growth
         return found
 
@@ -108,19 +108,19 @@ class ModelSubject:
         """The same from a second pass."""
         layers = self.layers
         start = time.perf_counter()
-        found = self.activations(self.pictures, layers)
+        found = self.activations(self.images, layers)
         self.seconds = time.perf_counter() - start
         return found
 
     @property
     def first(self) -> Activations:
-        """The activations of the first picture."""
+        """The activations of the first image."""
         return {layer: values[:1] for layer, values in self.together.items()}
 
     def activations(
-        self, pictures: NDArray[Any], layers: Sequence[str] = (), model: Model | None = None
+        self, images: NDArray[Any], layers: Sequence[str] = (), model: Model | None = None
     ) -> dict[str, NDArray[np.floating]]:
-        """Return copies of the activations of `layers`, or of all; the model gets pictures of its own.
+        """Return copies of the activations of `layers`, or of all; the model gets images of its own.
 
         Raises
         ------
@@ -129,7 +129,7 @@ class ModelSubject:
         """
         names = tuple(layers) or self.layers
         model = model or self.model
-        found = model.activations(model.prepare(pictures.copy()), names)
+        found = model.activations(model.prepare(images.copy()), names)
         if set(found) != set(names):
             raise Broken(f"asked for {_listed(names)}, got {_listed(found)}")
         for layer, values in found.items():
@@ -151,7 +151,7 @@ TOLERANCE = 1e-4
 
 
 def probe(height: int = SIDE, width: int = SIDE, count: int = 3) -> NDArray[np.uint8]:
-    """Return `count` different pictures (batch, y, x, 3): coloured patches with fine noise, the same every time."""
+    """Return `count` different images (batch, y, x, 3): coloured patches with fine noise, the same every time."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 224, (count, 7, 7, 3))
     patches = coarse[:, np.arange(height) * 7 // height][:, :, np.arange(width) * 7 // width]
@@ -159,7 +159,7 @@ def probe(height: int = SIDE, width: int = SIDE, count: int = 3) -> NDArray[np.u
 
 
 def plain(value: int, side: int = SIDE) -> NDArray[np.uint8]:
-    """Return one picture (1, y, x, 3) of one grey."""
+    """Return one image (1, y, x, 3) of one grey."""
     return np.full((1, side, side, 3), value, np.uint8)
 
 

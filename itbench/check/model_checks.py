@@ -17,7 +17,7 @@ from itbench.models.layers import spread
 from itbench.models.protocols import Weights
 from itbench.registry import ModelEntry
 
-INPUT_KEYS = ("preprocessing", "function")  # of an identity: either says what happens to a picture
+INPUT_KEYS = ("preprocessing", "function")  # of an identity: either says what happens to an image
 
 
 def imports_nothing_heavy(subject: ModelSubject) -> str:
@@ -43,7 +43,7 @@ def names_its_layers(subject: ModelSubject) -> str:
 
 
 def has_its_layers(subject: ModelSubject) -> str:
-    """Every layer exists and gives one array per picture, of the shape that the model says."""
+    """Every layer exists and gives one array per image, of the shape that the model says."""
     if not subject.layers:
         raise Broken("no layer gives a tensor")
     faults = []
@@ -55,10 +55,10 @@ def has_its_layers(subject: ModelSubject) -> str:
     if faults:
         raise Broken(" ".join(faults))
     for layer, values in subject.together.items():
-        expected = (len(subject.pictures), *subject.shapes[layer])
+        expected = (len(subject.images), *subject.shapes[layer])
         if values.shape != expected or not np.issubdtype(values.dtype, np.floating):
             raise Broken(f"layer {layer!r} gives {values.dtype} of shape {values.shape}, not floats of {expected}")
-    return f"{count(subject.layers, 'layer')}, each with one array per picture"
+    return f"{count(subject.layers, 'layer')}, each with one array per image"
 
 
 def says_what_it_is(subject: ModelSubject) -> str:
@@ -82,7 +82,7 @@ def is_made_alike_twice(subject: ModelSubject) -> str:
     """Made twice with the same weights, the model has the same identity and activations."""
     again = subject.make()
     _require_same_identity(subject.model.identity, again.identity, "made twice with the same weights")
-    second = subject.activations(subject.pictures[:1], model=again)
+    second = subject.activations(subject.images[:1], model=again)
     return require_equal(subject.first, second, "Made twice with the same weights", "is every random number seeded?")
 
 
@@ -102,7 +102,7 @@ def follows_its_seed(subject: ModelSubject) -> str:
     other = subject.make(replace(subject.weights, seed=subject.weights.seed + 1))
     if other.identity == subject.model.identity:
         raise Broken("another seed gives the same identity: its scores would come from cached Grams of this one")
-    values = subject.activations(subject.pictures[:1], model=other)
+    values = subject.activations(subject.images[:1], model=other)
     if all(np.array_equal(values[layer], subject.first[layer]) for layer in subject.layers):
         raise Broken("another seed changes the identity, but no activation")
     return "another seed, another identity and other activations"
@@ -149,7 +149,7 @@ AFTER_BEHAVIOUR = (
 )
 
 ALONE = 3  # layers that get a pass of their own
-# Of a layer's largest activation: what rounding to bytes and clipping after a resize make of a picture with hard edges,
+# Of a layer's largest activation: what rounding to bytes and clipping after a resize make of an image with hard edges,
 # at most. Floats in the wrong range differ by more.
 ROUNDING = 0.5
 KINDS = {
@@ -180,18 +180,18 @@ def is_settled(subject: ModelSubject) -> str:
 
 
 def repeats(subject: ModelSubject) -> str:
-    """A second pass over the same pictures gives the same activations."""
+    """A second pass over the same images gives the same activations."""
     hint = "dropout, or a random number without a seed?"
     return require_equal(subject.together, subject.again, "In a second pass", hint)
 
 
-def takes_each_picture_by_itself(subject: ModelSubject) -> str:
-    """A picture gives the same alone, in a batch, and at another place in it."""
-    alone = [subject.activations(picture[None]) for picture in subject.pictures]
+def takes_each_image_by_itself(subject: ModelSubject) -> str:
+    """An image gives the same alone, in a batch, and at another place in it."""
+    alone = [subject.activations(image[None]) for image in subject.images]
     single = {layer: np.concatenate([one[layer] for one in alone]) for layer in subject.layers}
     hint = "batch norm in training mode, or a mean over the batch?"
     said = require_equal(subject.together, single, "Alone and in a batch", hint)
-    turned = {layer: values[::-1] for layer, values in subject.activations(subject.pictures[::-1]).items()}
+    turned = {layer: values[::-1] for layer, values in subject.activations(subject.images[::-1]).items()}
     require_equal(subject.together, turned, "In another order", hint)
     return f"alone, in a batch and in another order: {said}"
 
@@ -199,7 +199,7 @@ def takes_each_picture_by_itself(subject: ModelSubject) -> str:
 def gives_a_layer_alone_as_with_others(subject: ModelSubject) -> str:
     """A layer asked for alone gives what it gives with others: nothing overwrote it."""
     chosen = spread(subject.layers, ALONE)
-    alone = {layer: subject.activations(subject.pictures[:1], [layer])[layer] for layer in chosen}
+    alone = {layer: subject.activations(subject.images[:1], [layer])[layer] for layer in chosen}
     hint = "an operation in place overwrites what a hook caught: copy it there"
     return require_equal(alone, subject.first, "Asked for alone and with other layers", hint)
 
@@ -207,9 +207,9 @@ def gives_a_layer_alone_as_with_others(subject: ModelSubject) -> str:
 def keeps_what_it_gave(subject: ModelSubject) -> str:
     """Arrays given earlier do not change when the model runs again."""
     model = subject.model
-    given = model.activations(model.prepare(subject.pictures[:1].copy()), subject.layers)
+    given = model.activations(model.prepare(subject.images[:1].copy()), subject.layers)
     before = {layer: values.copy() for layer, values in given.items()}
-    model.activations(model.prepare(subject.pictures[1:2].copy()), subject.layers)
+    model.activations(model.prepare(subject.images[1:2].copy()), subject.layers)
     changed = [layer for layer in subject.layers if difference(before[layer], given[layer])]
     if changed:
         raise Broken(f"the arrays of {', '.join(changed)} change when the model runs again: return copies")
@@ -221,13 +221,13 @@ def keeps_what_it_gave(subject: ModelSubject) -> str:
     return "what was given stays as it was"
 
 
-def leaves_pictures_alone(subject: ModelSubject) -> str:
-    """The pictures put in are not changed in place."""
-    pictures = subject.pictures[:1].copy()
-    subject.model.activations(subject.model.prepare(pictures), subject.layers)
-    if not np.array_equal(pictures, subject.pictures[:1]):
-        raise Broken("the pictures put in are changed in place: copy them first")
-    return "the pictures put in are as they were"
+def leaves_images_alone(subject: ModelSubject) -> str:
+    """The images put in are not changed in place."""
+    images = subject.images[:1].copy()
+    subject.model.activations(subject.model.prepare(images), subject.layers)
+    if not np.array_equal(images, subject.images[:1]):
+        raise Broken("the images put in are changed in place: copy them first")
+    return "the images put in are as they were"
 
 
 def is_finite(subject: ModelSubject) -> str:
@@ -238,34 +238,34 @@ def is_finite(subject: ModelSubject) -> str:
     return "every activation is finite"
 
 
-def tells_pictures_apart(subject: ModelSubject) -> str:
-    """No layer gives the same for different pictures."""
+def tells_images_apart(subject: ModelSubject) -> str:
+    """No layer gives the same for different images."""
     dead = [
         layer
         for layer, values in subject.together.items()
         if max(difference(values[:1], other[None]) for other in values[1:]) <= TOLERANCE / 100
     ]
     if dead:
-        raise Doubtful(f"the same for different pictures: {', '.join(dead)}")
-    return "different pictures differ in every layer"
+        raise Doubtful(f"the same for different images: {', '.join(dead)}")
+    return "different images differ in every layer"
 
 
-def takes_any_picture(subject: ModelSubject) -> str:
-    """Black, white, tiny, oblong and larger pictures give finite activations."""
-    for kind, pictures in KINDS.items():
+def takes_any_image(subject: ModelSubject) -> str:
+    """Black, white, tiny, oblong and larger images give finite activations."""
+    for kind, images in KINDS.items():
         try:
-            found = subject.activations(pictures)
+            found = subject.activations(images)
         except Exception as error:
-            raise Broken(f"a picture that is {kind}: {one_line(error)}") from error
+            raise Broken(f"an image that is {kind}: {one_line(error)}") from error
         bad = [layer for layer, values in found.items() if not np.isfinite(values).all()]
         if bad:
-            raise Broken(f"a picture that is {kind} gives NaN or infinity in {', '.join(bad)}")
+            raise Broken(f"an image that is {kind} gives NaN or infinity in {', '.join(bad)}")
     return ", ".join(KINDS)
 
 
-def takes_float_pictures(subject: ModelSubject) -> str:
-    """Float pictures, which recordings have that are not exact to 8 bits, give what bytes give."""
-    as_floats = subject.pictures[:1].astype(np.float32)
+def takes_float_images(subject: ModelSubject) -> str:
+    """Float images, which recordings have that are not exact to 8 bits, give what bytes give."""
+    as_floats = subject.images[:1].astype(np.float32)
     try:
         found = subject.activations(as_floats)
     except Exception as error:
@@ -279,22 +279,22 @@ def takes_float_pictures(subject: ModelSubject) -> str:
 
 def costs(subject: ModelSubject) -> str:
     """Time of a second pass and memory of the first, for information."""
-    each = 1000 * subject.seconds / len(subject.pictures)
+    each = 1000 * subject.seconds / len(subject.images)
     memory = f"{subject.memory / 1e6:.0f} MB beside the model at the peak"
-    return f"{each:.0f} ms a picture in a batch of {len(subject.pictures)}, {memory}"
+    return f"{each:.0f} ms an image in a batch of {len(subject.images)}, {memory}"
 
 
 ACTIVATION_CHECKS = (
     Check("eval mode", is_settled, needs=("layers",)),
     Check("repeats", repeats, needs=("eval mode",)),
-    Check("batch", takes_each_picture_by_itself, needs=("repeats",)),
+    Check("batch", takes_each_image_by_itself, needs=("repeats",)),
     Check("layer alone", gives_a_layer_alone_as_with_others, needs=("batch",)),
     Check("arrays kept", keeps_what_it_gave, needs=("layer alone",)),
-    Check("pictures kept", leaves_pictures_alone, needs=("layers",)),
+    Check("images kept", leaves_images_alone, needs=("layers",)),
     Check("finite", is_finite, needs=("layers",)),
-    Check("alive", tells_pictures_apart, needs=("finite",)),
-    Check("any picture", takes_any_picture, needs=("finite",)),
-    Check("float pictures", takes_float_pictures, needs=("finite", "batch")),
+    Check("alive", tells_images_apart, needs=("finite",)),
+    Check("any image", takes_any_image, needs=("finite",)),
+    Check("float images", takes_float_images, needs=("finite", "batch")),
     Check("cost", costs, needs=("repeats",)),
 )
 

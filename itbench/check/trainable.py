@@ -148,18 +148,18 @@ class LearnerSubject(ModelSubject):
         losses = self.learner.recipe.losses if self.learner.recipe else {}
         return bool(losses.get("responses") or losses.get("teacher"))
 
-    def says(self, predictor: Predictor, pictures: NDArray[Any] | None = None) -> Activations:
+    def says(self, predictor: Predictor, images: NDArray[Any] | None = None) -> Activations:
         """Return what a predictor says: the responses if it learnt any, else its layers."""
-        pictures = (self.pictures if pictures is None else pictures).copy()
+        images = (self.images if images is None else images).copy()
         if self.predicts:
-            return {"output": np.asarray(predictor.predict(pictures))}
-        return self.activations(pictures, model=predictor)
+            return {"output": np.asarray(predictor.predict(images))}
+        return self.activations(images, model=predictor)
 
     def core_says(self) -> Activations:
-        """Return the activations of the core, if there is one, for one picture."""
+        """Return the activations of the core, if there is one, for one image."""
         if self.core is None:
             return {}
-        found = self.core.activations(self.core.prepare(self.pictures[:1].copy()), tuple(self.core.layers))
+        found = self.core.activations(self.core.prepare(self.images[:1].copy()), tuple(self.core.layers))
         return {layer: values.copy() for layer, values in found.items()}
 
 
@@ -169,7 +169,7 @@ def _require(made: Any, members: Sequence[str], what: str, kind: str) -> None:
         raise Broken(f"{what} a {type(made).__name__} without {', '.join(missing)}; see {kind}")
 
 
-PICTURES, SITES = 8, 5
+IMAGES, SITES = 8, 5
 VALIDATION = (6, 7)  # rows; the others are learnt from
 CLASSES = ("cat", "dog")
 
@@ -198,19 +198,19 @@ class Lesson:
     def of(cls, label: str) -> Lesson:
         """Return the lesson, in arrays of its own; with classes as the coordinate `label` if that is not empty."""
         rng = np.random.default_rng(0)
-        pictures = probe(count=PICTURES)
-        signal = (pictures.mean(axis=(1, 2)) - 128) @ rng.standard_normal((3, SITES))
+        images = probe(count=IMAGES)
+        signal = (images.mean(axis=(1, 2)) - 128) @ rng.standard_normal((3, SITES))
         responses = 10 + signal / signal.std(axis=0) + 0.3 * rng.standard_normal(signal.shape)
         taught = responses + 0.1 * rng.standard_normal(signal.shape)
-        metadata = {label: np.array(CLASSES * (PICTURES // len(CLASSES)), dtype=object)} if label else {}
-        stimuli = StimulusSet(tuple(f"picture{number}" for number in range(PICTURES)), pictures, metadata)
-        every = np.arange(PICTURES)  # taken from a set, as those that a split trains on
+        metadata = {label: np.array(CLASSES * (IMAGES // len(CLASSES)), dtype=object)} if label else {}
+        stimuli = StimulusSet(tuple(f"image{number}" for number in range(IMAGES)), images, metadata)
+        every = np.arange(IMAGES)  # taken from a set, as those that a split trains on
         return cls(stimuli.take(every), responses, taught, CLASSES if label else ())
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return its arrays by what they are called."""
         return {
-            "the pictures": self.stimuli.pictures[:],
+            "the images": self.stimuli.images[:],
             "the responses": self.responses,
             "the teacher's predictions": self.taught,
             "the validation rows": self.validation,

@@ -42,11 +42,11 @@ def learns(subject: LearnerSubject) -> str:
     said = subject.says(subject.model)
     if not subject.predicts:
         return "it learns no responses: its layers are read out"
-    shape = (len(subject.pictures), SITES)
+    shape = (len(subject.images), SITES)
     if said["output"].shape != shape:
         raise Broken(f"predict gives an array of shape {said['output'].shape}, not {shape}")
     _require_finite(said)
-    return f"fitted on a few pictures, it predicts {SITES} sites"
+    return f"fitted on a few images, it predicts {SITES} sites"
 
 
 def keeps_inputs(subject: LearnerSubject) -> str:
@@ -55,7 +55,7 @@ def keeps_inputs(subject: LearnerSubject) -> str:
     changed = [name for name, array in given.items() if not np.array_equal(array, kept[name])]
     if changed:
         raise Broken(f"{' and '.join(changed)} changed in place: copy first, the next split uses them again")
-    return "pictures, responses and rows are as they were"
+    return "images, responses and rows are as they were"
 
 
 def keeps_its_core(subject: LearnerSubject) -> str:
@@ -72,12 +72,12 @@ def keeps_its_core(subject: LearnerSubject) -> str:
     return "the core is as it was"
 
 
-def predicts_each_picture_by_itself(subject: LearnerSubject) -> str:
-    """A picture has the same prediction alone, in a batch, and at another place in it."""
+def predicts_each_image_by_itself(subject: LearnerSubject) -> str:
+    """An image has the same prediction alone, in a batch, and at another place in it."""
     _needs_predictions(subject)
     together, model = subject.says(subject.model), subject.model
-    alone = np.concatenate([subject.says(model, picture[None])["output"] for picture in subject.pictures])
-    turned = subject.says(model, subject.pictures[::-1])["output"][::-1]
+    alone = np.concatenate([subject.says(model, image[None])["output"] for image in subject.images])
+    turned = subject.says(model, subject.images[::-1])["output"][::-1]
     hint = "batch norm in training mode, or a mean over the batch?"
     said = require_equal(together, {"output": alone}, "Alone and in a batch", hint)
     require_equal(together, {"output": turned}, "In another order", hint)
@@ -174,7 +174,7 @@ TRAINING_CHECKS = (
     Check("fit", learns, needs=("factory",)),
     Check("inputs kept", keeps_inputs, needs=("fit",)),
     Check("core kept", keeps_its_core, needs=("fit",)),
-    Check("alone", predicts_each_picture_by_itself, needs=("fit",)),
+    Check("alone", predicts_each_image_by_itself, needs=("fit",)),
     Check("state", comes_back_from_its_state, needs=("fit",)),
     Check("same seed", learns_alike_twice, needs=("fit",)),
     Check("other seed", follows_its_seed, needs=("same seed",)),

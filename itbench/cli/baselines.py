@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "-m",
     "--model",
-    help="Whose random weights and whose shuffled pictures are scored.  [default: itbench-tiny and pixels]",
+    help="Whose random weights and whose shuffled images are scored.  [default: itbench-tiny and pixels]",
 )
 @click.option("--metric", help="A metric.  [default: the benchmark's]")
 @with_options
@@ -58,10 +58,10 @@ def baselines(
     """Score the baselines of a benchmark.
 
     They are scores like all others, in the same folder and on the same leaderboard: the pixels; Gabor filters; a model
-    with random weights; a model whose pictures are shuffled against the responses, which explains nothing; other
+    with random weights; a model whose images are shuffled against the responses, which explains nothing; other
     animals, where there are any; and the ceiling, where repetitions tell noise from signal.
 
-    --weights are those of the model whose pictures are shuffled; --seed is of random weights and of the shuffle.
+    --weights are those of the model whose images are shuffled; --seed is of random weights and of the shuffle.
 
     \b
     itbench baselines -b synthetic-it

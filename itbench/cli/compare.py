@@ -1,4 +1,4 @@
-"""itbench compare: two scored models, picture by picture."""
+"""itbench compare: two scored models, image by image."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def compare(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Compare two scored models on the same pictures and sites.
+    """Compare two scored models on the same images and sites.
 
     A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both, the
-    difference with its 95 % interval, and p: of swapping the two models' predictions of random pictures.
+    difference with its 95 % interval, and p: of swapping the two models' predictions of random images.
 
     \b
     itbench compare itbench-tiny pixels -b synthetic-it
@@ -79,7 +79,7 @@ def _print(found: PairedComparison) -> None:
 
     label = LABELS.get(found.measure, found.measure)
     splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
-    click.echo(f"{found.benchmark}: {found.n_stimuli} pictures, {found.n_sites} sites{splits}\n")
+    click.echo(f"{found.benchmark}: {found.n_stimuli} images, {found.n_sites} sites{splits}\n")
     rows = [_row(name, one, label) for name, one in (("A", found.a), ("B", found.b))]
     between = {"": "A − B", label: found.difference, "95 %": interval_text(found.low, found.high)}
     columns = ["", "model", "weights", "metric", "layer", label, "95 %"]

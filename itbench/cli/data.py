@@ -30,7 +30,7 @@ def data() -> None:
     "--images",
     required=True,
     type=click.Path(path_type=Path, exists=True),
-    help="Folder or zip of pictures of one size.",
+    help="Folder or zip of images of one size.",
 )
 @click.option(
     "--responses", required=True, help="FILE.npy, FILE.nc or FILE.h5; FILE.h5:NAME picks one of several variables."
@@ -39,7 +39,7 @@ def data() -> None:
 @click.option(
     "--stimuli",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="CSV with a row a picture; columns become coordinates.",
+    help="CSV with a row an image; columns become coordinates.",
 )
 @click.option("--region", help="Such as V4.")
 @click.option("--window", nargs=2, type=float, help="Start and end of the counting window, ms after onset.")
@@ -54,14 +54,14 @@ def pack(
     window: tuple[float, float] | None,
     replace: bool,
 ) -> None:
-    """Pack pictures and responses into one checked file called NAME.
+    """Pack images and responses into one checked file called NAME.
 
-    Pictures are taken in the order of the CSV's column ``filename``, else by name with numbers counted. Missing
+    Images are taken in the order of the CSV's column ``filename``, else by name with numbers counted. Missing
     repetitions are NaN.
 
     \b
-    itbench data pack mine --images pictures.zip --responses rates.npy \\
-        --dims site,stimulus,repetition --stimuli pictures.csv --region V4 --window 50 150
+    itbench data pack mine --images images.zip --responses rates.npy \\
+        --dims site,stimulus,repetition --stimuli images.csv --region V4 --window 50 150
     """
     from itbench.data.catalog import new_recordings_path
     from itbench.data.describe import describe
@@ -176,8 +176,8 @@ def show(name: str) -> None:
 def link(course: str, public: str, dry_run: bool) -> None:
     """Give the recordings COURSE the ids, metadata and repetitions of PUBLIC.
 
-    Pictures and sites are matched where the mean responses are equal, and only where they are equal to one alone. The
-    pictures of COURSE stay as they are, so that cached Grams serve on. With all of them matched, scores have a ceiling.
+    Images and sites are matched where the mean responses are equal, and only where they are equal to one alone. The
+    images of COURSE stay as they are, so that cached Grams serve on. With all of them matched, scores have a ceiling.
 
     \b
     itbench data link

@@ -41,7 +41,7 @@ def export(
     itbench export cnn-2:trained-1
     itbench export 3f9c0a1b2d4e
 
-    In Python, itbench.load_trained("cnn.safetensors").predict(pictures) gives the responses that it predicts.
+    In Python, itbench.load_trained("cnn.safetensors").predict(images) gives the responses that it predicts.
     """
     from itbench.training.export import export_trained
 

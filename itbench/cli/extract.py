@@ -16,7 +16,7 @@ from itbench.cli.options import Command, load_registry, with_json, with_plugins,
 @click.option(
     "--images",
     required=True,
-    help="A benchmark, recordings (.h5), or a folder or zip of pictures; ./NAME is a folder in any case.",
+    help="A benchmark, recordings (.h5), or a folder or zip of images; ./NAME is a folder in any case.",
 )
 @click.option(
     "-l",

@@ -27,7 +27,7 @@ def leaderboard(
     """Compile the scores into a leaderboard.
 
     Models whose scores cannot be told apart share a rank such as 2–3: the 95 % interval of their difference, over
-    pictures and sites, holds 0. Baselines, in italics, have no rank; nor have scores that were made in another way than
+    images and sites, holds 0. Baselines, in italics, have no rank; nor have scores that were made in another way than
     most, which stand below with a note.
 
     \b

@@ -103,7 +103,7 @@ def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.argument("model")
-@click.option("--size", default=224, show_default=True, type=click.IntRange(1), help="Of the picture put in, pixels.")
+@click.option("--size", default=224, show_default=True, type=click.IntRange(1), help="Of the image put in, pixels.")
 @with_plugins
 @with_json
 def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) -> None:

@@ -162,7 +162,7 @@ OPTIONS = (
     click.option(
         "--degrees",
         type=click.FloatRange(0, min_open=True),
-        help="Visual angle that the model's picture spans; a benchmark's pictures are padded on grey or cropped to it.",
+        help="Visual angle that the model's image spans; a benchmark's images are padded on grey or cropped to it.",
     ),
     click.option(
         "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of random weights, and of training."
@@ -182,7 +182,7 @@ OPTIONS = (
         help="Of the model; bfloat16 is faster and coarser, and recorded.",
     ),
     click.option(
-        "--batch-size", type=click.IntRange(1), help="Pictures a forward pass.  [default: by the width of the layers]"
+        "--batch-size", type=click.IntRange(1), help="Images a forward pass.  [default: by the width of the layers]"
     ),
     click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Memory to stay within."),
     click.option(

@@ -79,7 +79,7 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
             ]
             _print([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
             if rows[0]["regret"] is not None:
-                say(f"Best on the held-out pictures: {rows[0]['oracle_layer']}; regret {rows[0]['regret']:.4f}.")
+                say(f"Best on the held-out images: {rows[0]['oracle_layer']}; regret {rows[0]['regret']:.4f}.")
     for score, path in written:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
         say(f"{path} ({stages})")

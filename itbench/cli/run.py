@@ -90,7 +90,7 @@ def run(
     registry = load_registry(plugin_files)
     planned = plan_suite(registry, read, benchmark, only=only, recipe=recipe, small=small, seed=seed, settings=how)
     if dry_run:
-        _print_estimate(estimate(planned, folder, read.pictures, again), how.device, as_json)
+        _print_estimate(estimate(planned, folder, read.images, again), how.device, as_json)
         return
     comparable = read.is_about(registry.benchmark(benchmark or read.benchmark))
     outcomes: list[Outcome] = []

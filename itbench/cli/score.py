@@ -46,7 +46,7 @@ PREDICTIONS = ("predictions", "row_stimulus", "row_split")
     "predictions",
     default=True,
     show_default=True,
-    help="Keep the predictions of held-out pictures: itbench compare needs them.",
+    help="Keep the predictions of held-out images: itbench compare needs them.",
 )
 @with_recipe
 @click.option("--tuned", is_flag=True, help="Of a model that learns: each split by the best recipe of itbench tune.")

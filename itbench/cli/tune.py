@@ -1,4 +1,4 @@
-"""itbench tune: the recipe of a model that learns, searched split by split on training pictures alone."""
+"""itbench tune: the recipe of a model that learns, searched split by split on training images alone."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def tune(
 ) -> None:
     """Search for the recipe by which MODEL learns best.
 
-    Every split has a study of its own, which sees its training pictures alone: some of these are kept apart and judge
+    Every split has a study of its own, which sees its training images alone: some of these are kept apart and judge
     the trials. What is searched stands under tune in the recipe. A study that was broken off goes on when the same
     command is run again; more --trials continue it. Needs optuna: pip install 'itbench[tune]'
 

@@ -24,12 +24,12 @@ class Benchmark:
     data : str
         Name or path of packed recordings, or the name of a known data set. A path is relative to the file.
     splits : SplitPlan
-        None is needed by comparisons, which compare all pictures.
+        None is needed by comparisons, which compare all images.
     description, region, citation, licence : str, optional
     window : pair of float, optional
         Start and end of the counting window, ms after onset.
     degrees : float, optional
-        Width of the pictures on the screen, degrees of visual angle.
+        Width of the images on the screen, degrees of visual angle.
     metric : str, optional
         Name of the default metric.
     file : Path

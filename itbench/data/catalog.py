@@ -105,10 +105,10 @@ OBJECTS = tuple(
 )
 KNOWN = {
     "synthetic-it": KnownDataset(
-        "640 pictures drawn and 168 IT sites simulated by itbench itself", _synthetic, licence="MIT", edition=2
+        "640 images drawn and 168 IT sites simulated by itbench itself", _synthetic, licence="MIT", edition=2
     ),
     "majaj-it": KnownDataset(
-        "Macaque IT, 168 sites, 2,880 pictures with and 320 without responses, averaged over repetitions",
+        "Macaque IT, 168 sites, 2,880 images with and 320 without responses, averaged over repetitions",
         _course,
         (COURSE,),
         citation=MAJAJ,
@@ -116,7 +116,7 @@ KNOWN = {
     ),
     **{
         f"majajhong2015-{region.lower()}": KnownDataset(
-            f"Macaque {region}, {sites} sites, 3,200 pictures with every repetition, as Brain-Score publishes them",
+            f"Macaque {region}, {sites} sites, 3,200 images with every repetition, as Brain-Score publishes them",
             partial(_assembly, region=region),
             ASSEMBLY,
             citation=MAJAJ,

@@ -57,11 +57,11 @@ def describe(name: str, reporter: Reporter | None = None) -> dict[str, Any]:
     """Return what recordings hold: counts, coordinates, repetitions, digests; known ones are brought if need be."""
     recordings = load_recordings(name, reporter)
     stimuli = recordings.stimuli
-    size = f"{len(stimuli)} of {stimuli.pictures.shape[1]} × {stimuli.pictures.shape[2]} pixels"
+    size = f"{len(stimuli)} of {stimuli.images.shape[1]} × {stimuli.images.shape[2]} pixels"
     return {
         "name": recordings.name,
         **{key: value for key, value in recordings.about.items() if value is not None},
-        "pictures": "; ".join(filter(None, (size, recordings.about.get("pictures")))),
+        "images": "; ".join(filter(None, (size, recordings.about.get("pictures")))),
         **(_of_rdms(recordings.rdms) if recordings.rdms is not None else _of_sites(recordings.require_responses())),
         "stimulus_coordinates": {key: _values(column) for key, column in stimuli.metadata.items()},
         "site_coordinates": list(recordings.site_coordinates()),

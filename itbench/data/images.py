@@ -24,7 +24,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Pictures in files, decoded when a slice of them is asked for."""
+    """Images in files, decoded when a slice of them is asked for."""
 
     names: Sequence[str]
     read: Callable[[str], bytes]
@@ -38,7 +38,7 @@ class ImageFiles:
         for name, size in sizes.items():
             if size != (width, height):
                 raise BadRecordings(
-                    f"Pictures differ in size: {names[0]} is {width} × {height}, {name} is {size[0]} × {size[1]}.",
+                    f"Images differ in size: {names[0]} is {width} × {height}, {name} is {size[0]} × {size[1]}.",
                     todo="Bring them to one size first, as they were shown.",
                 )
         return cls(names, read, (len(names), height, width, 3))
@@ -48,7 +48,7 @@ class ImageFiles:
 
 
 def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """Return the names of the pictures in a folder or zip, numbers counted, and what reads one.
+    """Return the names of the images in a folder or zip, numbers counted, and what reads one.
 
     Hidden files and what macOS adds to a zip are passed over.
 
@@ -63,7 +63,7 @@ def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
     try:
         archive = zipfile.ZipFile(images)
     except (OSError, zipfile.BadZipFile) as error:
-        raise BadRecordings(f"{images} is neither a folder nor a zip of pictures: {error}.") from error
+        raise BadRecordings(f"{images} is neither a folder nor a zip of images: {error}.") from error
     for entry in archive.infolist():
         _refuse_escape(entry, images)
     return _chosen(archive.namelist(), images), archive.read
@@ -81,7 +81,7 @@ def as_listed(wanted: Sequence[str], present: Sequence[str], images: Path) -> li
     if missing or surplus or len(set(wanted)) != len(wanted):
         repeated = sorted({name for name in wanted if wanted.count(name) > 1})
         raise BadRecordings(
-            f"The CSV and {images} do not name the same pictures.",
+            f"The CSV and {images} do not name the same images.",
             known="; ".join(
                 f"{len(names)} {what}: {', '.join(names[:5])}"
                 for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
@@ -92,10 +92,10 @@ def as_listed(wanted: Sequence[str], present: Sequence[str], images: Path) -> li
 
 
 def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:
-    """Refuse what no honest archive of pictures holds; nothing is ever unpacked, but others may unpack it."""
+    """Refuse what no honest archive of images holds; nothing is ever unpacked, but others may unpack it."""
     name = entry.filename
     if stat.S_ISLNK(entry.external_attr >> 16):
-        raise BadRecordings(f"{images} holds a symbolic link: {name!r}.", todo="Pack the pictures themselves.")
+        raise BadRecordings(f"{images} holds a symbolic link: {name!r}.", todo="Pack the images themselves.")
     if re.match(r"[/\\]|[A-Za-z]:", name) or ".." in re.split(r"[/\\]", name):
         raise BadRecordings(f"{images} holds an entry that leads out of its folder: {name!r}.")
 
@@ -104,10 +104,10 @@ def _chosen(names: Sequence[str], images: Path) -> list[str]:
     visible = [name for name in names if not re.search(r"(^|/)(\.|__MACOSX/)", name.removeprefix("./"))]
     chosen = [name for name in visible if name.lower().endswith(ENDINGS)]
     if not chosen:
-        raise BadRecordings(f"No pictures in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
+        raise BadRecordings(f"No images in {images}.", known=f"Known endings: {', '.join(ENDINGS)}.")
     for name in chosen:
         if not name.isprintable():  # such as a name in another encoding than UTF-8, which no file of ours can hold
-            raise BadRecordings(f"The name {name!r} in {images} cannot be printed.", todo="Rename the picture.")
+            raise BadRecordings(f"The name {name!r} in {images} cannot be printed.", todo="Rename the image.")
     return sorted(chosen, key=_natural)
 
 
@@ -117,18 +117,18 @@ def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
 
 
 def read_image(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
-    """Return a picture in RGB, or, not decoded, with its mode and size; refuse one that 8 bits of RGB cannot hold."""
+    """Return an image in RGB, or, not decoded, with its mode and size; refuse one that 8 bits of RGB cannot hold."""
     from PIL import Image
 
     try:
-        picture = Image.open(io.BytesIO(read(name)))
-        colours = picture.convert("RGB") if decode else picture
-        clear = decode and picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255
+        image = Image.open(io.BytesIO(read(name)))
+        colours = image.convert("RGB") if decode else image
+        clear = decode and image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
     except Exception as error:  # decoders and archives raise what they like
-        raise BadRecordings(f"{name} cannot be read as a picture: {error}.") from error
-    if picture.mode == "F" or picture.mode.startswith("I"):
+        raise BadRecordings(f"{name} cannot be read as an image: {error}.") from error
+    if image.mode == "F" or image.mode.startswith("I"):
         raise BadRecordings(
-            f"{name} has more than 8 bits a channel (mode {picture.mode}).", todo="Save it with 8, as it was shown."
+            f"{name} has more than 8 bits a channel (mode {image.mode}).", todo="Save it with 8, as it was shown."
         )
     if clear:
         raise BadRecordings(f"{name} is transparent in parts.", todo="Save it on the background that it was shown on.")
@@ -140,7 +140,7 @@ Size = tuple[int, int]  # y, x
 
 @dataclass(frozen=True, eq=False)
 class MixedSizeImages:
-    """Pictures in files, of several sizes; a slice of them is a sequence of pictures (y, x, 3), decoded one at a time.
+    """Images in files, of several sizes; a slice of them is a sequence of images (y, x, 3), decoded one at a time.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class MixedSizeImages:
     read : callable
         From a name to the content of the file.
     sizes : sequence of (int, int)
-        Height and width of every picture.
+        Height and width of every image.
     """
 
     names: Sequence[str]
@@ -177,7 +177,7 @@ class MixedSizeImages:
 
 
 def open_images(images: Path) -> tuple[StimulusSet, str]:
-    """Return the pictures of a folder or zip, and the SHA-256 of their ids and files.
+    """Return the images of a folder or zip, and the SHA-256 of their ids and files.
 
     Ids are the names of the files, without their endings where these tell no two apart.
 
@@ -194,16 +194,16 @@ def open_images(images: Path) -> tuple[StimulusSet, str]:
         sizes.append(_size(name, content))
     ids = _ids(names)
     photos = MixedSizeImages(names, read, sizes)
-    pictures = ImageFiles(names, read, photos.shape) if len(set(sizes)) == 1 else photos
-    return StimulusSet(ids, pictures), digest(ids, contents)
+    files = ImageFiles(names, read, photos.shape) if len(set(sizes)) == 1 else photos
+    return StimulusSet(ids, files), digest(ids, contents)
 
 
 def _size(name: str, content: bytes) -> Size:
-    """Return a picture's height and width; of one that may be transparent, look at the pixels too."""
-    picture = read_image(name, lambda _: content, decode=False)
-    if picture.has_transparency_data:
+    """Return an image's height and width; of one that may be transparent, look at the pixels too."""
+    image = read_image(name, lambda _: content, decode=False)
+    if image.has_transparency_data:
         read_image(name, lambda _: content)
-    return picture.height, picture.width
+    return image.height, image.width
 
 
 def _ids(names: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The course's mean responses found again among the public repetitions, so that they have a ceiling.
 
 Two sets of recordings of one experiment, with other names and in another order, are laid over each other by equality of
-their means alone: first site to site, then picture to picture. Nothing is matched by guess.
+their means alone: first site to site, then image to image. Nothing is matched by guess.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from itbench.data.responses import DIMS, make_responses, mean_over_repetitions
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 
-SAMPLE = 256  # pictures by which sites are compared
+SAMPLE = 256  # images by which sites are compared
 SHARED = 0.5  # of a site's values at least must be found in another for the two to be one
 
 
@@ -29,21 +29,21 @@ class LinkReport:
 
     Parameters
     ----------
-    pictures, sites : int
+    images, sites : int
         With responses, in the course's recordings.
-    pictures_matched, sites_matched : int
+    images_matched, sites_matched : int
         Of these, equal to exactly one of the public recordings that is equal to no other.
-    pictures_ambiguous : int
+    images_ambiguous : int
         Equal to several, or to one that is equal to several; not matched.
     largest_difference : float
-        Between the means of two matched pictures at any matched site.
+        Between the means of two matched images at any matched site.
     repetitions : bool
-        Whether the public repetitions take the place of the means: when all pictures and sites are matched.
+        Whether the public repetitions take the place of the means: when all images and sites are matched.
     """
 
-    pictures: int
-    pictures_matched: int
-    pictures_ambiguous: int
+    images: int
+    images_matched: int
+    images_ambiguous: int
     sites: int
     sites_matched: int
     largest_difference: float
@@ -59,7 +59,7 @@ def link(course: Recordings, public: Recordings) -> tuple[Recordings, LinkReport
     Parameters
     ----------
     course : Recordings
-        Means over repetitions; pictures without responses are left unmatched.
+        Means over repetitions; images without responses are left unmatched.
     public : Recordings
         All repetitions.
 
@@ -67,7 +67,7 @@ def link(course: Recordings, public: Recordings) -> tuple[Recordings, LinkReport
     -------
     Recordings
         The course's, with the stimulus coordinate ``image_id`` (empty where nothing matched) and the other coordinates
-        of the matched pictures but for ``object``; and with every repetition if all pictures and sites are matched.
+        of the matched images but for ``object``; and with every repetition if all images and sites are matched.
     LinkReport
 
     Raises
@@ -78,24 +78,24 @@ def link(course: Recordings, public: Recordings) -> tuple[Recordings, LinkReport
     ours, theirs = (mean_over_repetitions(one.require_responses()) for one in (course, public))
     rows = np.flatnonzero(np.isfinite(ours).all(axis=1))
     if not len(rows):
-        raise BadRecordings(f"No picture of {course.name} has a response at every site.")
+        raise BadRecordings(f"No image of {course.name} has a response at every site.")
     rounding = _rounding(public.require_responses())
     sites = _match_sites(ours[rows], theirs, rounding, (course.name, public.name))
     here = np.flatnonzero(sites >= 0)
     there = sites[here]
     a, b = ours[np.ix_(rows, here)], theirs[:, there]
-    pictures, ambiguous = _match_pictures(a, b, rounding[there], (course.name, public.name))
-    found = pictures >= 0
+    images, ambiguous = _match_images(a, b, rounding[there], (course.name, public.name))
+    found = images >= 0
     report = LinkReport(
-        pictures=len(rows),
-        pictures_matched=int(found.sum()),
-        pictures_ambiguous=ambiguous,
+        images=len(rows),
+        images_matched=int(found.sum()),
+        images_ambiguous=ambiguous,
         sites=len(sites),
         sites_matched=len(here),
-        largest_difference=float(np.abs(a[found] - b[pictures[found]]).max()),
+        largest_difference=float(np.abs(a[found] - b[images[found]]).max()),
         repetitions=bool(found.all() and len(here) == len(sites)),
     )
-    return _linked(course, public, rows[found], pictures[found], sites if report.repetitions else None), report
+    return _linked(course, public, rows[found], images[found], sites if report.repetitions else None), report
 
 
 def _rounding(responses: xr.DataArray) -> NDArray[np.float64]:
@@ -108,7 +108,7 @@ def _rounding(responses: xr.DataArray) -> NDArray[np.float64]:
 def _match_sites(
     ours: NDArray[np.float64], theirs: NDArray[np.float64], rounding: NDArray[np.float64], names: tuple[str, str]
 ) -> NDArray[np.intp]:
-    """Return for each of our sites the one of theirs that has its values, at whatever pictures; -1 for none."""
+    """Return for each of our sites the one of theirs that has its values, at whatever images; -1 for none."""
     sample = ours[:: max(1, len(ours) // SAMPLE)]
     shared = np.zeros((ours.shape[1], theirs.shape[1]))
     for site in np.flatnonzero(np.isfinite(theirs).all(axis=0)):
@@ -128,10 +128,10 @@ def _match_sites(
     return np.where(unique.any(axis=1), unique.argmax(axis=1), -1)
 
 
-def _match_pictures(
+def _match_images(
     ours: NDArray[np.float64], theirs: NDArray[np.float64], rounding: NDArray[np.float64], names: tuple[str, str]
 ) -> tuple[NDArray[np.intp], int]:
-    """Return for each of our pictures the one of theirs with equal means, -1 for none; and how many were ambiguous."""
+    """Return for each of our images the one of theirs with equal means, -1 for none; and how many were ambiguous."""
     from sklearn.metrics import pairwise_distances  # takes a second to import
 
     distance = pairwise_distances(ours / rounding, theirs / rounding, metric="chebyshev")
@@ -141,8 +141,8 @@ def _match_pictures(
     ambiguous = int((equal.any(axis=1) & (matched < 0)).sum())
     if (matched < 0).all():
         raise BadRecordings(
-            f"No picture of {names[0]} can be matched with one of {names[1]}.",
-            known=f"{ours.shape[1]} sites are matched; {ambiguous} of {len(ours)} pictures are equal to several. The "
+            f"No image of {names[0]} can be matched with one of {names[1]}.",
+            known=f"{ours.shape[1]} sites are matched; {ambiguous} of {len(ours)} images are equal to several. The "
             f"nearest two differ by {distance.min():.3g} times what rounding can do.",
         )
     return matched, ambiguous
@@ -152,23 +152,23 @@ def _linked(
     course: Recordings,
     public: Recordings,
     rows: NDArray[np.intp],
-    pictures: NDArray[np.intp],
+    images: NDArray[np.intp],
     sites: NDArray[np.intp] | None,
 ) -> Recordings:
-    """Return the course's recordings whose `rows` are the public `pictures`, and whose sites, if given, are `sites`."""
+    """Return the course's recordings whose `rows` are the public `images`, and whose sites, if given, are `sites`."""
     own, ids = course.stimuli.metadata, course.stimuli.ids
     columns = {"image_id": np.array(public.stimuli.ids, dtype=object), **public.stimuli.metadata}
     copied = {
-        name: _copied(column[pictures], rows, own.get(name), len(ids))
+        name: _copied(column[images], rows, own.get(name), len(ids))
         for name, column in columns.items()
         if name != "object" or name not in own
     }
-    stimuli = StimulusSet(ids, course.stimuli.pictures, {**own, **copied})
-    about = {**course.about, "linked": f"{len(rows)} pictures with {public.name}, by equality of their mean responses"}
+    stimuli = StimulusSet(ids, course.stimuli.images, {**own, **copied})
+    about = {**course.about, "linked": f"{len(rows)} images with {public.name}, by equality of their mean responses"}
     if sites is None:
         return replace(course, stimuli=stimuli, about=about, digests={})
     about["responses"] = f"every repetition, from {public.name}"
-    responses = _repetitions(public.require_responses(), ids, rows, pictures, sites)
+    responses = _repetitions(public.require_responses(), ids, rows, images, sites)
     return Recordings(course.name, stimuli, responses, about)
 
 
@@ -186,13 +186,13 @@ def _repetitions(
     responses: xr.DataArray,
     ids: Sequence[str],
     rows: NDArray[np.intp],
-    pictures: NDArray[np.intp],
+    images: NDArray[np.intp],
     sites: NDArray[np.intp],
 ) -> xr.DataArray:
-    """Return the responses to `pictures` at `sites` in the order of `ids`, one repetition at a time."""
+    """Return the responses to `images` at `sites` in the order of `ids`, one repetition at a time."""
     every = responses.transpose(*DIMS).values
     values = np.full((len(every), len(ids), len(sites)), np.nan, every.dtype)
     for ours, theirs in zip(values, every, strict=True):
-        ours[rows] = theirs[np.ix_(pictures, sites)]
+        ours[rows] = theirs[np.ix_(images, sites)]
     columns = {str(key): coord.values[sites] for key, coord in responses.coords.items() if coord.dims == ("site",)}
     return make_responses(values, ids, sites=columns)

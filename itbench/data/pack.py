@@ -1,4 +1,4 @@
-"""Bring your own recordings: pictures and responses as labs keep them, checked and labelled."""
+"""Bring your own recordings: images and responses as labs keep them, checked and labelled."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ def pack_recordings(
     region: str | None = None,
     window: tuple[float, float] | None = None,
 ) -> Recordings:
-    """Label pictures and responses that lie in files of any lab.
+    """Label images and responses that lie in files of any lab.
 
     Parameters
     ----------
     name : str
     images : Path
-        Folder or zip of pictures of one size. Ordered by the CSV's column ``filename``, or by name, numbers counted.
+        Folder or zip of images of one size. Ordered by the CSV's column ``filename``, or by name, numbers counted.
     responses : str
         ``FILE.npy``, ``FILE.nc`` or ``FILE.h5``; ``FILE.h5:NAME`` picks one of several variables.
     dims : sequence of {"site", "stimulus", "repetition"}, optional
         The order of the axes; a netCDF file may name them itself.
     stimuli : Path, optional
-        CSV with one row per picture, in the order of the responses; its columns become stimulus coordinates.
+        CSV with one row per image, in the order of the responses; its columns become stimulus coordinates.
     region : str, optional
     window : pair of float, optional
         ms after onset.
@@ -56,24 +56,24 @@ def pack_recordings(
     if window and not window[0] < window[1]:
         raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
     table = read_csv(stimuli) if stimuli else {}
-    pictures, ids = _pictures(images, table)
+    files, ids = _image_files(images, table)
     values, axes, labels = _read_responses(responses, dims)
-    values = _in_order(values, axes, n_pictures=len(ids))
+    values = _in_order(values, axes, n_images=len(ids))
     _same_order(labels.get("stimulus", {}), ids)
     metadata = {key: typed(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
     return Recordings(
-        name, StimulusSet(ids, pictures, metadata), make_responses(values, ids, sites=labels.get("site")), about
+        name, StimulusSet(ids, files, metadata), make_responses(values, ids, sites=labels.get("site")), about
     )
 
 
-def _pictures(images: Path, table: dict[str, list[str]]) -> tuple[ImageFiles, tuple[str, ...]]:
+def _image_files(images: Path, table: dict[str, list[str]]) -> tuple[ImageFiles, tuple[str, ...]]:
     names, read = list_images(images)
     rows = len(next(iter(table.values()))) if table else len(names)
     if "filename" in table:
         names = as_listed(table["filename"], names, images)
     if rows != len(names):
-        raise BadRecordings(f"{rows} rows in the CSV, but {len(names)} pictures in {images}.")
+        raise BadRecordings(f"{rows} rows in the CSV, but {len(names)} images in {images}.")
     column = next((key for key in ID_COLUMNS if key in table), None)
     ids = tuple(table[column]) if column else tuple(Path(name).stem for name in names)
     return ImageFiles.open(names, read), ids
@@ -121,14 +121,14 @@ def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ..
 
 
 def _same_order(labels: dict[str, list[Any]], ids: tuple[str, ...]) -> None:
-    """Refuse responses whose own stimulus ids are those of the pictures in another order."""
+    """Refuse responses whose own stimulus ids are those of the images in another order."""
     for key in ID_COLUMNS:
         named = [str(label) for label in labels.get(key, ())]
         if set(named) == set(ids) and tuple(named) != ids:
             row = next(row for row, (label, name) in enumerate(zip(named, ids, strict=True)) if label != name)
             raise BadRecordings(
-                f"Picture {row} is {ids[row]}, but response {row} belongs to {named[row]}.",
-                known="The responses name the same pictures in another order.",
+                f"Image {row} is {ids[row]}, but response {row} belongs to {named[row]}.",
+                known="The responses name the same images in another order.",
                 todo="Give the order with a CSV: --stimuli FILE with the column filename.",
             )
 
@@ -152,8 +152,8 @@ def _choose(path: Path, variable: str, known: list[str]) -> str:
     return variable or known[0]
 
 
-def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_pictures: int) -> NDArray[np.floating]:
-    """Return responses as (repetition, stimulus, site) after checking them against the pictures."""
+def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_images: int) -> NDArray[np.floating]:
+    """Return responses as (repetition, stimulus, site) after checking them against the images."""
     for dim in dims:
         if dim not in DIMS:
             raise UnknownName.of("dimension", dim, DIMS, todo="Name them in order: --dims site,stimulus,repetition")
@@ -166,15 +166,15 @@ def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_pictures: int) -
             f"Responses of shape {values.shape} and type {values.dtype} do not fit --dims {','.join(dims)}."
         )
     sizes = dict(zip(dims, values.shape, strict=True))
-    if sizes["stimulus"] != n_pictures:
-        here, fitting = dims.index("stimulus"), [axis for axis, size in enumerate(values.shape) if size == n_pictures]
+    if sizes["stimulus"] != n_images:
+        here, fitting = dims.index("stimulus"), [axis for axis, size in enumerate(values.shape) if size == n_images]
         swapped = list(dims)
         for axis in fitting[:1]:
             swapped[here], swapped[axis] = dims[axis], dims[here]
         raise BadRecordings(
-            f"{sizes['stimulus']} stimuli in the responses, but {n_pictures} pictures.",
+            f"{sizes['stimulus']} stimuli in the responses, but {n_images} images.",
             known=f"The responses have the shape {values.shape}, read as ({', '.join(dims)}).",
-            todo=f"Axis {fitting[0]} has {n_pictures}; is it --dims {','.join(swapped)}?" if fitting else "",
+            todo=f"Axis {fitting[0]} has {n_images}; is it --dims {','.join(swapped)}?" if fitting else "",
         )
     if not values.size:
         raise BadRecordings(f"Responses of shape {values.shape} hold no number.")

@@ -13,16 +13,16 @@ from itbench.data.responses import DIMS
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 
-PICTURE_DIMS = ("picture_y", "picture_x", "channel")
+IMAGE_DIMS = ("picture_y", "picture_x", "channel")
 RDM_DIMS = ("subject", "stimulus", "other_stimulus")
-RESERVED = frozenset({*DIMS, *PICTURE_DIMS, "responses", "pictures"})  # no coordinate of a file is called so
+RESERVED = frozenset({*DIMS, *IMAGE_DIMS, "responses", "pictures"})  # no coordinate of a file is called so
 OF_RDMS = frozenset({*RDM_DIMS, "rdms"})  # nor so, where there are RDMs
 ROUNDING = 1e-6  # of the largest dissimilarity: how far from symmetry, and the diagonal from 0
 
 
 @dataclass(frozen=True, eq=False)
 class Recordings:
-    """A stimulus set, and the responses to it or, of a recording that has only those, the pictures' dissimilarities.
+    """A stimulus set, and the responses to it or, of a recording that has only those, the images' dissimilarities.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Recordings:
         for dim in set(dims) & {"stimulus", "other_stimulus"}:
             if recorded.sizes[dim] != len(self.stimuli):
                 n, noun = recorded.sizes[dim], "RDMs" if self.rdms is not None else "responses"
-                raise BadRecordings(f"{n} stimuli in the {noun}, but {len(self.stimuli)} pictures.")
+                raise BadRecordings(f"{n} stimuli in the {noun}, but {len(self.stimuli)} images.")
         self._check_names()
         if self.rdms is not None:
             check_rdms(self.rdms)
@@ -77,7 +77,7 @@ class Recordings:
         """
         if self.responses is None:
             raise BadRecordings(
-                f"The recordings {self.name} hold dissimilarities of pictures, no responses of sites.",
+                f"The recordings {self.name} hold dissimilarities of images, no responses of sites.",
                 todo="Use a comparison: --metric rsa, cka, procrustes or reverse",
             )
         return self.responses

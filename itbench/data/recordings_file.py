@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.data.recordings import PICTURE_DIMS, RDM_DIMS, Recordings
+from itbench.data.recordings import IMAGE_DIMS, RDM_DIMS, Recordings
 from itbench.data.responses import DIMS, check_sites
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings, DamagedFile
@@ -24,7 +24,7 @@ from itbench.util.files import ArrayInBlocks, check_space, digest, whole_file
 
 
 def read_recordings(path: Path) -> Recordings:
-    """Read recordings; the pictures stay on disk.
+    """Read recordings; the images stay on disk.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def read_recordings(path: Path) -> Recordings:
         If the file is truncated, or its content is not what its digests say.
     """
     try:
-        file = h5py.File(path, "r")  # stays open: pictures are read in slices
+        file = h5py.File(path, "r")  # stays open: images are read in slices
         if file.attrs.get("format") == FORMAT:
             return _read(file, path)
     except FileNotFoundError as error:
@@ -81,24 +81,24 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     Raises
     ------
     BadRecordings
-        For infinite or wholly missing sites, for pictures that occur twice, and for those that are neither uint8 nor
+        For infinite or wholly missing sites, for images that occur twice, and for those that are neither uint8 nor
         float32 in 0…255.
     NoSpace
         If the disk is too full.
     """
     stimuli, recorded = recordings.stimuli, _recorded(recordings)
-    kind = stimuli.pictures[0:1].dtype
-    size = sum(array.nbytes for _, array in recorded.values()) + math.prod(stimuli.pictures.shape) * kind.itemsize
+    kind = stimuli.images[0:1].dtype
+    size = sum(array.nbytes for _, array in recorded.values()) + math.prod(stimuli.images.shape) * kind.itemsize
     with whole_file(path) as partial:
         check_space(path.parent, size + size // 10 + OVERHEAD * (len(stimuli) + 64))
         xr.Dataset(_of_stimuli(stimuli) | recorded).to_netcdf(partial, engine="h5netcdf")
         with h5netcdf.File(partial, "a") as file:
-            for dim, length in zip(PICTURE_DIMS, stimuli.pictures.shape[1:], strict=True):
+            for dim, length in zip(IMAGE_DIMS, stimuli.images.shape[1:], strict=True):
                 file.dimensions[dim] = length
-            chunk = (1, *stimuli.pictures.shape[1:])
-            pictures = file.create_variable("pictures", ("stimulus", *PICTURE_DIMS), kind, chunks=chunk)
+            chunk = (1, *stimuli.images.shape[1:])
+            images = file.create_variable("pictures", ("stimulus", *IMAGE_DIMS), kind, chunks=chunk)
             for rows, block in stimuli.blocks():
-                pictures[rows] = _checked(block)
+                images[rows] = _checked(block)
             about = {key: value for key, value in recordings.about.items() if value is not None}
             file.attrs.update(name=recordings.name, format=FORMAT, about=json.dumps(about, default=str))
         with h5py.File(partial, "r+") as file:
@@ -108,7 +108,7 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
 
 
 def _of_stimuli(stimuli: StimulusSet) -> dict[str, Any]:
-    """Return what is said of the stimuli, but for the pictures, as xarray takes it."""
+    """Return what is said of the stimuli, but for the images, as xarray takes it."""
     columns = {"stimulus": stimuli.ids, **stimuli.metadata}
     return {key: ("stimulus", _storable(column)) for key, column in columns.items()}
 
@@ -124,13 +124,13 @@ def _recorded(recordings: Recordings) -> dict[str, Any]:
     return {"responses": (DIMS, recordings.responses.transpose(*DIMS).values), **sites}
 
 
-def _checked(pictures: NDArray[Any]) -> NDArray[Any]:
-    """Refuse pictures that are neither uint8 nor float32 in 0…255."""
-    if pictures.dtype not in (np.uint8, np.float32):
-        raise BadRecordings(f"Pictures of type {pictures.dtype}.", known="A file holds uint8, or float32 in 0…255.")
-    if pictures.dtype == np.float32 and not (pictures.min() >= 0 and pictures.max() <= 255):  # also where one is NaN
-        raise BadRecordings(f"Pictures go from {pictures.min():g} to {pictures.max():g}, not within 0…255.")
-    return pictures
+def _checked(images: NDArray[Any]) -> NDArray[Any]:
+    """Refuse images that are neither uint8 nor float32 in 0…255."""
+    if images.dtype not in (np.uint8, np.float32):
+        raise BadRecordings(f"Images of type {images.dtype}.", known="A file holds uint8, or float32 in 0…255.")
+    if images.dtype == np.float32 and not (images.min() >= 0 and images.max() <= 255):  # also where one is NaN
+        raise BadRecordings(f"Images go from {images.min():g} to {images.max():g}, not within 0…255.")
+    return images
 
 
 def _storable(column: Any) -> Any:
@@ -143,9 +143,9 @@ def _refuse_duplicates(stimuli: StimulusSet) -> None:
     if pairs:
         shown = ", ".join(f"{a} = {b}" for a, b in pairs[:5])
         raise BadRecordings(
-            f"{len(pairs)} pictures occur twice: {shown}.",
-            known="A picture in train and in test would be scored by heart.",
-            todo="Average the responses to equal pictures and give each once.",
+            f"{len(pairs)} images occur twice: {shown}.",
+            known="An image in train and in test would be scored by heart.",
+            todo="Average the responses to equal images and give each once.",
         )
 
 
@@ -153,13 +153,13 @@ FORMAT = "itbench recordings 1"
 
 
 def digests_of(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:
-    """Return the SHA-256 of pictures, of responses or RDMs and of all that the file holds, read a block at a time."""
+    """Return the SHA-256 of images, of responses or RDMs and of all that the file holds, read a block at a time."""
     only_rdms = "rdms" in file
-    pictures, responses = stimuli.content_digest(), digest(_in_blocks(file["rdms" if only_rdms else "responses"]))
+    images, responses = stimuli.content_digest(), digest(_in_blocks(file["rdms" if only_rdms else "responses"]))
     columns = {key: columns_of(file, key) for key in ("stimulus", "subject" if only_rdms else "site")}
     flat = [part for key in columns for name, column in sorted(columns[key].items()) for part in (key, name, column)]
-    content = digest(str(file.attrs["name"]), str(file.attrs["about"]), pictures, responses, *flat)
-    return {"stimuli": pictures, "responses": responses, "content": content}
+    content = digest(str(file.attrs["name"]), str(file.attrs["about"]), images, responses, *flat)
+    return {"stimuli": images, "responses": responses, "content": content}
 
 
 def columns_of(file: h5py.File, dimension: str) -> dict[str, Any]:

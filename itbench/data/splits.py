@@ -96,8 +96,8 @@ class SplitPlan:
         """
         if self.kind == "none":
             raise BadBenchmark(
-                "The benchmark does not say how to divide its pictures.",
-                known="A readout is tested on pictures that it has not seen.",
+                "The benchmark does not say how to divide its images.",
+                known="A readout is tested on images that it has not seen.",
                 todo="Add a line such as 'splits: {kind: kfold, folds: 5}' to its file, or compare: --metric rsa",
             )
         if self.kind == "provided":

@@ -1,7 +1,8 @@
-"""The stimulus set: pictures in order, with ids, metadata and a digest of their content."""
+"""The stimulus set: images in order, with ids, metadata and a digest of their content."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from itbench.errors import BadRecordings
 from itbench.util.files import digest, digest_stream
 
-BLOCK = 64  # pictures read at once when the whole set is passed over
+BLOCK = 64  # images read at once when the whole set is passed over
 
 
-class Pictures(Protocol):
-    """Pictures that may lie on disk, read in slices: such as an HDF5 dataset of shape (stimulus, y, x, 3)."""
+class Images(Protocol):
+    """Images that may lie on disk, read in slices: such as an HDF5 dataset of shape (stimulus, y, x, 3)."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -25,40 +26,40 @@ class Pictures(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TakenPictures:
-    """Some of the pictures of a set, read when they are asked for.
+class TakenImages:
+    """Some of the images of a set, read when they are asked for.
 
     Parameters
     ----------
-    pictures : Pictures
+    images : Images
     rows : int array of shape (stimulus,)
     """
 
-    pictures: Pictures
+    images: Images
     rows: NDArray[np.integer]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Return (stimulus, y, x, 3)."""
-        return (len(self.rows), *self.pictures.shape[1:])
+        return (len(self.rows), *self.images.shape[1:])
 
     def __getitem__(self, wanted: Any) -> NDArray[Any]:
-        """Return pictures by a slice or an array of rows."""
+        """Return images by a slice or an array of rows."""
         rows = self.rows[wanted]
         steps = np.flatnonzero(np.diff(rows) != 1) + 1
-        runs = [self.pictures[run[0] : run[-1] + 1] for run in np.split(rows, steps) if len(run)]
-        return np.concatenate(runs) if runs else self.pictures[0:0]
+        runs = [self.images[run[0] : run[-1] + 1] for run in np.split(rows, steps) if len(run)]
+        return np.concatenate(runs) if runs else self.images[0:0]
 
 
 @dataclass(frozen=True, eq=False)
 class StimulusSet:
-    """N pictures with their ids and flat metadata.
+    """N images with their ids and flat metadata.
 
     Parameters
     ----------
     ids : tuple of str
-        Unique, one per picture.
-    pictures : array-like of shape (stimulus, y, x, 3), uint8 or float32
+        Unique, one per image.
+    images : array-like of shape (stimulus, y, x, 3), uint8 or float32
         RGB in 0…255; read in slices, so it may lie on disk.
     metadata : mapping of str to array of shape (stimulus,)
         Flat coordinates such as ``category`` or ``split``.
@@ -70,14 +71,14 @@ class StimulusSet:
     """
 
     ids: tuple[str, ...]
-    pictures: Pictures
+    images: Images
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.pictures.shape[0] != len(self.ids) or len(self.pictures.shape) != 4:
+        if self.images.shape[0] != len(self.ids) or len(self.images.shape) != 4:
             raise BadRecordings(
-                f"{len(self.ids)} stimulus ids, but pictures of shape {self.pictures.shape}.",
-                known="Pictures have the shape (stimulus, y, x, 3).",
+                f"{len(self.ids)} stimulus ids, but images of shape {self.images.shape}.",
+                known="Images have the shape (stimulus, y, x, 3).",
             )
         if len(set(self.ids)) != len(self.ids):
             repeated = sorted({name for name in self.ids if self.ids.count(name) > 1})
@@ -92,17 +93,23 @@ class StimulusSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def pictures(self) -> Images:
+        """The former name of `images`."""
+        warnings.warn("StimulusSet.pictures is now called images.", DeprecationWarning, stacklevel=2)
+        return self.images
+
     def take(self, rows: NDArray[np.integer]) -> StimulusSet:
-        """Return some of the stimuli, in the order of `rows`; pictures stay where they are until they are read."""
+        """Return some of the stimuli, in the order of `rows`; images stay where they are until they are read."""
         ids = tuple(self.ids[row] for row in rows)
         metadata = {name: np.asarray(column)[rows] for name, column in self.metadata.items()}
-        return StimulusSet(ids, TakenPictures(self.pictures, np.asarray(rows)), metadata)
+        return StimulusSet(ids, TakenImages(self.images, np.asarray(rows)), metadata)
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Yield slices of rows and their pictures, in order."""
+        """Yield slices of rows and their images, in order."""
         for start in range(0, len(self), size):
             rows = slice(start, min(start + size, len(self)))
-            yield rows, self.pictures[rows]
+            yield rows, self.images[rows]
 
     def content_digest(self) -> str:
         """Return the SHA-256 of ids and pixels, in order."""
@@ -115,12 +122,12 @@ class StimulusSet:
         return digest_stream(parts())
 
     def duplicates(self) -> list[tuple[str, str]]:
-        """Return pairs of ids whose pictures are equal to the last bit."""
+        """Return pairs of ids whose images are equal to the last bit."""
         first: dict[str, str] = {}
         pairs = []
         for rows, block in self.blocks():
-            for name, picture in zip(self.ids[rows], block, strict=True):
-                earlier = first.setdefault(digest(picture), name)
+            for name, image in zip(self.ids[rows], block, strict=True):
+                earlier = first.setdefault(digest(image), name)
                 if earlier != name:
                     pairs.append((earlier, name))
         return pairs

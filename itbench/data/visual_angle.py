@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadOption
 
 GREY = 128  # of 0 … 255, as Brain-Score pads
@@ -16,15 +16,15 @@ SMALLEST, LARGEST = 1 / 16, 16  # of the ratio of the two angles: beyond it, a n
 
 
 def at_degrees(stimuli: StimulusSet, shown: float, expected: float) -> StimulusSet:
-    """Return the stimuli as a model sees them whose picture spans `expected` degrees.
+    """Return the stimuli as a model sees them whose image spans `expected` degrees.
 
     Parameters
     ----------
     stimuli : StimulusSet
     shown : float
-        Width of the pictures on the screen, degrees of visual angle.
+        Width of the images on the screen, degrees of visual angle.
     expected : float
-        Width of what the model takes its picture to be. A larger one pads the pictures on grey, a smaller one crops
+        Width of what the model takes its image to be. A larger one pads the images on grey, a smaller one crops
         them around the centre; pixels are not resampled.
 
     Raises
@@ -34,12 +34,12 @@ def at_degrees(stimuli: StimulusSet, shown: float, expected: float) -> StimulusS
     """
     ratio = expected / shown
     if not SMALLEST <= ratio <= LARGEST:
-        raise BadOption(f"Pictures of {shown:g}° cannot be brought to {expected:g}°: the ratio is beyond {LARGEST}.")
-    _, height, width, _ = stimuli.pictures.shape
+        raise BadOption(f"Images of {shown:g}° cannot be brought to {expected:g}°: the ratio is beyond {LARGEST}.")
+    _, height, width, _ = stimuli.images.shape
     size = (round(height * ratio), round(width * ratio))
     if min(size) < 1:
-        raise BadOption(f"Pictures of {height} × {width} pixels cropped from {shown:g}° to {expected:g}° are empty.")
-    return StimulusSet(stimuli.ids, _Framed(stimuli.pictures, size), stimuli.metadata)
+        raise BadOption(f"Images of {height} × {width} pixels cropped from {shown:g}° to {expected:g}° are empty.")
+    return StimulusSet(stimuli.ids, _Framed(stimuli.images, size), stimuli.metadata)
 
 
 def label(shown: float, expected: float) -> str:
@@ -49,20 +49,20 @@ def label(shown: float, expected: float) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Framed:
-    """Pictures in a larger or smaller frame (y, x), made when a slice of them is asked for."""
+    """Images in a larger or smaller frame (y, x), made when a slice of them is asked for."""
 
-    pictures: Pictures
+    images: Images
     size: tuple[int, int]
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.pictures.shape[0], *self.size, self.pictures.shape[3])
+        return (self.images.shape[0], *self.size, self.images.shape[3])
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
-        pictures = np.asarray(self.pictures[rows])
-        framed = np.full((len(pictures), *self.shape[1:]), GREY, pictures.dtype)
-        (to_y, from_y), (to_x, from_x) = map(_overlap, self.size, pictures.shape[1:3])
-        framed[:, to_y, to_x] = pictures[:, from_y, from_x]
+        images = np.asarray(self.images[rows])
+        framed = np.full((len(images), *self.shape[1:]), GREY, images.dtype)
+        (to_y, from_y), (to_x, from_x) = map(_overlap, self.size, images.shape[1:3])
+        framed[:, to_y, to_x] = images[:, from_y, from_x]
         return framed
 
 

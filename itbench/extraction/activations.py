@@ -15,7 +15,7 @@ import numpy as np
 from itbench.data.catalog import installed_recordings, recordings_state
 from itbench.data.fetch import load_recordings
 from itbench.data.images import MixedSizeImages, open_images
-from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadActivations, BadOption, BadRecordings, UnknownName
 from itbench.extraction.activations_file import PartialFile, partial_file
 from itbench.extraction.activations_layout import Shapes
@@ -53,7 +53,7 @@ def extract_activations(
     model : str
         Name of a plugin.
     images : str or Path
-        A benchmark, recordings, or a folder or zip of pictures, which may differ in size where the model brings them
+        A benchmark, recordings, or a folder or zip of images, which may differ in size where the model brings them
         to one.
     output : str or Path
         Of the file. Until it is whole, it is called ``OUTPUT.partial``; a call that was broken off is gone on with by
@@ -87,7 +87,7 @@ def extract_activations(
     UnknownName, BadOption, NoWeights, BadRecordings, NoSpace
         Before any work, for whatever does not exist or cannot be.
     BadActivations
-        For a NaN or an infinity, naming layer and picture.
+        For a NaN or an infinity, naming layer and image.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def extract_activations(
         source = find_stimuli(str(images), registry, reporter)
         staged = load_model(entrant, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
         plan = _plan(staged, settings)
-        refuse_unlike(staged.model, source.stimuli.pictures, staged.layers, model)
+        refuse_unlike(staged.model, source.stimuli.images, staged.layers, model)
         key = _key(staged, source, plan.shapes)
         about = {"model": model, "weights": entrant.weights.label, "images": source.name}
         ids = staged.stimuli.ids
@@ -133,23 +133,23 @@ class _Plan(NamedTuple):
 
 def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
     model, stimuli, layers, _ = staged
-    known = model.shapes(stimuli.pictures[0:1][0])
+    known = model.shapes(stimuli.images[0:1][0])
     batch_size, _ = plan_batches(model, known, layers, len(stimuli), settings)
     pools = pools_of(settings.pool, layers, known, model)
     return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers})
 
 
 def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
-    """Run the model over the pictures that are missing; another thread writes one batch while it runs the next."""
+    """Run the model over the images that are missing; another thread writes one batch while it runs the next."""
     model, stimuli, layers, _ = staged
     done = file.progress.done
     if done:
-        reporter.note(f"going on after {done} of {len(stimuli)} pictures")
+        reporter.note(f"going on after {done} of {len(stimuli)} images")
     writing: Future[None] | None = None
     before: Mapping[str, Any] = {}
     with (
         ThreadPoolExecutor(1, "write") as writer,
-        reporter.progress("pictures", len(stimuli), "images", done) as advance,
+        reporter.progress("images", len(stimuli), "images", done) as advance,
     ):
         for rows, batch in prepared_batches(model, stimuli, plan.batch_size, done):
             activations = model.activations(batch, layers)
@@ -210,9 +210,9 @@ class Source:
     name : str
     stimuli : StimulusSet
     digest : str
-        SHA-256 of ids and pixels; of pictures in files, of ids and files.
+        SHA-256 of ids and pixels; of images in files, of ids and files.
     degrees : float, optional
-        Width of the pictures on the screen, degrees of visual angle.
+        Width of the images on the screen, degrees of visual angle.
     """
 
     name: str
@@ -227,7 +227,7 @@ def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> Source:
     Parameters
     ----------
     images : str
-        A benchmark or its YAML file, recordings or their HDF5 file, or a folder or zip of pictures. Names go before
+        A benchmark or its YAML file, recordings or their HDF5 file, or a folder or zip of images. Names go before
         paths: ``./NAME`` is a folder in any case.
     registry : Registry
     reporter : Reporter
@@ -251,27 +251,27 @@ def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> Source:
     if path.exists():
         return Source(path.resolve().name, *open_images(path))
     known = {*registry.benchmarks, *installed_recordings()}
-    todo = "Name one of these, or the path of recordings (.h5), or of a folder or zip of pictures."
-    raise UnknownName.of("pictures", images, known, todo=todo)
+    todo = "Name one of these, or the path of recordings (.h5), or of a folder or zip of images."
+    raise UnknownName.of("images", images, known, todo=todo)
 
 
-def refuse_unlike(model: Model, pictures: Pictures, layers: Sequence[str], called: str) -> None:
-    """Refuse pictures of several sizes that the model does not bring to one.
+def refuse_unlike(model: Model, images: Images, layers: Sequence[str], called: str) -> None:
+    """Refuse images of several sizes that the model does not bring to one.
 
     Raises
     ------
     BadRecordings
         Naming two of them.
     """
-    if not isinstance(pictures, MixedSizeImages):
+    if not isinstance(images, MixedSizeImages):
         return
-    two = pictures.most_unlike()
+    two = images.most_unlike()
     try:
         model.activations(model.prepare(two[:]), layers)
     except Exception as error:  # a model may raise what it likes
         (a, b), ((y, x), (v, u)) = two.names, two.sizes
         raise BadRecordings(
-            f"Pictures differ in size: {a} is {x} × {y}, {b} is {u} × {v}.",
+            f"Images differ in size: {a} is {x} × {y}, {b} is {u} × {v}.",
             known=f"{called} does not bring them to one: {error}",
             todo="Bring them to one size first.",
         ) from error

@@ -65,7 +65,7 @@ class PartialFile:
         Raises
         ------
         BadActivations
-            For a NaN or an infinity, and for activations of another shape than those of the first picture.
+            For a NaN or an infinity, and for activations of another shape than those of the first image.
         NoSpace
             If the disk is full.
         """
@@ -75,9 +75,9 @@ class PartialFile:
             values = activations[layer]
             if values.shape != (len(ids), *shape):
                 raise BadActivations(
-                    f"Layer {layer!r} gave {values.shape} for the pictures {ids[0]} … {ids[-1]}.",
-                    known=f"{(len(ids), *shape)} was expected, after the first picture.",
-                    todo="Bring the pictures to one size.",
+                    f"Layer {layer!r} gave {values.shape} for the images {ids[0]} … {ids[-1]}.",
+                    known=f"{(len(ids), *shape)} was expected, after the first image.",
+                    todo="Bring the images to one size.",
                 )
             checksum = checksums.get(layer, 0)
             step = max(1, PIECE_BYTES // max(1, math.prod(shape) * FLOAT.itemsize))
@@ -112,7 +112,7 @@ class PartialFile:
         os.close(self._file)
 
     def _write(self, layer: str, row: int, values: NDArray[np.floating], checksum: int) -> int:
-        """Write the activations of some pictures from `row` on; return the checksum that goes on with theirs."""
+        """Write the activations of some images from `row` on; return the checksum that goes on with theirs."""
         data = np.ascontiguousarray(values, FLOAT)  # channels may come last in memory, not in the file
         features = data.reshape(len(data), math.prod(data.shape[1:]))
         if not np.isfinite(features.sum(axis=1)).all() and not np.isfinite(features).all():
@@ -190,7 +190,7 @@ def partial_file(
         else:
             forget(path)
         if isinstance(error, NoSpace):
-            kept = f"The activations of {progress.done} of {len(ids)} pictures are kept in {file.partial}."
+            kept = f"The activations of {progress.done} of {len(ids)} images are kept in {file.partial}."
             again = "Free some, then run the same again: it goes on from there."
             raise NoSpace(error.what, known=f"{error.known} {kept}".strip(), todo=again) from error
         raise
@@ -213,7 +213,7 @@ class Progress:
     key : mapping
         All that its numbers depend on, as JSON has it.
     done : int
-        Pictures whose activations are on the disk.
+        Images whose activations are on the disk.
     checksums : dict of str to int
         CRC-32 of those of every layer.
     """
@@ -264,7 +264,7 @@ def progress_of(path: Path, key: Mapping[str, Any]) -> Progress | None:
     if other:
         raise BadOption(
             f"{partial_of(path)} was begun with other {', '.join(other)}.",
-            known=f"It holds the activations of {progress.done} pictures.",
+            known=f"It holds the activations of {progress.done} images.",
             todo="Go on as it was begun, or begin anew with --restart.",
         )
     return progress

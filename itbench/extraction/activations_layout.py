@@ -19,7 +19,7 @@ from itbench.errors import BadOption
 
 FORMAT = "itbench activations 1"
 FLOAT = np.dtype("<f4")
-CHUNK_BYTES = 2**20  # of a compressed layer: whole pictures, about so many bytes of them
+CHUNK_BYTES = 2**20  # of a compressed layer: whole images, about so many bytes of them
 OVERHEAD = 2048  # bytes a stimulus or variable that ids and HDF5's own tables take, generously
 BLOCK_BYTES = 64 * 2**20  # read at once when a file is compressed
 TAKEN = ("stimulus", ".")  # names that no layer can have: the ids' and HDF5's own
@@ -46,7 +46,7 @@ def lay_out(
     attributes : mapping
         Of the whole file.
     compress : bool
-        Room in chunks of whole pictures, compressed (gzip, shuffled bytes); else each layer lies in one piece, in a
+        Room in chunks of whole images, compressed (gzip, shuffled bytes); else each layer lies in one piece, in a
         place that is fixed from now on and holds nothing yet.
 
     Raises
@@ -127,5 +127,5 @@ def _in_one_piece() -> Any:
 
 
 def _compressed(n_stimuli: int, shape: tuple[int, ...]) -> dict[str, Any]:
-    pictures = max(1, min(n_stimuli, CHUNK_BYTES // max(1, math.prod(shape) * FLOAT.itemsize)))
-    return {"chunks": (pictures, *shape), "compression": "gzip", "compression_opts": 1, "shuffle": True}
+    images = max(1, min(n_stimuli, CHUNK_BYTES // max(1, math.prod(shape) * FLOAT.itemsize)))
+    return {"chunks": (images, *shape), "compression": "gzip", "compression_opts": 1, "shuffle": True}

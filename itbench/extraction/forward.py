@@ -1,4 +1,4 @@
-"""One pass of a model over the pictures: every layer asked for comes out as a Gram."""
+"""One pass of a model over the images: every layer asked for comes out as a Gram."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from itbench.util import folders
 from itbench.util.progress import Reporter
 from itbench.util.threads import prefetch
 
-VERSION = 1  # raise it when the same model and pictures would give other numbers
+VERSION = 1  # raise it when the same model and images would give other numbers
 LARGEST_BATCH = {"cpu": 32, "cuda": 128}
 
 
@@ -37,7 +37,7 @@ class ExtractionSettings:
     device : {"auto", "cpu", "cuda"}
     precision : {"float32", "bfloat16"}
     batch_size : int, optional
-        Pictures a forward pass; chosen by the width of the layers when it is None.
+        Images a forward pass; chosen by the width of the layers when it is None.
     memory : int
         Bytes that the process shall not exceed.
     scratch : Path
@@ -45,7 +45,7 @@ class ExtractionSettings:
     pool : {"none", "cls", "mean"}
         Of layers (tokens, channels): all tokens, the class token, or the mean over patches.
     degrees : float, optional
-        Visual angle that the model's picture spans; pictures shown at another one are padded or cropped.
+        Visual angle that the model's image spans; images shown at another one are padded or cropped.
     """
 
     device: str = "auto"
@@ -60,7 +60,7 @@ class ExtractionSettings:
 def extract_grams(
     model: Model, stimuli: StimulusSet, layers: Sequence[str], settings: ExtractionSettings, reporter: Reporter
 ) -> Iterator[tuple[str, Gram]]:
-    """Run the model once over all pictures and yield (layer, Gram), one after another.
+    """Run the model once over all images and yield (layer, Gram), one after another.
 
     Raises
     ------
@@ -87,11 +87,11 @@ def one_pass(
     reporter: Reporter,
     beside: int,
 ) -> Iterator[GramReducer]:
-    """Run the model once over all pictures and give what holds their activations until it is left.
+    """Run the model once over all images and give what holds their activations until it is left.
 
     `beside` is the memory, bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
     """
-    shapes = model.shapes(stimuli.pictures[0:1][0])
+    shapes = model.shapes(stimuli.images[0:1][0])
     batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
     pools = pools_of(settings.pool, layers, shapes, model)
     widths = {layer: width_of(layer, shapes, pools) for layer in layers}
@@ -107,7 +107,7 @@ def one_pass(
             reporter.note(
                 f"{reducer.scratch_bytes / 1e9:.1f} GB of scratch space in {settings.scratch}, freed at the end"
             )
-        with reporter.progress("pictures", len(stimuli), "images") as advance:
+        with reporter.progress("images", len(stimuli), "images") as advance:
             for rows, batch in prepared_batches(model, stimuli, batch_size):
                 for layer, activations in model.activations(batch, layers).items():
                     pool = pools.get(layer)
@@ -136,7 +136,7 @@ def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None
 def plan_batches(
     model: Model, shapes: Shapes, layers: Iterable[str], n_stimuli: int, settings: ExtractionSettings, beside: int = 0
 ) -> tuple[int, int]:
-    """Return how many pictures a batch has, and the bytes of memory that are left beside it and `beside` others.
+    """Return how many images a batch has, and the bytes of memory that are left beside it and `beside` others.
 
     Raises
     ------
@@ -145,9 +145,9 @@ def plan_batches(
     """
     kept = sum(width_of(layer, shapes) for layer in layers)
     largest = max(math.prod(shape) for shape in shapes.values() if not isinstance(shape, str))
-    per_picture = 4 * (2 * kept + 6 * largest)
-    batch_size = settings.batch_size or _fitting_batch(model, per_picture, n_stimuli, settings.memory)
-    return batch_size, _memory_left(settings.memory, batch_size * per_picture + beside)
+    per_image = 4 * (2 * kept + 6 * largest)
+    batch_size = settings.batch_size or _fitting_batch(model, per_image, n_stimuli, settings.memory)
+    return batch_size, _memory_left(settings.memory, batch_size * per_image + beside)
 
 
 def prepared_batches(
@@ -156,16 +156,16 @@ def prepared_batches(
     """Yield rows, from `first` on, and their preprocessed batch; other threads prepare the next ones meanwhile."""
 
     def prepare(rows: slice) -> Any:
-        return model.prepare(stimuli.pictures[rows])
+        return model.prepare(stimuli.images[rows])
 
     starts = range(first, len(stimuli), batch_size)
     return prefetch(prepare, (slice(start, min(start + batch_size, len(stimuli))) for start in starts))
 
 
-def _fitting_batch(model: Model, per_picture: int, n_stimuli: int, memory: int) -> int:
+def _fitting_batch(model: Model, per_image: int, n_stimuli: int, memory: int) -> int:
     """Return the largest power of two whose working memory is an eighth of what is granted."""
     size = LARGEST_BATCH[model.device]
-    while size > 1 and (size * per_picture > memory // 8 or size >= 2 * n_stimuli):
+    while size > 1 and (size * per_image > memory // 8 or size >= 2 * n_stimuli):
         size //= 2
     return size
 

@@ -1,7 +1,7 @@
 """Activations of many layers, streamed in, to one Gram each, in bounded memory.
 
-Activations arrive a batch of pictures at a time, but a Gram needs every pair of pictures. So they are kept in panels of
-columns (all pictures × some features): in memory as far as it is granted, beyond it in one scratch file without a name,
+Activations arrive a batch of images at a time, but a Gram needs every pair of images. So they are kept in panels of
+columns (all images × some features): in memory as far as it is granted, beyond it in one scratch file without a name,
 which the system frees however the process ends. K is then the sum over panels P Pᵀ, each read once.
 """
 
@@ -94,7 +94,7 @@ class GramReducer:
         Raises
         ------
         BadActivations
-            For a NaN or an infinity, naming the layer and the picture.
+            For a NaN or an infinity, naming the layer and the image.
         """
         layer = self._layers[name]
         features = layer.flatten(activations)
@@ -178,17 +178,17 @@ class GramReducer:
 
 
 def not_finite(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
-    """Return the error for a batch (stimulus, feature) whose sums are no numbers, naming layer and pictures."""
+    """Return the error for a batch (stimulus, feature) whose sums are no numbers, naming layer and images."""
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     named = [ids[row] for row in bad[:3]] or ids[:1]
     return BadActivations(
-        f"Layer {layer!r} gave NaN or infinity for the picture {', '.join(named)}.",
+        f"Layer {layer!r} gave NaN or infinity for the image {', '.join(named)}.",
         todo="Look at the preprocessing and the weights; with bfloat16, try --precision float32.",
     )
 
 
 def panel_width(n_stimuli: int) -> int:
-    """Return how many features a panel of `n_stimuli` pictures holds."""
+    """Return how many features a panel of `n_stimuli` images holds."""
     return max(512, min(65_536, PANEL_BYTES // (FLOAT.itemsize * n_stimuli)))
 
 
@@ -212,7 +212,7 @@ class _Layer:
     def flatten(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return (batch, features) in the memory order of the first batch, so that channels_last costs no copy.
 
-        The order of features does not change a Gram as long as it is the same for every picture.
+        The order of features does not change a Gram as long as it is the same for every image.
         """
         if self._axes is None:
             order = sorted(range(1, activations.ndim), key=lambda axis: -activations.strides[axis])

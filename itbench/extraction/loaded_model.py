@@ -48,7 +48,7 @@ def load_model(
     shown_by : str
         The benchmark, or whatever else the stimuli come from.
     degrees : float, optional
-        Width of the pictures on the screen, degrees of visual angle; unknown if it is None.
+        Width of the images on the screen, degrees of visual angle; unknown if it is None.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> 
     ------
     UnknownName, BadActivations
     """
-    shapes = model.shapes(stimuli.pictures[0:1][0])
+    shapes = model.shapes(stimuli.images[0:1][0])
     for layer in expand(names, shapes):
         for part in parts(layer):
             width_of(part, shapes)
@@ -95,17 +95,17 @@ def at_model_degrees(
     ----------
     stimuli : StimulusSet
     shown, asked, usual : float, optional
-        Width of the pictures, degrees of visual angle: as they were shown, as the user asks, as the model expects.
+        Width of the images, degrees of visual angle: as they were shown, as the user asks, as the model expects.
     shown_by : str
 
     Raises
     ------
     BadOption
-        If degrees are asked for, and nobody knows how large the pictures were.
+        If degrees are asked for, and nobody knows how large the images were.
     """
     if asked and shown is None:
         raise BadOption(
-            f"--degrees needs a benchmark that says how large its pictures were; {shown_by} does not.",
+            f"--degrees needs a benchmark that says how large its images were; {shown_by} does not.",
             todo="Add a line such as 'degrees: 8' to a benchmark's file.",
         )
     expected = asked or usual
@@ -119,4 +119,4 @@ def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: Sti
     names = tuple(named or model.layers or source.layers)
     if not names:
         raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
-    return expand(names, model.shapes(stimuli.pictures[0:1][0])) if any(map(is_pattern, names)) else names
+    return expand(names, model.shapes(stimuli.images[0:1][0])) if any(map(is_pattern, names)) else names

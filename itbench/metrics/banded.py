@@ -19,7 +19,7 @@ from itbench.metrics.ridge import leave_one_out, read_layer
 from itbench.statistics.explained_variance import Array
 
 FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen
-SMALL = 1000  # training pictures: kernels of fewer are decomposed faster by one thread than by several
+SMALL = 1000  # training images: kernels of fewer are decomposed faster by one thread than by several
 ALPHAS_AT_ONCE = 4  # bounds himalaya's memory: each takes a matrix (test, train) of a fold
 DIGITS = 12  # of a mixture: sites whose weights agree to so many have the same
 

@@ -22,11 +22,11 @@ def check_estimator(estimator: str) -> None:
 
 
 def centred_alignment(one: Array, other: Array, estimator: str = "debiased", groups: Groups | None = None) -> Array:
-    """Return CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), of all pictures and without each group.
+    """Return CKA = HSIC(K, L) / √(HSIC(K, K) HSIC(L, L)), of all images and without each group.
 
     ============ ==================================================================================================
-    ``biased``   HSIC ∝ tr(H K H L), H the centring matrix of the pictures that remain: Σ_ij k_ij l_ij − 2/n Σ_i k_i
-                 l_i + k l / n², with the sums k_i of rows and k of all. Near 1 for few pictures and many features,
+    ``biased``   HSIC ∝ tr(H K H L), H the centring matrix of the images that remain: Σ_ij k_ij l_ij − 2/n Σ_i k_i
+                 l_i + k l / n², with the sums k_i of rows and k of all. Near 1 for few images and many features,
                  whatever they are (Kornblith et al. 2019, ICML, eq. 4).
     ``debiased`` HSIC ∝ Σ_ij k_ij l_ij − 2/(n − 2) Σ_i k_i l_i + k l / ((n − 1)(n − 2)), diagonals taken as 0: 0 in
                  expectation where the two are unrelated (Song et al. 2012, J. Mach. Learn. Res. 13, 1393–1434, eq. 5).
@@ -50,7 +50,7 @@ def centred_alignment(one: Array, other: Array, estimator: str = "debiased", gro
 
 
 class _Centred:
-    """A Gram, centred over all pictures: nothing changes by it but that sums lose no digits to a common mean."""
+    """A Gram, centred over all images: nothing changes by it but that sums lose no digits to a common mean."""
 
     def __init__(self, matrix: Array, remaining: Remaining, estimator: str) -> None:
         self.debiased, self.remaining = estimator == "debiased", remaining

@@ -67,9 +67,9 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
 
     ============ ==================================================================================================
     ``linear``   k(a, b) = a · b: the Gram as it is
-    ``cosine``   k(a, b) = a · b / (|a| |b|), 0 where a picture has no activation at all
+    ``cosine``   k(a, b) = a · b / (|a| |b|), 0 where an image has no activation at all
     ``rbf``      k(a, b) = exp(−|a − b|² / (w m)), w the `width` and m the median of |a − b|² over all pairs of
-                 training pictures, or their mean where that median is 0
+                 training images, or their mean where that median is 0
     ============ ==================================================================================================
 
     Parameters
@@ -77,7 +77,7 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     gram : Gram
         Of the activations.
     train : int array of shape (train,)
-        The rows that m is learnt from. Every other entry needs only the activations of its two pictures.
+        The rows that m is learnt from. Every other entry needs only the activations of its two images.
     kernel : {"linear", "cosine", "rbf"}
     width : float
         Of the Gaussian, in units of m.
@@ -85,7 +85,7 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     Returns
     -------
     Gram
-        Of ``rbf``, the number of features is that of the pictures, which is as many as can matter, and the row sums,
+        Of ``rbf``, the number of features is that of the images, which is as many as can matter, and the row sums,
         over features without end, are NaN.
 
     References
@@ -138,7 +138,7 @@ def nothing(gram: Gram, train: NDArray[np.integer], largest: float) -> float:
     Parameters
     ----------
     gram : Gram
-        Not centred: where all pictures are nearly alike, the centre takes their digits away.
+        Not centred: where all images are nearly alike, the centre takes their digits away.
     largest : float
         Of the eigenvalues.
     """

@@ -1,4 +1,4 @@
-"""Sums over the pictures that remain when each group is left out, all at once."""
+"""Sums over the images that remain when each group is left out, all at once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def n_groups(groups: Groups | None) -> int:
 
 
 class Remaining:
-    """The pictures that remain without each group.
+    """The images that remain without each group.
 
     Parameters
     ----------
     n : int
-        Number of pictures.
+        Number of images.
     groups : int array of shape (stimulus,), optional
-        The group of each picture, numbered from 0.
+        The group of each image, numbered from 0.
     """
 
     def __init__(self, n: int, groups: Groups | None = None) -> None:
@@ -41,7 +41,7 @@ class Remaining:
 
 
 def centred(matrix: Array) -> Array:
-    """Return H K H of a Gram; 0 where that is nothing but rounding, as of pictures that are all alike."""
+    """Return H K H of a Gram; 0 where that is nothing but rounding, as of images that are all alike."""
     rows = matrix.mean(axis=0)
     own = matrix - rows
     own -= rows[:, None] - rows.mean()

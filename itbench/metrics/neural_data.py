@@ -19,7 +19,7 @@ REST = 1e-10  # of the largest eigenvalue: what rounding leaves where there is n
 
 @dataclass(frozen=True, eq=False)
 class NeuralData:
-    """Responses to some pictures, or dissimilarities of these pictures.
+    """Responses to some images, or dissimilarities of these images.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class NeuralData:
         if missing:
             raise BadRecordings(
                 f"{missing} of {means.size} mean responses are missing.",
-                known="Pictures are compared by their responses at all sites.",
+                known="Images are compared by their responses at all sites.",
                 todo="Leave these sites, or these stimuli, out of the responses.",
             )
         return means

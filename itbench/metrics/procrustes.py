@@ -9,7 +9,7 @@ from itbench.metrics.leave_out import Array, Groups, centred, n_groups
 
 
 def procrustes(matrix: Array, factor: Array, groups: Groups | None = None) -> Array:
-    """Return ‖Xᵀ Y‖_* / (‖X‖_F ‖Y‖_F), X and Y centred, of all pictures and without each group.
+    """Return ‖Xᵀ Y‖_* / (‖X‖_F ‖Y‖_F), X and Y centred, of all images and without each group.
 
     It is the cosine of the angular Procrustes distance (Williams et al. 2021, NeurIPS), and 1 − d/2 with the squared
     Procrustes distance d of X and Y scaled to unit norm (Ding, Denain & Steinhardt 2021, NeurIPS). The nuclear norm,
@@ -38,13 +38,13 @@ def procrustes(matrix: Array, factor: Array, groups: Groups | None = None) -> Ar
 
 
 def _similarity(k: Array, y: Array, ky: Array, row_sums: Array, out: NDArray[np.intp]) -> float:
-    """Return the similarity without the pictures `out`; `ky` is K Y of all pictures, `row_sums` K 1."""
+    """Return the similarity without the images `out`; `ky` is K Y of all images, `row_sums` K 1."""
     n = len(k) - len(out)
     kept = np.ones(len(k), bool)
     kept[out] = False
     mean = y[kept].mean(axis=0)
     z = y - mean
-    z[out] = 0.0  # Y centred on the pictures that remain
+    z[out] = 0.0  # Y centred on the images that remain
     sums = row_sums - k[:, out].sum(axis=1)
     kz = ky - k[:, out] @ y[out] - np.multiply.outer(sums, mean)
     power = np.diag(k)[kept].sum() - sums[kept].sum() / n, np.square(z).sum()

@@ -124,9 +124,9 @@ class ComparisonResult:
     Parameters
     ----------
     value : float
-        Of all pictures; the higher, the more alike.
+        Of all images; the higher, the more alike.
     without : array of shape (group,)
-        Of all pictures but those of each group.
+        Of all images but those of each group.
     remarks : tuple of str
         What the user should know.
     """
@@ -143,14 +143,14 @@ class ComparisonResult:
         recorded: NeuralData,
         groups: NDArray[np.integer],
     ) -> ComparisonResult:
-        """Compare all pictures, then again without each group: for comparisons that have no shorter way."""
+        """Compare all images, then again without each group: for comparisons that have no shorter way."""
         kept = [np.flatnonzero(groups != group) for group in range(int(groups.max()) + 1)]
         without = [compare(gram.take(rows), recorded.take(rows)) for rows in kept]
         return cls(compare(gram, recorded), np.array(without))
 
 
 class Comparison(Protocol):
-    """A layer's Gram and what was recorded of the same pictures to one number. Its dataclass fields are its options."""
+    """A layer's Gram and what was recorded of the same images to one number. Its dataclass fields are its options."""
 
     form: ClassVar[str] = "comparison"
 
@@ -158,4 +158,4 @@ class Comparison(Protocol):
     """What the number is called."""
 
     def __call__(self, gram: Gram, recorded: NeuralData, groups: NDArray[np.integer]) -> ComparisonResult:
-        """Compare all pictures, and all but those of each group; `groups` (stimulus,) numbers them from 0."""
+        """Compare all images, and all but those of each group; `groups` (stimulus,) numbers them from 0."""

@@ -14,7 +14,7 @@ Ranks = NDArray[np.signedinteger[Any]]
 
 
 def spearman_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return Spearman's ρ of two RDMs over pairs of pictures, of all and without each group; equal values share ranks.
+    """Return Spearman's ρ of two RDMs over pairs of images, of all and without each group; equal values share ranks.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def spearman_of_pairs(one: Array, other: Array, groups: Groups | None = None) ->
 
 
 def kendall_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return Kendall's τ_a of two RDMs over pairs of pictures, of all and without each group.
+    """Return Kendall's τ_a of two RDMs over pairs of images, of all and without each group.
 
-    τ_a = Σ_{e<f} sign(a_e − a_f) sign(b_e − b_f) / (m (m − 1) / 2) over m pairs of pictures (Kendall 1938, Biometrika
+    τ_a = Σ_{e<f} sign(a_e − a_f) sign(b_e − b_f) / (m (m − 1) / 2) over m pairs of images (Kendall 1938, Biometrika
     30, 81–93). Without a group, the sum is that of all, less all that the group's pairs have to do with any other, plus
     what they have to do with each other: O(m log m) in all.
 

@@ -1,4 +1,4 @@
-"""From the brain to the model: how much of a layer the sites explain, on pictures left out."""
+"""From the brain to the model: how much of a layer the sites explain, on images left out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from itbench.metrics.leave_out import Array, Groups, Remaining
 
 @dataclass(frozen=True, eq=False)
 class Reverse:
-    """What the sites leave of every picture's activations.
+    """What the sites leave of every image's activations.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class Reverse:
     alphas: Array
 
     def explained(self, groups: Groups | None = None) -> Array:
-        """Return 1 − Σ |x − x̂|² / Σ |x − x̄|², over all pictures and without each group (1 + group,).
+        """Return 1 − Σ |x − x̂|² / Σ |x − x̄|², over all images and without each group (1 + group,).
 
         Nothing is learnt anew without a group. 0 where no activation varies.
         """
@@ -49,7 +49,7 @@ def folds_by_name(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Sp
 
 
 def reverse_explained(gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None) -> Reverse:
-    """Predict the activations of held-out pictures from the sites by ridge, all from the Gram.
+    """Predict the activations of held-out images from the sites by ridge, all from the Gram.
 
     With responses Y centred on the training rows, P = Y* (YᵀY + α)⁻¹ Yᵀ takes training activations to test ones, and
     |x − x̂|² is the diagonal of K** − 2 P K.* + P K.. Pᵀ, K the Gram centred likewise. One penalty for all features is
@@ -61,7 +61,7 @@ def reverse_explained(gram: Gram, factor: Array, splits: list[Split], alphas: Ar
     factor : array of shape (stimulus, dimension)
         Y: the responses, or whatever has their inner products.
     splits : list of Split
-        Folds that test each picture once.
+        Folds that test each image once.
     alphas : array of shape (alpha,)
     components : int, optional
         How many principal components of the training rows are predicted; else all features.

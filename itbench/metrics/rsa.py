@@ -14,9 +14,9 @@ from itbench.metrics.rank_correlation import kendall_of_pairs, spearman_of_pairs
 
 
 def whitened_cosine(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return the whitened cosine of two RDMs, of all pictures and without each group.
+    """Return the whitened cosine of two RDMs, of all images and without each group.
 
-    Errors of the distances between the same pictures are correlated; their covariance under independent noise is taken
+    Errors of the distances between the same images are correlated; their covariance under independent noise is taken
     out. With distances squared and unbiased, as crossnobis, so is the similarity (Diedrichsen et al. 2021, Neurons,
     Behavior, Data Analysis, and Theory 5(3)). It is the biased linear CKA of the Grams −½ H D H.
 
@@ -44,7 +44,7 @@ def check_compare(compare: str) -> None:
 
 
 def compare_rdms(one: Array, other: Array, compare: str, groups: Groups | None = None) -> Array:
-    """Compare two RDMs (stimulus, stimulus) over pairs of pictures, of all and without each group (1 + group,).
+    """Compare two RDMs (stimulus, stimulus) over pairs of images, of all and without each group (1 + group,).
 
     ============ ====================================================================================
     ``pearson``  `pearson_of_pairs`
@@ -63,7 +63,7 @@ def compare_rdms(one: Array, other: Array, compare: str, groups: Groups | None =
 
 
 def pearson_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return Pearson's r of two RDMs over pairs of pictures, of all and without each group.
+    """Return Pearson's r of two RDMs over pairs of images, of all and without each group.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def pearson_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> 
 
 
 def cosine_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return the cosine of two RDMs over pairs of pictures; as `pearson_of_pairs`, without the means."""
+    """Return the cosine of two RDMs over pairs of images; as `pearson_of_pairs`, without the means."""
     remaining = Remaining(len(one), groups)
     a, b = (_off_diagonal(values, centred=False) for values in (one, other))
     return ratio(remaining.of_pairs(a * b), remaining.of_pairs(a * a), remaining.of_pairs(b * b))

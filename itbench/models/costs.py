@@ -25,7 +25,7 @@ class WeightsFile:
     size : int, optional
         Bytes, where the package says it.
     multiplications : float, optional
-        Of one forward pass of one picture, where the package says it.
+        Of one forward pass of one image, where the package says it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A model that is a function of pictures: NumPy, another framework, a remote one."""
+"""A model that is a function of images: NumPy, another framework, a remote one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from itbench.gram import times_transpose
 
 
 class FunctionModel:
-    """A function from uint8 pictures (batch, y, x, 3) to a mapping of layer to activations (batch, …).
+    """A function from uint8 images (batch, y, x, 3) to a mapping of layer to activations (batch, …).
 
-    Of recordings whose pictures are not exact to 8 bits it gets float32 in 0…255.
+    Of recordings whose images are not exact to 8 bits it gets float32 in 0…255.
 
     Parameters
     ----------
@@ -50,20 +50,18 @@ class FunctionModel:
         if precision != "float32":
             raise BadOption("A model that is a function computes in float32 only.", todo="Leave --precision out.")
 
-    def prepare(self, pictures: NDArray[Any]) -> NDArray[Any]:
-        """Return the pictures as they are."""
-        return pictures
+    def prepare(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Return the images as they are."""
+        return images
 
     def activations(self, batch: NDArray[Any], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Call the function and return the outputs of `layers`."""
         outputs = self.function(batch)
         return {layer: np.asarray(outputs[layer], np.float32) for layer in layers}
 
-    def shapes(
-        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
-    ) -> dict[str, tuple[int, ...] | str]:
-        """Return the output shape of every layer for one picture (y, x, 3)."""
-        outputs = self.function(picture[None])
+    def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer for one image (y, x, 3)."""
+        outputs = self.function(image[None])
         return {
             layer: tuple(np.shape(output)[1:]) for layer, output in outputs.items() if not layers or layer in layers
         }

@@ -29,8 +29,8 @@ class Network:
     module : torch.nn.Module
         Takes a batch (batch, 3, y, x).
     preprocess : callable
-        PIL picture to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. Of
-        recordings whose pictures are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
+        PIL image to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. Of
+        recordings whose images are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
     layers : sequence of str
         Candidate layers, early to late, as `named_modules` names them; some spread over depth if there are none.
     package : str
@@ -90,9 +90,9 @@ class Network:
         torch.backends.cudnn.allow_tf32 = False
         self.module.to(self.device).to(memory_format=torch.channels_last)
 
-    def prepare(self, pictures: NDArray[Any]) -> torch.Tensor:
-        """Preprocess pictures (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
-        prepared = [self.preprocess(_as_taken(picture)) for picture in pictures]
+    def prepare(self, images: NDArray[Any]) -> torch.Tensor:
+        """Preprocess images (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
+        prepared = [self.preprocess(_as_taken(image)) for image in images]
         return torch.stack(prepared).contiguous(memory_format=torch.channels_last)
 
     def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
@@ -110,10 +110,8 @@ class Network:
         self._forward(batch, {layer: catch for layer in layers})
         return caught
 
-    def shapes(
-        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
-    ) -> dict[str, tuple[int, ...] | str]:
-        """Return the output shape of every layer for one picture (y, x, 3), or words on why it has none."""
+    def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer for one image (y, x, 3), or words on why it has none."""
         found: dict[str, tuple[int, ...] | str] = dict.fromkeys(
             layers or self._modules, "does not run in a forward pass"
         )
@@ -124,7 +122,7 @@ class Network:
             is_tensor = isinstance(output, torch.Tensor) and output.ndim > 1
             found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_kind(output)}, not a tensor"
 
-        self._forward(self.prepare(picture[None]), {layer: look for layer in found if layer in self._modules})
+        self._forward(self.prepare(image[None]), {layer: look for layer in found if layer in self._modules})
         return found
 
     def unsettled(self) -> list[str]:
@@ -210,16 +208,16 @@ def _holding_weights(module: torch.nn.Module, prefix: str = "") -> dict[str, tor
     return found
 
 
-def _as_taken(picture: NDArray[Any]) -> Image.Image | torch.Tensor:
-    """Return a picture (y, x, 3) as preprocessing takes it: PIL of bytes, a tensor in [0, 1] of floats in 0…255."""
-    if picture.dtype == np.uint8:
-        return Image.fromarray(picture)
-    return torch.from_numpy(picture / np.float32(255)).permute(2, 0, 1)
+def _as_taken(image: NDArray[Any]) -> Image.Image | torch.Tensor:
+    """Return an image (y, x, 3) as preprocessing takes it: PIL of bytes, a tensor in [0, 1] of floats in 0…255."""
+    if image.dtype == np.uint8:
+        return Image.fromarray(image)
+    return torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)
 
 
 def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
     if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != batch:
-        raise BadActivations(f"Layer {layer!r} gave {_kind(output)}, not a tensor of {batch} pictures.")
+        raise BadActivations(f"Layer {layer!r} gave {_kind(output)}, not a tensor of {batch} images.")
     return output
 
 

@@ -22,7 +22,7 @@ class Pool:
     Parameters
     ----------
     how : {"cls", "mean"}
-        ``cls`` takes the class token, ``mean`` the mean over the picture's patches.
+        ``cls`` takes the class token, ``mean`` the mean over the image's patches.
     extra : int
         Tokens before those of the patches: the class token and registers.
     """

@@ -7,12 +7,12 @@ from torchvision.transforms import v2
 
 
 def resized(pixels: int, mean: float = 0.5, deviation: float = 0.25) -> v2.Compose:
-    """Return what brings a picture to a tensor (3, pixels, pixels) of (x − mean) / deviation, x in [0, 1].
+    """Return what brings an image to a tensor (3, pixels, pixels) of (x − mean) / deviation, x in [0, 1].
 
     Parameters
     ----------
     pixels : int
-        Of the width and the height; pictures that are not square are squeezed.
+        Of the width and the height; images that are not square are squeezed.
     mean, deviation : float
         Of all three channels.
 

@@ -51,7 +51,7 @@ class Weights:
 
 
 class Model(Protocol):
-    """Turns batches of pictures into activations per named layer."""
+    """Turns batches of images into activations per named layer."""
 
     layers: Sequence[str]
     """Candidate layers, early to late: those that are scored when none is named."""
@@ -63,7 +63,7 @@ class Model(Protocol):
     """Whether the first token of its token layers (tokens, channels) is a class token."""
 
     extra_tokens: int
-    """How many tokens stand before those of the picture's patches: the class token and registers."""
+    """How many tokens stand before those of the image's patches: the class token and registers."""
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -72,20 +72,18 @@ class Model(Protocol):
     def place(self, device: str, precision: str) -> None:
         """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16``."""
 
-    def prepare(self, pictures: NDArray[Any]) -> Any:
-        """Preprocess pictures (batch, y, x, 3). Runs in other threads, ahead of `activations`.
+    def prepare(self, images: NDArray[Any]) -> Any:
+        """Preprocess images (batch, y, x, 3). Runs in other threads, ahead of `activations`.
 
-        They are uint8, or float32 in 0…255 where recordings hold pictures that are not exact to 8 bits. Files of
-        several sizes, which only `extract_activations` takes, come as a sequence of pictures (y, x, 3).
+        They are uint8, or float32 in 0…255 where recordings hold images that are not exact to 8 bits. Files of
+        several sizes, which only `extract_activations` takes, come as a sequence of images (y, x, 3).
         """
 
     def activations(self, batch: Any, layers: Sequence[str]) -> Mapping[str, NDArray[np.floating]]:
         """Return the outputs (batch, …) of `layers` for one prepared batch."""
 
-    def shapes(
-        self, picture: NDArray[np.uint8], layers: Sequence[str] | None = None
-    ) -> dict[str, tuple[int, ...] | str]:
-        """Return the output shape of every layer, or of `layers`, for one picture (y, x, 3), without the batch.
+    def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
+        """Return the output shape of every layer, or of `layers`, for one image (y, x, 3), without the batch.
 
         Where a layer has none, words that say why.
         """

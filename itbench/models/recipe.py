@@ -36,7 +36,7 @@ class Recipe:
     response_loss : {"mse", "poisson"}
         Of ``responses``: squared error of responses standardised per site, or Poisson's of rates.
     teacher : mapping
-        ``model`` and ``metric`` whose out-of-sample predictions of the training pictures the loss ``teacher`` follows.
+        ``model`` and ``metric`` whose out-of-sample predictions of the training images the loss ``teacher`` follows.
     epochs, batch : int
     lr : float
         The highest learning rate of AdamW (Loshchilov & Hutter 2019).
@@ -61,7 +61,7 @@ class Recipe:
     average : float
         Decay of a moving average of the weights, which is what counts then; 0 for none.
     validation : float
-        Share of the training pictures that only stop the training and choose its epoch.
+        Share of the training images that only stop the training and choose its epoch.
     patience : int
         Epochs without a better value on them; 0 does not stop early.
     members : int
@@ -120,8 +120,8 @@ class Recipe:
             )
         if self.patience and not self.validation:
             raise BadOption(
-                "The recipe stops early, but keeps no pictures to see when.",
-                todo="Use validation=0.1, or patience=0 to learn from every training picture for all epochs.",
+                "The recipe stops early, but keeps no images to see when.",
+                todo="Use validation=0.1, or patience=0 to learn from every training image for all epochs.",
             )
 
     @classmethod

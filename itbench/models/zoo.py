@@ -62,7 +62,7 @@ def from_timm(
     data : dict, optional
         Replaces parts of its data configuration.
     **arguments
-        Of ``timm.create_model``; ``img_size`` also sets the size of the preprocessed picture.
+        Of ``timm.create_model``; ``img_size`` also sets the size of the preprocessed image.
 
     Raises
     ------

@@ -14,7 +14,7 @@ from itbench.results.score_file import provenance
 
 
 def refuse_unlike(a: xr.Dataset, b: xr.Dataset) -> None:
-    """Raise if two scores are not of the same pictures, sites and splits, or do not measure the same.
+    """Raise if two scores are not of the same images, sites and splits, or do not measure the same.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def _splits(score: xr.Dataset) -> tuple[Any, str]:
 # By name, what two scores must have in common: a key that is equal, and what a message shows of it.
 _MUST_AGREE: dict[str, Callable[[xr.Dataset], tuple[Any, str]]] = {
     "measures": lambda score: (measure_of(score), measure_of(score)),
-    "pictures": lambda score: _digest(score, "stimuli"),
+    "stimuli": lambda score: _digest(score, "stimuli"),
     "responses": lambda score: _digest(score, "responses"),
     "sites": _sites,
     "sites that can be scored": _scored,

@@ -22,7 +22,7 @@ from itbench.statistics.permutation import Permuted, permute, significant
 from itbench.statistics.resampling import MEASURES
 from itbench.util.progress import Reporter
 
-PERMUTATION = "permutation of pictures"
+PERMUTATION = "permutation of images"
 NORMAL = "normal approximation"
 SWAPS = 10_000
 
@@ -57,7 +57,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two models on the same pictures, sites and splits.
+    """Two models on the same images, sites and splits.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class PairedComparison:
     test : str
         What gave p.
     n_stimuli, n_sites, n_splits : int
-        Pictures tested, sites scored, splits.
+        Images tested, sites scored, splits.
     departures : tuple of str
         In what else the two scores differ.
     """
@@ -93,10 +93,10 @@ class PairedComparison:
 
 
 def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None) -> PairedComparison:
-    """Compare two scores of the same pictures, sites and splits.
+    """Compare two scores of the same images, sites and splits.
 
-    The interval of the difference is that of draws in pairs, over pictures and sites as each score has them. Where both
-    hold predictions of single pictures, p comes from swapping these (`permute`), which takes the sites as they are;
+    The interval of the difference is that of draws in pairs, over images and sites as each score has them. Where both
+    hold predictions of single images, p comes from swapping these (`permute`), which takes the sites as they are;
     else from the standard error of the paired draws, as if the difference were normal.
 
     Parameters

@@ -91,7 +91,7 @@ def _apart(found: Numbers) -> Iterator[str]:
     label = LABELS.get(found.measure, found.measure.replace("_", " "))
     yield f"{label}: A {found.a:.4f}, B {found.b:.4f}, A − B {found.difference:+.4f}."
     if found.low is not None:
-        yield f"95 % interval of A − B, over the same pictures and sites: {found.low:+.4f} to {found.high:+.4f}."
+        yield f"95 % interval of A − B, over the same images and sites: {found.low:+.4f} to {found.high:+.4f}."
     if found.due_to_layer is not None:
         rest = found.difference - found.due_to_layer
         yield f"At the layer that B chose, A has {found.a_at_layer_of_b:.4f}."
@@ -122,7 +122,7 @@ class Numbers:
     a, b, difference : float
         The difference is the first less the second.
     low, high : float, optional
-        95 % interval of the difference; only of scores whose draws are of the same pictures and sites.
+        95 % interval of the difference; only of scores whose draws are of the same images and sites.
     a_at_layer_of_b : float, optional
         What the first would be at the layer that the second chose most often.
     due_to_layer : float, optional
@@ -158,7 +158,7 @@ def numbers(a: xr.Dataset, b: xr.Dataset) -> Numbers | None:
 
 
 def paired(a: xr.Dataset, b: xr.Dataset, measure: str) -> bool:
-    """Say whether the draws of two scores are of the same pictures and sites."""
+    """Say whether the draws of two scores are of the same images and sites."""
     if any("draws" not in score or measure not in score["measure"].values for score in (a, b)):
         return False
     first, second = provenance(a), provenance(b)

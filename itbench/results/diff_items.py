@@ -164,22 +164,22 @@ BEFORE = (
     Item(
         "responses", "The recorded responses are not the same: the numbers speak of other data.", _digest("responses")
     ),
-    Item("pictures", "The pictures are not the same.", _digest("stimuli")),
-    Item("coordinates", "What the recordings say of pictures or sites is not the same.", _digest("content")),
+    Item("stimuli", "The images are not the same.", _digest("stimuli")),
+    Item("coordinates", "What the recordings say of images or sites is not the same.", _digest("content")),
     Item("benchmark", "The benchmarks are not the same.", _attribute("benchmark")),
     Item("model", "The models are not the same.", _attribute("model")),
     Item("weights", "The weights are not the same.", _weights),
-    Item("preprocessing", "The models prepare pictures differently.", _identity("preprocessing")),
+    Item("preprocessing", "The models prepare images differently.", _identity("preprocessing")),
     Item("code", "What builds the model, or reads its layers, is not the same.", _code),
     Item("layer chosen", "Not the same layers were chosen.", _chosen),
     Item("layers offered", "Not the same layers were there to choose from.", _offered),
-    Item("splits", "Pictures were divided differently.", lambda _, said: splits_in_words(said["splits"])),
+    Item("splits", "Images were divided differently.", lambda _, said: splits_in_words(said["splits"])),
     Item("metric", "The metrics are not the same.", _attribute("metric")),
 )
 AFTER = (
     Item("precision", "The models computed in another precision.", _said("precision")),
     Item("pool", "Token layers were pooled differently.", _said("pool")),
-    Item("degrees", "Pictures were brought to another visual angle.", _said("degrees")),
+    Item("degrees", "Images were brought to another visual angle.", _said("degrees")),
     Item("device", "The models ran on another device: activations differ by rounding.", _said("device"), False),
     Item("sites scored", "Not the same sites were scored.", _sites),
     Item("versions", "Other versions took part.", _versions, False),

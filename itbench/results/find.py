@@ -106,7 +106,7 @@ def _as_usual(score: xr.Dataset) -> bool:
 
 
 def _of_the_same(scores: Sequence[xr.Dataset]) -> bool:
-    """Say whether all scores are of the same activations of the same pictures."""
+    """Say whether all scores are of the same activations of the same images."""
     said = [provenance(score) for score in scores]
     return len({canonical_json([one[key] for key in ("sources", "asked", "digests")]) for one in said}) == 1
 

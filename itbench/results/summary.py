@@ -40,7 +40,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         ``models``, of several models together, what each adds.
 
         Of a readout also ``explained_variance`` and ``correlation``, means over sites at the layer that each split
-        chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out pictures, and
+        chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out images, and
         ``regret``, what was lost by not knowing it. Where there are repetitions, ``ceiling`` (median over sites),
         ``explained_variance_corrected`` (mean of explained variance over ceiling, over the ``n_sites_corrected`` whose
         ceiling is above 0), ``brainscore``, which is (r / ceiling)² of medians, and ``r2_over_ceiling``.

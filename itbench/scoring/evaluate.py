@@ -84,7 +84,7 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     Dataset
         Of a readout: ``explained_variance``, ``correlation``, ``alpha`` and ``inner_explained_variance`` (split,
         layer, site), the layer that each split chose on its training rows, the ``predictions`` (row, site) of held-out
-        pictures at that layer, the ``ceiling`` (site) and the ``draws`` (measure, draw) of the headline's interval. A
+        images at that layer, the ``ceiling`` (site) and the ``draws`` (measure, draw) of the headline's interval. A
         site that lacks a response or does not vary in some part of some split is NaN.
         Of a comparison: as `itbench.scoring.layer_comparison.compare_layers` says.
 

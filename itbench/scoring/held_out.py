@@ -1,4 +1,4 @@
-"""Readouts over the splits of a benchmark, measured on the held-out pictures."""
+"""Readouts over the splits of a benchmark, measured on the held-out images."""
 
 from __future__ import annotations
 

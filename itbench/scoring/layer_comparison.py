@@ -13,7 +13,7 @@ from itbench.errors import BadScore
 from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
-from itbench.statistics.jackknife import DRAWS, SEED, draws, honest_choice, picture_groups, standard_error
+from itbench.statistics.jackknife import DRAWS, SEED, draws, honest_choice, image_groups, standard_error
 
 Array = NDArray[np.float64]
 
@@ -23,14 +23,14 @@ def compare_layers(
 ) -> xr.Dataset:
     """Compare layers with what was recorded, one Gram at a time.
 
-    The layer is chosen for every fifth of the pictures by the others. `headline` is what the layers chosen so are worth
-    on the pictures that did not choose them, see `honest_choice`.
+    The layer is chosen for every fifth of the images by the others. `headline` is what the layers chosen so are worth
+    on the images that did not choose them, see `honest_choice`.
 
     Parameters
     ----------
     comparison : Comparison
     grams : iterable of (layer, Gram)
-        In any order; of all pictures of `recorded`, and perhaps of more.
+        In any order; of all images of `recorded`, and perhaps of more.
     recorded : NeuralData
     layers : sequence of str
         In the order of the result.
@@ -47,7 +47,7 @@ def compare_layers(
     BadScore
         If a value is not finite.
     """
-    groups = picture_groups(len(recorded), SEED)
+    groups = image_groups(len(recorded), SEED)
     said: dict[str, ComparisonResult] = {}
     widths: dict[str, int] = {}
     for layer, gram in grams:
@@ -91,5 +91,5 @@ def _require_finite(values: Array, without: Array, layers: Sequence[str]) -> Non
         raise BadScore(
             f"The comparison with layer {bad[0]} is no number.",
             known=f"So it is at {len(bad)} of {len(layers)} layers.",
-            todo="Look for pictures without activation, or leave the layer out.",
+            todo="Look for images without activation, or leave the layer out.",
         )

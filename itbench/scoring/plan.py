@@ -144,7 +144,7 @@ TEACHER = ("model", "metric", "weights")  # what a recipe may say of it
 
 
 def check_learner(run: Run) -> None:
-    """Refuse metrics that a model cannot be judged by that has learnt from some of the pictures, and what cannot teach.
+    """Refuse metrics that a model cannot be judged by that has learnt from some of the images, and what cannot teach.
 
     Raises
     ------
@@ -157,10 +157,10 @@ def check_learner(run: Run) -> None:
             known="A teacher is a model that does not learn, read out by a metric such as stacked or ridge.",
         )
     if form in ("comparison", "channels"):
-        what = "compares all pictures" if form == "comparison" else "looks for single features"
+        what = "compares all images" if form == "comparison" else "looks for single features"
         raise BadOption(
             f"{run.metric.name} {what}, and {name} has learnt from some of them.",
-            todo="Judge it on held-out pictures: --metric direct, ridge, or predicted-rsa.",
+            todo="Judge it on held-out images: --metric direct, ridge, or predicted-rsa.",
         )
     if form == "direct" and run.layers:
         raise BadOption(f"{run.metric.name} reads no layers.", todo="Read one out: --metric ridge -l LAYER")

@@ -98,7 +98,7 @@ class Run:
     layer_from : str, optional
         Name of the benchmark on which the layer was chosen.
     teacher : Run, optional
-        Whose predictions of training pictures the model learns from too.
+        Whose predictions of training images the model learns from too.
     tuned : bool
         Whether each split learns by the best recipe of its own study.
     """

@@ -1,6 +1,6 @@
 """The best single feature of a layer for every site: a Gram cannot tell features apart, so activations are read again.
 
-All features stay in the panels of one pass over the pictures, in memory or on scratch. Sums over halves of the training
+All features stay in the panels of one pass over the images, in memory or on scratch. Sums over halves of the training
 rows give their correlations with every site in every split, a block of features at a time.
 """
 

@@ -62,7 +62,7 @@ class Task:
         if recordings.responses is None:
             if metric.entry.form != "comparison":
                 raise BadOption(
-                    f"{benchmark.name} holds dissimilarities of pictures, no responses; {metric.name} needs responses.",
+                    f"{benchmark.name} holds dissimilarities of images, no responses; {metric.name} needs responses.",
                     todo="Compare instead: --metric rsa or --metric cka",
                 )
             return cls(benchmark, recordings, np.empty((len(recordings.stimuli), 0)), [], np.zeros(0, bool))

@@ -1,4 +1,4 @@
-"""What a model that learns says of held-out pictures, split by split: by itself, or by a readout of its layers."""
+"""What a model that learns says of held-out images, split by split: by itself, or by a readout of its layers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SplitReadouts(NamedTuple):
 
 
 def predict_each_split(learner: SplitTrainer, task: Task) -> SplitReadouts:
-    """Return what the model itself predicts of every split's held-out pictures."""
+    """Return what the model itself predicts of every split's held-out images."""
     splits: list[Mapping[str, Any]] = []
     readings = []
     for split in task.splits:
@@ -51,7 +51,7 @@ def predict_each_split(learner: SplitTrainer, task: Task) -> SplitReadouts:
 def read_trained_layers(learner: SplitTrainer, readout: Any, task: Task, cache: GramCache) -> SplitReadouts:
     """Return what a readout says of the layers of every split's own network.
 
-    The layer is chosen by the pictures that stopped the training, read out from the others, since of those the
+    The layer is chosen by the images that stopped the training, read out from the others, since of those the
     network has seen the responses.
     """
     splits: list[Mapping[str, Any]] = []
@@ -105,8 +105,8 @@ def _own_reading(learnt: TrainedSplit, split: Split, task: Task) -> ReadoutResul
     inner = np.full((len(split.train), int(task.scorable.sum())), np.nan)
     if len(learnt.validation):
         rows = split.train[learnt.validation]
-        inner[learnt.validation] = learnt.predictor.predict(stimuli.take(rows).pictures)[:, task.scorable]
-    predictions = learnt.predictor.predict(stimuli.take(split.test).pictures)[:, task.scorable]
+        inner[learnt.validation] = learnt.predictor.predict(stimuli.take(rows).images)[:, task.scorable]
+    predictions = learnt.predictor.predict(stimuli.take(split.test).images)[:, task.scorable]
     no_penalty = np.full(inner.shape[1], np.nan)
     return ReadoutResult(np.asarray(predictions, np.float64), inner, no_penalty)
 

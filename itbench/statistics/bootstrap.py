@@ -10,9 +10,9 @@ from threadpoolctl import threadpool_limits
 
 from itbench.errors import UnknownName
 from itbench.statistics.explained_variance import Array
-from itbench.statistics.resampling import MEASURES, HeldOutRows, PictureSums, Resampled, median, scorable
+from itbench.statistics.resampling import MEASURES, HeldOutRows, ImageSums, Resampled, median, scorable
 
-OVER = ("both", "pictures", "sites")
+OVER = ("both", "stimuli", "sites")
 CHUNK = 48 * 10**6  # bytes that one block of draws takes
 
 
@@ -29,31 +29,31 @@ def readout_draws(
 ) -> dict[str, Array]:
     """Draw the measures of a readout again from its held-out predictions.
 
-    Pictures are drawn with replacement within each split, sites with replacement among those that can be scored, each
+    Images are drawn with replacement within each split, sites with replacement among those that can be scored, each
     independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6, 285–301), whose intervals are
     slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not learnt anew, so
-    the draws speak of these readouts on other pictures and sites like these. The ceiling of a site is taken as known.
+    the draws speak of these readouts on other images and sites like these. The ceiling of a site is taken as known.
 
-    Pictures that several splits test are drawn once for all of them, from all pictures: a picture counts equally often
-    wherever it is tested. What is drawn depends on the seed and on the numbers of pictures, splits and sites alone, so
+    Images that several splits test are drawn once for all of them, from all images: an image counts equally often
+    wherever it is tested. What is drawn depends on the seed and on the numbers of images, splits and sites alone, so
     the draws of two models on the same recordings belong together in pairs.
 
     The draws of each measure are moved so that their median is the measure itself. Ratios of variances come out a
-    little lower in every draw, as they did in the score, since both are of a limited number of pictures; the more
+    little lower in every draw, as they did in the score, since both are of a limited number of images; the more
     sites are averaged, the more this counts beside the width of an interval.
 
     Parameters
     ----------
     recorded, predicted : array of shape (row, site)
-        Held-out responses; a row is one picture in one split that tests it. Sites with NaN are left out.
+        Held-out responses; a row is one image in one split that tests it. Sites with NaN are left out.
     row_stimulus, row_split : int array of shape (row,)
-        Which picture and which split.
+        Which image and which split.
     ceiling : array of shape (site,) or (division, site), optional
         Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
     n : int
         Number of draws.
     seed : int
-    over : {"both", "pictures", "sites"}
+    over : {"both", "stimuli", "sites"}
         What is drawn.
 
     Returns
@@ -67,7 +67,7 @@ def readout_draws(
     y, f = np.asarray(recorded, np.float64), np.asarray(predicted, np.float64)
     rows = HeldOutRows.of(row_stimulus, row_split)
     usable = scorable(y, f, rows)
-    sums = PictureSums(rows, y[:, usable], f[:, usable])
+    sums = ImageSums(rows, y[:, usable], f[:, usable])
     known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
     names = [name for name, (_, needs) in MEASURES.items() if known is not None or not needs]
     if not usable.any():
@@ -82,7 +82,7 @@ def readout_draws(
 def interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Return the percentile interval of draws (draw,) (Efron & Tibshirani 1993, ch. 13).
 
-    NaN if fewer than half of the draws have a value: there are then too few pictures to speak of an interval.
+    NaN if fewer than half of the draws have a value: there are then too few images to speak of an interval.
     """
     values = np.asarray(draws, np.float64)
     values, n = values[np.isfinite(values)], values.size
@@ -92,21 +92,21 @@ def interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _resampled(sums: PictureSums, ceiling: Array | None, n: int, seed: int, over: str) -> Iterator[Resampled]:
+def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: str) -> Iterator[Resampled]:
     """Yield blocks of draws."""
-    pictures, sites = np.random.default_rng(seed).spawn(2)
-    n_pictures, n_splits, n_sites = len(sums.rows.size), len(sums.rows.parts), sums.n_sites
-    step = max(1, CHUNK // (8 * (4 * n_pictures + (20 + 6 * n_splits) * n_sites)))
+    images, sites = np.random.default_rng(seed).spawn(2)
+    n_images, n_splits, n_sites = len(sums.rows.size), len(sums.rows.parts), sums.n_sites
+    step = max(1, CHUNK // (8 * (4 * n_images + (20 + 6 * n_splits) * n_sites)))
     for start in range(0, n, step):
         size = min(step, n - start)
-        counts = np.ones((1, n_pictures)) if over == "sites" else sums.rows.draw(size, pictures)
+        counts = np.ones((1, n_images)) if over == "sites" else sums.rows.draw(size, images)
         ev, r = (np.broadcast_to(values, (size, *values.shape[1:])) for values in sums.agreement(counts))
         each = np.broadcast_to(np.arange(n_sites), (size, n_sites))
-        yield Resampled(ev, r, each if over == "pictures" else sites.integers(0, n_sites, each.shape), ceiling)
+        yield Resampled(ev, r, each if over == "stimuli" else sites.integers(0, n_sites, each.shape), ceiling)
 
 
-def _as_they_are(sums: PictureSums, ceiling: Array | None) -> Resampled:
-    """Return every picture and every site once."""
+def _as_they_are(sums: ImageSums, ceiling: Array | None) -> Resampled:
+    """Return every image and every site once."""
     ev, r = sums.agreement(np.ones((1, len(sums.rows.size))))
     return Resampled(ev, r, np.arange(sums.n_sites)[None], ceiling)
 

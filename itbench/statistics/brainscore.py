@@ -1,4 +1,4 @@
-"""Brain-Score's protocol: its splits of the pictures, its ceiling, and the ratio that it reports.
+"""Brain-Score's protocol: its splits of the images, its ceiling, and the ratio that it reports.
 
 Schrimpf et al. (2018), bioRxiv 407007. As in https://github.com/brain-score/vision, folder ``brainscore_vision``:
 ``metric_helpers/transformations.py``, ``metrics/internal_consistency/ceiling.py`` and
@@ -26,7 +26,7 @@ OBJECT = ("object_name", "object")  # Brain-Score's name of the coordinate, and 
 def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: str | None = OBJECT[0]) -> list[Split]:
     """Divide `n` stimuli ten times into nine tenths to learn from and one tenth to test on.
 
-    The tenths overlap: a picture may be tested in several splits, or in none. Which pictures a split takes depends on
+    The tenths overlap: an image may be tested in several splits, or in none. Which images a split takes depends on
     their order: recordings in another order than Brain-Score's own files get other splits of the same kind.
 
     Parameters
@@ -35,14 +35,14 @@ def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: st
     metadata : mapping of str to array of shape (stimulus,)
     stratify : str, optional
         The coordinate whose values every split holds in equal shares. ``object_name`` is also found as ``object``,
-        and where neither is there, or none is named, the pictures are shuffled without regard to what they show.
+        and where neither is there, or none is named, the images are shuffled without regard to what they show.
 
     Raises
     ------
     UnknownName
         If there is no such coordinate.
     ItbenchError
-        If some value has a single picture, or a tenth cannot hold every value.
+        If some value has a single image, or a tenth cannot hold every value.
     """
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit  # takes a second to import
 
@@ -58,7 +58,7 @@ def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: st
         ]
     except ValueError as error:
         raise ItbenchError(
-            f"Brain-Score's splits cannot hold every {found or 'picture'} of {n} stimuli: {error}",
+            f"Brain-Score's splits cannot hold every {found or 'stimulus'} of {n} stimuli: {error}",
             todo="Balance another coordinate with -o stratify=NAME, or none with -o stratify=none.",
         ) from error
 
@@ -96,7 +96,7 @@ def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
     Parameters
     ----------
     correlations : array of shape (split, site)
-        Pearson's r on held-out pictures; NaN where a site cannot be scored.
+        Pearson's r on held-out images; NaN where a site cannot be scored.
     ceiling : array of shape (division, site)
         As `internal_consistency` returns it.
 

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 GROUPS = 50
-FEW = 100  # pictures: of fewer, each is a group by itself
+FEW = 100  # images: of fewer, each is a group by itself
 
 
-def picture_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
-    """Return the group of every one of `n` pictures: 50 random groups of equal size but for one, or one picture each.
+def image_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
+    """Return the group of every one of `n` images: 50 random groups of equal size but for one, or one image each.
 
-    >>> picture_groups(5)
+    >>> image_groups(5)
     array([0, 1, 2, 3, 4])
     """
     if n < FEW:
@@ -61,14 +61,14 @@ def draws(value: float, without: NDArray[np.floating], n: int, seed: int = 0) ->
 
 
 DRAWS = 2000
-SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same pictures and sites
+SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same images and sites
 PARTS = 5
 
 
 def honest_choice(values: Array, without: Array, seed: int = SEED) -> tuple[NDArray[np.intp], float, Array]:
-    """Choose a layer for every fifth of the pictures by the other four, and say what the choice is worth.
+    """Choose a layer for every fifth of the images by the other four, and say what the choice is worth.
 
-    The jackknife's pseudo-values p_gl = G θ_l − (G − 1) θ_(g)l say what a group of pictures g thinks of layer l. The
+    The jackknife's pseudo-values p_gl = G θ_l − (G − 1) θ_(g)l say what a group of images g thinks of layer l. The
     layer of a fifth is the best by the mean of p over the groups of the others, and the headline is the mean over g of
     θ_l(g) + p_g,l(g) − mean_g p_.,l(g): it is θ_l where all choose the same layer l, and having many layers to choose
     from does not raise it. Fifths, since a choice that leaves out one group alone turns against just that group: where

@@ -47,17 +47,17 @@ def permute(
     n: int = 10_000,
     seed: int = 0,
 ) -> Permuted:
-    """Test whether two models predict equally well, by swapping their predictions of random pictures.
+    """Test whether two models predict equally well, by swapping their predictions of random images.
 
-    If it did not matter which model a prediction of a picture comes from, the difference observed would be one among
+    If it did not matter which model a prediction of an image comes from, the difference observed would be one among
     those after swaps: p = (b + 1) / (n + 1), with b of n swaps giving a difference as large or larger, in either
-    direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of a picture are swapped together,
+    direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of an image are swapped together,
     in all splits that test it, so what sites have in common is kept. The sites themselves are taken as they are.
 
     Parameters
     ----------
     recorded : array of shape (row, site)
-        Held-out responses; a row is one picture in one split that tests it.
+        Held-out responses; a row is one image in one split that tests it.
     predicted : pair of arrays of shape (row, site)
     row_stimulus, row_split : int array of shape (row,)
     measure : str
@@ -113,7 +113,7 @@ def significant(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
 class _Swaps:
     """Differences between two models after swaps.
 
-    A swap of one picture replaces that picture's moments of one model by those of the other, so the sums after any
+    A swap of one image replaces that image's moments of one model by those of the other, so the sums after any
     swaps are those before, and the 0/1 matrix of swaps times the differences between the two models' moments.
     """
 
@@ -131,11 +131,11 @@ class _Swaps:
         return 8 * (2 * len(self.rows.size) + (30 + 8 * len(self.rows.parts)) * self.n_sites)
 
     def differences(self, swapped: Array, measure: str, ceiling: Array | None) -> tuple[Array, Array]:
-        """Return differences (draw,), and at every site (draw, site), after swaps (draw, picture) of 0 or 1."""
+        """Return differences (draw,), and at every site (draw, site), after swaps (draw, image) of 0 or 1."""
         found: list[list[tuple[Array, Array]]] = [[], []]
         for part, sums, change in zip(self.rows.parts, self.sums, self.change, strict=True):
             moved = np.zeros((len(swapped), 5, self.n_sites))
-            moved[:, 2:] = (swapped[:, self.rows.picture[part]] @ change).reshape(len(swapped), 3, self.n_sites)
+            moved[:, 2:] = (swapped[:, self.rows.image[part]] @ change).reshape(len(swapped), 3, self.n_sites)
             weight = np.full(len(swapped), float(len(part)))
             for model, after in enumerate((sums[0] + moved, sums[1] - moved)):
                 found[model].append(agreement_of(after, weight))

@@ -27,7 +27,7 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
     values : sequence of float
         One a model; larger is better.
     draws : sequence of array of shape (draw,) or None
-        Paired: the same draw of all models is of the same pictures and sites.
+        Paired: the same draw of all models is of the same images and sites.
 
     Returns
     -------

@@ -13,43 +13,43 @@ from itbench.statistics.explained_variance import Array, varies
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRows:
-    """Which picture and which split each held-out row belongs to.
+    """Which image and which split each held-out row belongs to.
 
     Parameters
     ----------
-    picture : int array of shape (row,)
-        Numbered so that pictures which may be drawn for one another are neighbours.
+    image : int array of shape (row,)
+        Numbered so that images which may be drawn for one another are neighbours.
     parts : tuple of int arrays
         The rows of each split.
-    first, size : int arrays of shape (picture,)
-        Where the pictures begin that may be drawn for each picture, and how many they are.
+    first, size : int arrays of shape (image,)
+        Where the images begin that may be drawn for each image, and how many they are.
     """
 
-    picture: NDArray[np.intp]
+    image: NDArray[np.intp]
     parts: tuple[NDArray[np.intp], ...]
     first: NDArray[np.intp]
     size: NDArray[np.intp]
 
     @classmethod
     def of(cls, row_stimulus: ArrayLike, row_split: ArrayLike) -> HeldOutRows:
-        """Build from the picture and the split of each row."""
-        stimuli, picture = np.unique(row_stimulus, return_inverse=True)
+        """Build from the image and the split of each row."""
+        stimuli, image = np.unique(row_stimulus, return_inverse=True)
         splits, part = np.unique(row_split, return_inverse=True)
         group = np.zeros(len(stimuli), np.intp)
-        if len(stimuli) == len(picture):  # each is tested once: the size of every split is kept
-            group[picture] = part
+        if len(stimuli) == len(image):  # each is tested once: the size of every split is kept
+            group[image] = part
         order = np.argsort(group, kind="stable")
         rank = np.argsort(order)
         first = np.searchsorted(group[order], group[order])
         size = np.searchsorted(group[order], group[order], side="right") - first
-        return cls(rank[picture], tuple(np.flatnonzero(part == split) for split in range(len(splits))), first, size)
+        return cls(rank[image], tuple(np.flatnonzero(part == split) for split in range(len(splits))), first, size)
 
     def draw(self, n: int, random: np.random.Generator) -> Array:
-        """Return how often each picture is drawn (draw, picture)."""
-        pictures = len(self.size)
-        drawn = self.first + random.integers(0, self.size, (n, pictures))
-        drawn += pictures * np.arange(n)[:, None]
-        return np.bincount(drawn.ravel(), minlength=n * pictures).reshape(n, pictures).astype(np.float64)
+        """Return how often each image is drawn (draw, image)."""
+        images = len(self.size)
+        drawn = self.first + random.integers(0, self.size, (n, images))
+        drawn += images * np.arange(n)[:, None]
+        return np.bincount(drawn.ravel(), minlength=n * images).reshape(n, images).astype(np.float64)
 
 
 def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np.bool_]:
@@ -61,18 +61,18 @@ def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np
 ROUNDING = 1e-12  # of a mean square: a variance below it is that of equal values
 
 
-class PictureSums:
-    """Explained variance and correlation of draws of pictures, each split by one matrix product."""
+class ImageSums:
+    """Explained variance and correlation of draws of images, each split by one matrix product."""
 
     def __init__(self, rows: HeldOutRows, recorded: Array, predicted: Array) -> None:
         self.rows, self.n_sites = rows, recorded.shape[1]
         self.moments = [moments(recorded[part], predicted[part]).reshape(len(part), -1) for part in rows.parts]
 
     def agreement(self, counts: Array) -> tuple[Array, Array]:
-        """Return explained variance and correlation (draw, split, site) of pictures that count (draw, picture)."""
+        """Return explained variance and correlation (draw, split, site) of images that count (draw, image)."""
         found = []
         for part, values in zip(self.rows.parts, self.moments, strict=True):
-            weights = counts[:, self.rows.picture[part]]
+            weights = counts[:, self.rows.image[part]]
             sums = (weights @ values).reshape(len(counts), 5, self.n_sites)
             found.append(agreement_of(sums, weights.sum(axis=1)))
         ev, r = (np.stack(values, axis=1) for values in zip(*found, strict=True))
@@ -121,7 +121,7 @@ class Resampled:
     Parameters
     ----------
     explained_variance, correlation : array of shape (draw, split, site)
-        Of the pictures drawn.
+        Of the images drawn.
     sites : int array of shape (draw, site)
         The sites drawn.
     ceiling : array of shape (division, site), optional

@@ -45,9 +45,9 @@ def plan_baselines(
 ) -> list[Baseline]:
     """Look everything up and load the recordings; nothing is scored yet.
 
-    - ``pixels`` and ``gabor``: the picture itself, and a model of V1.
+    - ``pixels`` and ``gabor``: the image itself, and a model of V1.
     - ``random``: `model` with random weights, by default itbench-tiny.
-    - ``shuffled``: `model` with the given weights, by default the pixels, its pictures in another order than the
+    - ``shuffled``: `model` with the given weights, by default the pixels, its images in another order than the
       responses: what a readout makes of no relation at all, 0 or less.
     - ``animals``: each animal's sites from those of the others.
     - ``ceiling``: the reliability of every site, which a perfect model reaches.
@@ -56,9 +56,9 @@ def plan_baselines(
     ----------
     registry, benchmark, reporter
     model : str, optional
-        Whose random twin and whose shuffled pictures are scored.
+        Whose random twin and whose shuffled images are scored.
     weights : str
-        Of `model` when its pictures are shuffled.
+        Of `model` when its images are shuffled.
     seed : int
         Of random weights and of the shuffle.
     metric, metric_options, settings
@@ -152,7 +152,7 @@ def of_run(kind: str, run: Run, task: Task, missing: str = "") -> Baseline:
 
 
 def shuffled(run: Run, task: Task, seed: int) -> Baseline:
-    """Plan a model whose pictures are permuted against the responses, the same way in all layers."""
+    """Plan a model whose images are permuted against the responses, the same way in all layers."""
     order = np.random.default_rng(seed).permutation(len(task.recordings.stimuli))
     plain = ScoredModel.of(run)
     asked = {**plain.asked, "shuffle": seed or ""}

@@ -41,7 +41,7 @@ class Estimate:
     disk: float
 
 
-def estimate(planned: Sequence[Planned], folder: Path, pictures: int, again: bool = False) -> Estimate:
+def estimate(planned: Sequence[Planned], folder: Path, images: int, again: bool = False) -> Estimate:
     """Say what a suite would do, and do nothing of it.
 
     Parameters
@@ -50,7 +50,7 @@ def estimate(planned: Sequence[Planned], folder: Path, pictures: int, again: boo
         All on one benchmark.
     folder : Path
         Of scores.
-    pictures : int
+    images : int
         How many the recordings have, should they not be here.
     again : bool
         Whether rows that were scored before would be run again.
@@ -58,7 +58,7 @@ def estimate(planned: Sequence[Planned], folder: Path, pictures: int, again: boo
     before = ExistingScores(folder)
     rows = [_row(item, before, again) for item in planned]
     runs = [item.run for item, row in zip(planned, rows, strict=True) if item.run and row["state"] == TO_RUN]
-    count = _pictures(runs[0].benchmark, pictures) if runs else 0
+    count = _images(runs[0].benchmark, images) if runs else 0
     works = [Work.of(run, count) for run in runs]
     networks = {work.network: work for work in works}
     grams = {(work.network, layer): work.gram for work in works for layer in work.layers}
@@ -88,7 +88,7 @@ def _here(benchmark: Benchmark) -> bool:
     return recordings_state(benchmark.data_source()) == "here"
 
 
-def _pictures(benchmark: Benchmark, otherwise: int) -> int:
+def _images(benchmark: Benchmark, otherwise: int) -> int:
     return len(load_recordings(benchmark.data_source()).stimuli) if _here(benchmark) else otherwise
 
 
@@ -132,8 +132,8 @@ class Work:
     weights: WeightsFile | None
 
     @classmethod
-    def of(cls, run: Run, pictures: int) -> Work:
-        """Return the work of a run on so many pictures."""
+    def of(cls, run: Run, images: int) -> Work:
+        """Return the work of a run on so many images."""
         entrant = run.entrants[0]
         recipe, model = entrant.recipe, entrant.core or entrant.model
         published = weights_file(model.name, model.source)
@@ -147,8 +147,8 @@ class Work:
         return cls(
             network=(entrant.model.name, entrant.weights, str(recipe)),
             layers=() if direct else entrant.layers or tuple(entrant.model.layers),
-            multiplications=None if cost is None else cost * passes * pictures,
-            gram=4.0 * pictures * (pictures + 1) * max(1, states),  # half a matrix of 8 bytes
+            multiplications=None if cost is None else cost * passes * images,
+            gram=4.0 * images * (images + 1) * max(1, states),  # half a matrix of 8 bytes
             state=float(states * (published.size or 0)) if published else 0.0,
             weights=published if entrant.weights.kind == "pretrained" else None,
         )

@@ -84,7 +84,7 @@ class Suite:
     description : str
     benchmark : str
         Where the published numbers are from, and where the rows are run unless another benchmark is named.
-    pictures : int
+    images : int
         How many it has, for estimates before they are here.
     small : mapping
         Changes of all recipes that make a short run of it.
@@ -96,7 +96,7 @@ class Suite:
     rows: tuple[Row, ...]
     description: str = ""
     benchmark: str = "synthetic-it"
-    pictures: int = 0
+    images: int = 0
     small: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Random changes of training pictures that leave what they show: shifts, mirror images, colours."""
+"""Random changes of training images that leave what they show: shifts, mirror images, colours."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from itbench.models.recipe import AUGMENTATIONS
 
 
 class Augment:
-    """Changes every picture of a batch by itself, as a pure function of batch and seed.
+    """Changes every image of a batch by itself, as a pure function of batch and seed.
 
     Parameters
     ----------
     kinds : sequence of {"shift", "flip", "colour"}
         ``shift``: by whole pixels, up to `reach` of the width and of the height, rounded up; edges are repeated.
-        ``flip``: left and right exchanged in half of the pictures. ``colour``: see Notes.
+        ``flip``: left and right exchanged in half of the images. ``colour``: see Notes.
     reach : float
-        Largest shift, as a share of the picture's size.
+        Largest shift, as a share of the image's size.
     strength : float
         Largest change of saturation, contrast and brightness.
 
@@ -33,7 +33,7 @@ class Augment:
 
     Notes
     -----
-    Of a picture x, its grey picture g (the mean over channels), and that one's mean m and standard deviation s,
+    Of an image x, its grey image g (the mean over channels), and that one's mean m and standard deviation s,
     ``colour`` makes, with k, c and b drawn uniformly from [−strength, strength]::
 
         saturated  y = x + k (x − g)
@@ -58,9 +58,9 @@ class Augment:
         self.kinds, self.reach, self.strength = frozenset(kinds), reach, strength
 
     def __call__(self, batch: torch.Tensor, seed: int | Sequence[int]) -> torch.Tensor:
-        """Return the changed pictures (batch, 3, y, x), in channels_last.
+        """Return the changed images (batch, 3, y, x), in channels_last.
 
-        The change of a picture depends on the seed and on its row in the batch.
+        The change of an image depends on the seed and on its row in the batch.
         """
         drawn = np.random.default_rng(seed).random(
             (len(batch), 6)
@@ -72,7 +72,7 @@ class Augment:
         return batch.contiguous(memory_format=torch.channels_last)
 
     def _sources(self, batch: torch.Tensor, drawn: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return of every picture the rows (batch, y) and the columns (batch, x) from which its pixels come."""
+        """Return of every image the rows (batch, y) and the columns (batch, x) from which its pixels come."""
         sources = []
         for size, uniform in zip(batch.shape[2:], drawn.T[:2], strict=True):
             most = math.ceil(self.reach * size) if "shift" in self.kinds else 0
@@ -101,8 +101,8 @@ def _coloured(
     mean = grey.mean((1, 2, 3))
     deviation = torch.linalg.vector_norm(grey.flatten(1) - mean[:, None], dim=1) / grey[0].numel() ** 0.5
     k, c, b = (torch.from_numpy(value).to(batch) for value in (saturation, contrast, brightness))
-    of_grey, of_picture, constant = (
+    of_grey, of_image, constant = (
         value[:, None, None, None] for value in (-(1 + c) * k, k + c + k * c, b * deviation - c * mean)
     )
     # all three at once, as x + (…) x + (…) g + …, which is x to the bit where nothing changes
-    return torch.addcmul(grey.mul_(of_grey).add_(constant), batch, of_picture).add_(batch)
+    return torch.addcmul(grey.mul_(of_grey).add_(constant), batch, of_image).add_(batch)

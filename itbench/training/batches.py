@@ -1,4 +1,4 @@
-"""The pictures of training batch after batch, gathered ahead of the network."""
+"""The images of training batch after batch, gathered ahead of the network."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def batches(
     orders : iterable of array of int
         The rows of every batch, in order.
     device : str or torch.device
-        Where the batches go. On a GPU the pictures move there as a whole if they fit.
+        Where the batches go. On a GPU the images move there as a whole if they fit.
     change : callable, optional
         (batch, its number from 0) → batch, such as an `itbench.training.augment.Augment` with seeds; a pure function.
 

@@ -1,4 +1,4 @@
-"""The pictures of training, preprocessed once."""
+"""The images of training, preprocessed once."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Rows = NDArray[np.integer]
 Prepare = Callable[[NDArray[Any]], torch.Tensor]
 Then = Callable[[torch.Tensor], torch.Tensor]
 
-SHARE_OF_GPU = 0.25  # of its free memory, which the pictures may take there
+SHARE_OF_GPU = 0.25  # of its free memory, which the images may take there
 
 
 class PreprocessedImages:
-    """All pictures of a stimulus set, preprocessed once: float32, in memory or in a file; or features in their place.
+    """All images of a stimulus set, preprocessed once: float32, in memory or in a file; or features in their place.
 
     Made by `Prepared.of`; a context manager, which frees memory and file.
     """
@@ -61,16 +61,16 @@ class PreprocessedImages:
         reporter: Reporter,
         then: Then | None = None,
     ) -> PreprocessedImages:
-        """Preprocess every picture, in threads.
+        """Preprocess every image, in threads.
 
         Parameters
         ----------
         prepare : callable
-            Pictures (batch, y, x, 3) to a tensor (batch, 3, y, x), as `itbench.Network.prepare`; or to features
+            Images (batch, y, x, 3) to a tensor (batch, 3, y, x), as `itbench.Network.prepare`; or to features
             (batch, …).
         stimuli : StimulusSet
         memory : int
-            Bytes that the preprocessed pictures may take; more of them go to a file without a name in `scratch`, which
+            Bytes that the preprocessed images may take; more of them go to a file without a name in `scratch`, which
             the system frees however the process ends.
         scratch : Path
         reporter : Reporter
@@ -80,10 +80,10 @@ class PreprocessedImages:
         Raises
         ------
         NoSpace
-            If the disk has too little room for the file; before any picture is preprocessed.
+            If the disk has too little room for the file; before any image is preprocessed.
         """
         finish = then or (lambda batch: batch)
-        first = finish(prepare(stimuli.pictures[0:1]))
+        first = finish(prepare(stimuli.images[0:1]))
         prepared = cls((len(stimuli), *first.shape[1:]), memory=memory, scratch=scratch)
         try:
             if prepared._file:
@@ -99,7 +99,7 @@ class PreprocessedImages:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all preprocessed pictures."""
+        """Bytes of all preprocessed images."""
         return 4 * math.prod(self.shape)
 
     def __len__(self) -> int:
@@ -118,7 +118,7 @@ class PreprocessedImages:
             self._file.close()
 
     def __getitem__(self, rows: Rows) -> torch.Tensor:
-        """Return a copy of some pictures (batch, 3, y, x), or of what is kept in their place, in channels_last.
+        """Return a copy of some images (batch, 3, y, x), or of what is kept in their place, in channels_last.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class PreprocessedImages:
         return self._gather(rows).movedim(-1, 1)
 
     def on(self, device: torch.device, rows: Rows) -> torch.Tensor:
-        """Return some pictures (batch, 3, y, x) on a device; all of them move to a GPU once if they fit."""
+        """Return some images (batch, 3, y, x) on a device; all of them move to a GPU once if they fit."""
         if device.type != "cuda":
             return self[rows].to(device)
         resident = self._moved_to(device)
@@ -138,7 +138,7 @@ class PreprocessedImages:
         return resident.index_select(0, wanted).movedim(-1, 1)
 
     def _moved_to(self, device: torch.device) -> torch.Tensor | None:
-        """Return all pictures (stimulus, y, x, 3) on a GPU, or None if they are too many."""
+        """Return all images (stimulus, y, x, 3) on a GPU, or None if they are too many."""
         with self._lock:
             if self._resident is None and self.nbytes < SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
                 resident = torch.empty(self._stored, device=device)
@@ -148,7 +148,7 @@ class PreprocessedImages:
             return self._resident
 
     def _put(self, rows: slice, block: torch.Tensor) -> None:
-        """Take preprocessed pictures (batch, 3, y, x), block after block."""
+        """Take preprocessed images (batch, 3, y, x), block after block."""
         stored = block.to(torch.float32).movedim(1, -1)
         if self._held is not None:
             self._held[rows] = stored
@@ -162,7 +162,7 @@ class PreprocessedImages:
         if self._held is not None:
             return self._held.index_select(0, indices)
         if self._file is None or self._file.closed:
-            raise ValueError("The preprocessed pictures were freed.")
+            raise ValueError("The preprocessed images were freed.")
         found = np.empty((len(indices), *self._stored[1:]), np.float32)
         with self._lock:
             for place, row in zip(found, indices.tolist(), strict=True):
@@ -172,7 +172,7 @@ class PreprocessedImages:
 
     def _indices(self, rows: Rows) -> torch.Tensor:
         if len(rows) and not 0 <= np.min(rows) <= np.max(rows) < len(self):
-            raise IndexError(f"rows {np.min(rows)} to {np.max(rows)} of {len(self)} pictures")
+            raise IndexError(f"rows {np.min(rows)} to {np.max(rows)} of {len(self)} images")
         return torch.from_numpy(np.ascontiguousarray(rows, np.int64))
 
 
@@ -191,13 +191,13 @@ class TrainingData:
     Parameters
     ----------
     prepared : Prepared
-        All pictures.
+        All images.
     targets : Targets
-        Of all pictures.
+        Of all images.
     fit, validation : int arrays
         Rows that are learnt from, and rows that stop the training.
     call : callable
-        (network, batch) → outputs; what was prepared may be features in place of pictures.
+        (network, batch) → outputs; what was prepared may be features in place of images.
     """
 
     prepared: PreprocessedImages

@@ -49,7 +49,7 @@ def export_trained(
     benchmark, split : str, optional
         Only of these.
     results : Path, optional
-        Folder of scores, for what is known of held-out pictures.
+        Folder of scores, for what is known of held-out images.
     store : TrainedStore, optional
     replace : bool
         Put the files in the place of others.
@@ -127,7 +127,7 @@ def load_trained(path: str | Path, registry: Registry | None = None, device: str
     Returns
     -------
     Predictor
-        Its ``predict(pictures)`` takes RGB pictures (picture, y, x, 3), uint8, and returns responses (picture, site)
+        Its ``predict(images)`` takes RGB images (image, y, x, 3), uint8, and returns responses (image, site)
         in the units of the recordings; it is a model too, whose layers can be read.
 
     Raises
@@ -140,7 +140,7 @@ def load_trained(path: str | Path, registry: Registry | None = None, device: str
     Examples
     --------
     >>> predictor = load_trained("cnn.safetensors")  # doctest: +SKIP
-    >>> predictor.predict(pictures).shape  # doctest: +SKIP
+    >>> predictor.predict(images).shape  # doctest: +SKIP
     (128, 168)
     """
     path = Path(path).expanduser()

@@ -17,8 +17,8 @@ Call = Callable[[nn.Module, Tensor], Tensor | Outputs]
 def has_frozen_features(module: nn.Module, recipe: Recipe) -> bool:
     """Say whether a network's features are the same in every epoch.
 
-    They are if it says how it reads them (``features(pictures)``, ``read(features)``, as `itbench.Branches` does), all
-    of its core is frozen, and the pictures do not change.
+    They are if it says how it reads them (``features(images)``, ``read(features)``, as `itbench.Branches` does), all
+    of its core is frozen, and the images do not change.
     """
     if recipe.augment or recipe.losses.get("picture") or not isinstance(getattr(module, "core", None), nn.Module):
         return False
@@ -27,7 +27,7 @@ def has_frozen_features(module: nn.Module, recipe: Recipe) -> bool:
 
 
 def frozen_features(module: nn.Module, recipe: Recipe, device: str) -> Callable[[Tensor], Tensor]:
-    """Return a function from pictures (batch, 3, y, x) to the network's features, on the CPU."""
+    """Return a function from images (batch, 3, y, x) to the network's features, on the CPU."""
     freeze(module, recipe)
     running = module.to(device).to(memory_format=torch.channels_last).eval()
 
@@ -39,9 +39,9 @@ def frozen_features(module: nn.Module, recipe: Recipe, device: str) -> Callable[
     return features
 
 
-def whole(module: nn.Module, pictures: Tensor) -> Tensor | Outputs:
-    """Run a network on pictures."""
-    said: Tensor | Outputs = module(pictures)
+def whole(module: nn.Module, images: Tensor) -> Tensor | Outputs:
+    """Run a network on images."""
+    said: Tensor | Outputs = module(images)
     return said
 
 

@@ -51,20 +51,20 @@ class Branches(nn.Module):
         """Say which layer: an architecture is known by what its modules print."""
         return f"layer={self.layer!r}"
 
-    def features(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Return the output (batch, …) of the layer for pictures (batch, 3, y, x)."""
-        return up_to(self.core, self.layer, pictures, self.calls)
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the output (batch, …) of the layer for images (batch, 3, y, x)."""
+        return up_to(self.core, self.layer, images, self.calls)
 
-    def forward(self, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return what each head gives, by name, for pictures (batch, 3, y, x)."""
-        return self.read(self.features(pictures))
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return what each head gives, by name, for images (batch, 3, y, x)."""
+        return self.read(self.features(images))
 
     def read(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return what each head gives, by name, for the layer's output (batch, …)."""
         return {name: head(features) for name, head in self.heads.items()}
 
 
-def up_to(module: nn.Module, layer: str, pictures: torch.Tensor, calls: int = 1) -> torch.Tensor:
+def up_to(module: nn.Module, layer: str, images: torch.Tensor, calls: int = 1) -> torch.Tensor:
     """Return the output (batch, …) of an inner module, running nothing after it.
 
     Gradients flow back through what ran; parts without parameters that learn keep no graph.
@@ -72,10 +72,10 @@ def up_to(module: nn.Module, layer: str, pictures: torch.Tensor, calls: int = 1)
     Parameters
     ----------
     module : torch.nn.Module
-        Takes pictures (batch, 3, y, x).
+        Takes images (batch, 3, y, x).
     layer : str
         As `named_modules` names it.
-    pictures : torch.Tensor
+    images : torch.Tensor
         (batch, 3, y, x).
     calls : int
         At which call of the inner module to stop, for one that runs several times.
@@ -97,7 +97,7 @@ def up_to(module: nn.Module, layer: str, pictures: torch.Tensor, calls: int = 1)
 
     handle = module.get_submodule(layer).register_forward_hook(catch)
     try:
-        module(pictures)
+        module(images)
     except _Reached:
         return caught[0]
     finally:
@@ -106,7 +106,7 @@ def up_to(module: nn.Module, layer: str, pictures: torch.Tensor, calls: int = 1)
 
 
 def shape_of(core: Network, layer: str) -> tuple[int, ...]:
-    """Return the shape of a layer's output for one picture, without the batch.
+    """Return the shape of a layer's output for one image, without the batch.
 
     Raises
     ------
@@ -203,7 +203,7 @@ class Pool(nn.Module):
             if features.shape[1:] != self.shape:
                 raise BadActivations(
                     f"The head reads features of shape {self.shape}, and was given {tuple(features.shape[1:])}.",
-                    known="The core's preprocessing leaves pictures at their own size.",
+                    known="The core's preprocessing leaves images at their own size.",
                     todo="Use --recipe options.pool=mean, or a core whose preprocessing brings them to one size.",
                 )
             return features.flatten(1)

@@ -26,7 +26,7 @@ class History:
     best_epoch, epochs : int
         Counted from 1.
     history : list of dict
-        Of every epoch: loss, learning rate, inner values; seconds in all, of learning, and of waiting for pictures.
+        Of every epoch: loss, learning rate, inner values; seconds in all, of learning, and of waiting for images.
     """
 
     state: dict[str, Tensor] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The one training loop: epochs over prepared pictures, watched on an inner split, resumable to the bit."""
+"""The one training loop: epochs over prepared images, watched on an inner split, resumable to the bit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class _Loop:
         self.parts = 1  # into which a batch is divided where memory is short
 
     def epoch(self, course: History) -> None:
-        """Learn from every picture once, and look at the inner split."""
+        """Learn from every image once, and look at the inner split."""
         number, begun = course.epochs, time.perf_counter()
         torch.manual_seed(seeded(self.seed, number, NETWORK))
         set_training(self.plain, self.recipe)
@@ -95,8 +95,8 @@ class _Loop:
         orders = self._orders(number)
         bar = self.training.reporter.progress(f"epoch {number + 1}", len(orders), "batches")
         with bar as advance, batches(self.lesson.prepared, orders, self.device, self._change(number)) as feed:
-            for rows, pictures in zip(orders, feed, strict=True):
-                total += self._step(pictures, self._targets_of(rows)) * len(rows)
+            for rows, images in zip(orders, feed, strict=True):
+                total += self._step(images, self._targets_of(rows)) * len(rows)
                 advance(1)
         loss = float(total) / len(self.lesson.fit)
         self._refuse_divergence(loss, number, rate)
@@ -151,15 +151,15 @@ class _Loop:
         if self.augment is None:
             return None
         augment = self.augment
-        return lambda pictures, step: augment(pictures, seeded(self.seed, epoch, CHANGE, step))
+        return lambda images, step: augment(images, seeded(self.seed, epoch, CHANGE, step))
 
     def _targets_of(self, rows: Rows) -> Targets:
         return self.targets.take(torch.from_numpy(rows).to(self.device, non_blocking=True))
 
-    def _step(self, pictures: Tensor, targets: Targets) -> Tensor:
+    def _step(self, images: Tensor, targets: Targets) -> Tensor:
         """Learn from one batch, in parts if it does not fit; return its loss."""
-        while (loss := self._gradients_if_room(pictures, targets)) is None:
-            self._divide(len(pictures))
+        while (loss := self._gradients_if_room(images, targets)) is None:
+            self._divide(len(images))
         if self.recipe.clip is not None:
             torch.nn.utils.clip_grad_norm_(learning(self.plain), self.recipe.clip)
         self.optimiser.step()
@@ -168,17 +168,17 @@ class _Loop:
             self.average.update_parameters(self.plain)
         return loss
 
-    def _gradients_if_room(self, pictures: Tensor, targets: Targets) -> Tensor | None:
+    def _gradients_if_room(self, images: Tensor, targets: Targets) -> Tensor | None:
         try:
-            return self._gradients(pictures, targets)
+            return self._gradients(images, targets)
         except torch.cuda.OutOfMemoryError:
             return None  # room is made by the caller: as long as the error is here, so is what was allocated
 
     def _divide(self, size: int) -> None:
-        """Take batches of `size` pictures in twice as many parts from now on."""
+        """Take batches of `size` images in twice as many parts from now on."""
         if self.parts >= size:
             raise NoSpace(
-                "The GPU has no room for the network with one picture.",
+                "The GPU has no room for the network with one image.",
                 todo="Choose a smaller network, or --device cpu.",
             )
         self.parts = min(2 * self.parts, size)
@@ -189,15 +189,15 @@ class _Loop:
             "summed; batch norms see the parts"
         )
 
-    def _gradients(self, pictures: Tensor, targets: Targets) -> Tensor:
+    def _gradients(self, images: Tensor, targets: Targets) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
-        total = pictures.new_zeros((), dtype=torch.float32)
-        for rows in torch.arange(len(pictures), device=self.device).tensor_split(min(self.parts, len(pictures))):
-            own = pictures if self.parts == 1 else pictures[rows]
+        total = images.new_zeros((), dtype=torch.float32)
+        for rows in torch.arange(len(images), device=self.device).tensor_split(min(self.parts, len(images))):
+            own = images if self.parts == 1 else images[rows]
             with self._autocast():
                 outputs = as_outputs(self.lesson.call(self.plain, own))
             loss = total_loss(outputs, targets if self.parts == 1 else targets.take(rows), own, self.recipe)
-            loss = (loss + sum(penalty() for penalty in self.penalties)) * (len(own) / len(pictures))
+            loss = (loss + sum(penalty() for penalty in self.penalties)) * (len(own) / len(images))
             loss.backward()
             total += loss.detach()
         return total
@@ -212,9 +212,9 @@ class _Loop:
         losses = []
         looking = torch.no_grad()  # not inference_mode: a network may keep what it makes here, and learn with it
         with looking, self._autocast(), batches(self.lesson.prepared, rows, self.device) as feed:
-            for own, pictures in zip(rows, feed, strict=True):
-                outputs = as_outputs(self.lesson.call(module, pictures))
-                losses.append(float(total_loss(outputs, self._targets_of(own), pictures, self.recipe)) * len(own))
+            for own, images in zip(rows, feed, strict=True):
+                outputs = as_outputs(self.lesson.call(module, images))
+                losses.append(float(total_loss(outputs, self._targets_of(own), images, self.recipe)) * len(own))
                 for name in ("responses", "classes"):
                     if name in outputs:
                         said.setdefault(name, []).append(outputs[name].float().cpu())

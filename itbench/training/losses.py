@@ -17,13 +17,13 @@ Outputs = Mapping[str, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """What the outputs for some pictures ought to be; None where no loss asks for it.
+    """What the outputs for some images ought to be; None where no loss asks for it.
 
     Parameters
     ----------
-    responses, teacher : tensor of shape (picture, site), optional
+    responses, teacher : tensor of shape (image, site), optional
         In units of the output; NaN where one is missing.
-    classes : int tensor of shape (picture,), optional
+    classes : int tensor of shape (image,), optional
     complete : bool
         Whether no response is missing.
     """
@@ -34,7 +34,7 @@ class Targets:
     complete: bool = True
 
     def take(self, rows: Tensor) -> Targets:
-        """Return those of some pictures."""
+        """Return those of some images."""
         return self._each(lambda values: values[rows])
 
     def to(self, device: str) -> Targets:
@@ -58,15 +58,15 @@ def rates(output: Tensor) -> Tensor:
     return functional.softplus(output)
 
 
-def total_loss(outputs: Outputs, targets: Targets, pictures: Tensor, recipe: Recipe) -> Tensor:
-    """Return the weighted sum of a recipe's losses, each a mean over pictures, and over sites or pixels.
+def total_loss(outputs: Outputs, targets: Targets, images: Tensor, recipe: Recipe) -> Tensor:
+    """Return the weighted sum of a recipe's losses, each a mean over images, and over sites or pixels.
 
     Parameters
     ----------
     outputs : mapping of str to tensor
         ``responses`` (batch, site), ``classes`` (batch, class), ``picture`` (batch, 3, y, x).
     targets : Targets
-    pictures : tensor of shape (batch, 3, y, x)
+    images : tensor of shape (batch, 3, y, x)
         What the network saw, which ``picture`` is to reconstruct at its own size.
     recipe : Recipe
 
@@ -75,7 +75,7 @@ def total_loss(outputs: Outputs, targets: Targets, pictures: Tensor, recipe: Rec
     UnknownName
         If the network lacks an output that a loss needs.
     """
-    total = pictures.new_zeros((), dtype=torch.float32)
+    total = images.new_zeros((), dtype=torch.float32)
     for name, weight in recipe.losses.items():
         if not weight:
             continue
@@ -84,7 +84,7 @@ def total_loss(outputs: Outputs, targets: Targets, pictures: Tensor, recipe: Rec
             assert targets.classes is not None
             loss = functional.cross_entropy(output, targets.classes)
         elif name == "picture":
-            loss = functional.mse_loss(output, _resized(pictures.float(), output))
+            loss = functional.mse_loss(output, _resized(images.float(), output))
         elif name == "responses" and recipe.response_loss == "poisson":
             loss = _masked(_poisson, rates(output), targets.responses, targets.complete)
         else:
@@ -118,7 +118,7 @@ def _masked(loss: Callable[..., Tensor], predicted: Tensor, target: Tensor | Non
     return (each * there).sum() / there.sum().clamp(min=1)
 
 
-def _resized(pictures: Tensor, output: Tensor) -> Tensor:
+def _resized(images: Tensor, output: Tensor) -> Tensor:
     height, width = output.shape[-2:]
-    same = pictures.shape[-2:] == (height, width)
-    return pictures if same else functional.adaptive_avg_pool2d(pictures, (height, width))
+    same = images.shape[-2:] == (height, width)
+    return images if same else functional.adaptive_avg_pool2d(images, (height, width))

@@ -42,7 +42,7 @@ CARD = """# {title}
 import itbench
 
 predictor = itbench.load_trained("{file}")
-responses = predictor.predict(pictures)  # (picture, site) from RGB bytes (picture, y, x, 3)
+responses = predictor.predict(images)  # (image, site) from RGB bytes (image, y, x, 3)
 ```
 
 {loading}
@@ -59,7 +59,7 @@ def card(about: Mapping[str, Any], benchmark: Benchmark | None, figures: Mapping
     benchmark : Benchmark, optional
         On which it was trained, if it is registered here.
     figures : mapping of str to float
-        What is known of held-out pictures, such as ``explained variance``.
+        What is known of held-out images, such as ``explained variance``.
     file : str
         Name of the file of weights.
     """
@@ -82,7 +82,7 @@ def _summary(about: Mapping[str, Any], benchmark: Benchmark | None) -> str:
     region = f" of {benchmark.region}" if benchmark and benchmark.region else ""
     does = [f"the responses of {sites} sites{region}"] if sites else []
     does += [f"which of {classes} classes it shows"] if classes else []
-    what = f"A network that predicts, from a picture, {' and '.join(does)}. " if does else ""
+    what = f"A network that predicts, from an image, {' and '.join(does)}. " if does else ""
     version = about.get("versions", {}).get("itbench")
     return f"{what}Trained{f' by itbench {version}' if version else ''}{_words(' on ', about.get('date', '')[:10])}."
 
@@ -91,17 +91,17 @@ def _facts(about: Mapping[str, Any], figures: Mapping[str, float]) -> str:
     rows = {
         "core": about.get("core"),
         "started from": about.get("start"),
-        "pictures that it was given": about.get("n_train"),
+        "images that it was given": about.get("n_train"),
         "of these, to stop the training and choose its epoch": about.get("n_validation"),
         "epochs": about.get("epochs"),
         "best epoch, whose weights these are": about.get("best_epoch"),
         "explained variance of those, mean over sites": about.get("inner_explained_variance"),
         "correlation of those, mean over sites": about.get("inner_correlation"),
-        **{f"{name} of held-out pictures, mean over sites": value for name, value in figures.items()},
+        **{f"{name} of held-out images, mean over sites": value for name, value in figures.items()},
         "device": about.get("device"),
         "id": about.get("key"),
         "SHA-256 of the stimuli": about.get("stimuli"),
-        "SHA-256 of the ids of the pictures that it was given": about.get("train_ids_digest"),
+        "SHA-256 of the ids of the images that it was given": about.get("train_ids_digest"),
     }
     known = [{"": what, "value": value} for what, value in rows.items() if value not in (None, "", [])]
     return markdown(known, ("", "value"))
@@ -109,8 +109,8 @@ def _facts(about: Mapping[str, Any], figures: Mapping[str, float]) -> str:
 
 def _preprocessing(about: Mapping[str, Any]) -> str:
     how = " ".join(str(about.get("identity", {}).get("preprocessing", "?")).split())
-    framed = f" It learnt from pictures of {about['degrees']} of visual angle." if about.get("degrees") else ""
-    return f"Pictures are preprocessed by `{how}`, which the predictor does itself.{framed}"
+    framed = f" It learnt from images of {about['degrees']} of visual angle." if about.get("degrees") else ""
+    return f"Images are preprocessed by `{how}`, which the predictor does itself.{framed}"
 
 
 def _held_out(about: Mapping[str, Any], benchmark: Benchmark | None) -> str:
@@ -122,8 +122,8 @@ def _held_out(about: Mapping[str, Any], benchmark: Benchmark | None) -> str:
         divided = f", one of {plan.folds} folds (seed {plan.seed}{_words(', stratified by ', plan.stratify)})"
     count = f" {len(ids)}" if ids else ""
     said = (
-        f"The{count} test pictures of the split {split} of {name}{divided}. No response to them was used, neither to"
-        " learn nor to choose the epoch. Judge it on these, or on pictures of other recordings; on the pictures that it"
+        f"The{count} test images of the split {split} of {name}{divided}. No response to them was used, neither to"
+        " learn nor to choose the epoch. Judge it on these, or on images of other recordings; on the images that it"
         " was given it looks better than it is."
     )
     return f"{said}\n\n<details><summary>Their ids</summary>\n\n{', '.join(ids)}\n\n</details>" if ids else said

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.data.stimuli import Images, StimulusSet
 from itbench.models.protocols import Model
 from itbench.models.recipe import Recipe
 from itbench.util import folders
@@ -31,8 +31,8 @@ class Predictor(Model, Protocol):
         Empty if it was restored.
         """
 
-    def predict(self, pictures: Pictures) -> NDArray[np.floating]:
-        """Return responses (picture, site) to pictures (picture, y, x, 3), in the units of the recordings.
+    def predict(self, images: Images) -> NDArray[np.floating]:
+        """Return responses (image, site) to images (image, y, x, 3), in the units of the recordings.
 
         Raises
         ------
@@ -43,7 +43,7 @@ class Predictor(Model, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """How a model is to learn, and what it is given beside pictures and responses.
+    """How a model is to learn, and what it is given beside images and responses.
 
     Parameters
     ----------
@@ -52,12 +52,12 @@ class Training:
     classes : sequence of str
         Names of the classes, where the recipe has a label.
     taught : array of shape (stimulus, site), optional
-        What a teacher predicts of the training pictures, where the recipe has one.
+        What a teacher predicts of the training images, where the recipe has one.
     device : {"auto", "cpu", "cuda"}
     memory : int
         Bytes that the process shall not exceed.
     scratch : Path
-        Folder for pictures that do not fit.
+        Folder for images that do not fit.
     checkpoint : Path, optional
         File to write after every epoch and to go on from.
     reporter : Reporter

@@ -23,7 +23,7 @@ AT_ONCE = 32
 def start_from_ridge(module: nn.Module, lesson: TrainingData, device: str) -> None:
     """Give the last linear layer before the responses the weights of the ridge readout of its input.
 
-    The penalty of each site is chosen by leave-one-out over the pictures that are learnt from; sites with a missing
+    The penalty of each site is chosen by leave-one-out over the images that are learnt from; sites with a missing
     response keep their weights.
 
     Parameters
@@ -71,15 +71,15 @@ def _head(module: nn.Module) -> nn.Linear:
 
 
 def _inputs(module: nn.Module, head: nn.Linear, lesson: TrainingData, device: str) -> np.ndarray:
-    """Return what the head takes (picture, feature), of the pictures that are learnt from."""
+    """Return what the head takes (image, feature), of the images that are learnt from."""
     caught: list[Tensor] = []
     hook = head.register_forward_pre_hook(lambda _part, inputs: caught.append(inputs[0].float().cpu()))
     rows = [lesson.fit[start : start + AT_ONCE] for start in range(0, len(lesson.fit), AT_ONCE)]
     module.eval()
     try:
         with torch.no_grad(), batches(lesson.prepared, rows, device) as feed:
-            for pictures in feed:
-                lesson.call(module, pictures)
+            for images in feed:
+                lesson.call(module, images)
     finally:
         hook.remove()
     return torch.cat(caught).double().numpy()

@@ -109,7 +109,7 @@ class Search:
         try:
             outcome = attempt(changes)
             if not math.isfinite(outcome.value):
-                raise ItbenchError(f"The value on the inner pictures is {outcome.value}.")
+                raise ItbenchError(f"The value on the inner images is {outcome.value}.")
         except NoSpace:
             raise
         except Exception as error:  # a plugin may raise anything

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 KEYS = ("low", "high", "log")
-# What the model is, and by which pictures it is judged: trials that differ in these cannot be compared.
+# What the model is, and by which images it is judged: trials that differ in these cannot be compared.
 FIXED = ("core", "label", "tune", "validation")
 
 

@@ -98,7 +98,7 @@ class GaussianReadout(nn.Module):
 
     .. math:: r_s = b_s + \sum_c w_{s,c} \, f_c(p_s), \quad p_s \sim \mathcal{N}(\mu_s, A_s A_s^\top)
 
-    The features at p are interpolated between the four nearest places. While training, every picture draws a place
+    The features at p are interpolated between the four nearest places. While training, every image draws a place
     anew, so that gradients reach μ from beyond its neighbours, and A shrinks as the site is found; in eval mode p = μ.
 
     Parameters
@@ -158,7 +158,7 @@ class GaussianReadout(nn.Module):
         return f"{tuple(self.weight.shape)}, spread={self.spread}, l1={self.l1}, l2={self.l2}"
 
     def _places(self, batch: int) -> torch.Tensor:
-        """Return where every site looks in every picture (batch, site, 2)."""
+        """Return where every site looks in every image (batch, site, 2)."""
         if not self.training:
             return self.position.expand(batch, -1, -1)
         drawn = torch.randn(batch, *self.position.shape, device=self.position.device)

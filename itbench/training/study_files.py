@@ -40,7 +40,7 @@ class StudyFiles:
     def of(cls, run: Run, task: Task, split: Split) -> StudyFiles:
         """Return the files of a run's study; their name holds a digest of all that it is a study of.
 
-        Of the responses, those of the split's training pictures alone take part.
+        Of the responses, those of the split's training images alone take part.
         """
         (entrant,) = run.entrants
         study = {

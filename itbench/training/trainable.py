@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from itbench.data.stimuli import Pictures, StimulusSet
+from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadOption
 from itbench.models.network import Network, resolve_device
 from itbench.models.recipe import Recipe
@@ -27,7 +27,7 @@ from itbench.training.protocols import Training
 from itbench.training.ridge_start import start_from_ridge
 from itbench.training.scale import Scale
 
-AT_ONCE = 32  # pictures predicted in one forward pass
+AT_ONCE = 32  # images predicted in one forward pass
 
 
 class TrainableNetwork:
@@ -36,7 +36,7 @@ class TrainableNetwork:
     Parameters
     ----------
     build : callable
-        (sites, classes) → `torch.nn.Module`, whose forward takes pictures (batch, 3, y, x) and returns responses
+        (sites, classes) → `torch.nn.Module`, whose forward takes images (batch, 3, y, x) and returns responses
         (batch, site), or a mapping with some of ``responses``, ``classes`` (batch, class) and ``picture`` (batch, 3,
         y, x). Responses are standardised per site; with Poisson's loss they pass softplus and are relative to the mean.
         What a method ``penalty()`` of any part of it returns is added to the loss.
@@ -86,12 +86,12 @@ class TrainableNetwork:
         fit = np.setdiff1d(np.arange(len(stimuli)), validation)
         if len(fit) < recipe.batch:
             raise BadOption(
-                f"{len(fit)} pictures to learn from are fewer than a batch of {recipe.batch}.",
+                f"{len(fit)} images to learn from are fewer than a batch of {recipe.batch}.",
                 todo=f"Use --recipe batch={max(1, len(fit) // 4)}.",
             )
         if recipe.patience and not len(validation):
             raise BadOption(
-                f"Of {len(stimuli)} training pictures none is left to stop the training by.",
+                f"Of {len(stimuli)} training images none is left to stop the training by.",
                 todo="Use a larger share, such as --recipe validation=0.2, or none: patience=0.",
             )
         scale = Scale.of(responses[fit], recipe)
@@ -197,8 +197,8 @@ class TrainedNetwork(Network):
         }
         return {**tensors, "mean": self.scale.mean, "scale": self.scale.scale, "rates": np.array(self.scale.rates)}
 
-    def predict(self, pictures: Pictures) -> NDArray[np.float64]:
-        """Return responses (picture, site) to pictures (picture, y, x, 3), in the units of the recordings.
+    def predict(self, images: Images) -> NDArray[np.float64]:
+        """Return responses (image, site) to images (image, y, x, 3), in the units of the recordings.
 
         Raises
         ------
@@ -206,8 +206,8 @@ class TrainedNetwork(Network):
             If it learnt no responses.
         """
         said = []
-        for start in range(0, pictures.shape[0], AT_ONCE):
-            outputs = self._outputs(self.prepare(pictures[start : start + AT_ONCE]))
+        for start in range(0, images.shape[0], AT_ONCE):
+            outputs = self._outputs(self.prepare(images[start : start + AT_ONCE]))
             if "responses" not in outputs:
                 raise BadOption(
                     f"It predicts no responses, but {', '.join(outputs)}.",
@@ -252,7 +252,7 @@ class Members(nn.Module):
         super().__init__()
         self.members = nn.ModuleList(modules)
 
-    def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Return the mean of every output over the networks, for pictures (batch, 3, y, x)."""
-        said = [as_outputs(member(pictures)) for member in self.members]
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the mean of every output over the networks, for images (batch, 3, y, x)."""
+        said = [as_outputs(member(images)) for member in self.members]
         return {name: torch.stack([own[name] for own in said]).mean(0) for name in said[0]}

@@ -1,4 +1,4 @@
-"""What a model may learn from in one split: pictures, responses and labels of its training rows, and nothing else."""
+"""What a model may learn from in one split: images, responses and labels of its training rows, and nothing else."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TrainingSet:
         Raises
         ------
         UnknownName, BadRecordings
-            If the pictures lack the recipe's label, or all have the same.
+            If the images lack the recipe's label, or all have the same.
         """
         own, recorded = stimuli.take(split.train), responses[split.train]
         digests = {
@@ -75,12 +75,12 @@ def validation_rows(n: int, share: float, seed: int) -> NDArray[np.intp]:
 
 
 def class_names(stimuli: StimulusSet, recipe: Recipe) -> tuple[str, ...]:
-    """Return the classes of the training pictures, in order; none without a label.
+    """Return the classes of the training images, in order; none without a label.
 
     Raises
     ------
     UnknownName, BadRecordings
-        If the pictures have no such label, or all have the same.
+        If the images have no such label, or all have the same.
     """
     if not recipe.label:
         return ()
@@ -94,6 +94,6 @@ def class_names(stimuli: StimulusSet, recipe: Recipe) -> tuple[str, ...]:
     names = tuple(np.unique(np.asarray(stimuli.metadata[recipe.label]).astype(str)).tolist())
     if len(names) < 2:
         raise BadRecordings(
-            f"All training pictures have the {recipe.label} {names[0]!r}: there is nothing to tell apart."
+            f"All training images have the {recipe.label} {names[0]!r}: there is nothing to tell apart."
         )
     return names

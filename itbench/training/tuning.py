@@ -1,4 +1,4 @@
-"""The recipe by which a model learns best, searched split by split on training pictures alone."""
+"""The recipe by which a model learns best, searched split by split on training images alone."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class Study:
 def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) -> Iterator[Study]:
     """Search for the recipe by which a model learns best, in a study for each split, and write the best one down.
 
-    A trial learns from a split's training pictures but for those of the inner split, which judge it; no response to a
-    held-out picture takes part. A study goes on from the trials that it has.
+    A trial learns from a split's training images but for those of the inner split, which judge it; no response to a
+    held-out image takes part. A study goes on from the trials that it has.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) 
     recipe = recipe_of(run)
     if not recipe.validation:
         raise BadOption(
-            "The recipe keeps no training pictures apart, by which trials could be judged.",
+            "The recipe keeps no training images apart, by which trials could be judged.",
             todo="Keep some: --recipe validation=0.1",
         )
     space = space_of(recipe)

@@ -1,4 +1,4 @@
-"""How well a network does on pictures that it did not learn from: what stops a training and chooses its epoch."""
+"""How well a network does on images that it did not learn from: what stops a training and chooses its epoch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ValidationScore:
 
 
 def validation_score(outputs: Mapping[str, Tensor], targets: Targets, loss: float, recipe: Recipe) -> ValidationScore:
-    """Return how well outputs (picture, …) meet the targets of the same pictures.
+    """Return how well outputs (image, …) meet the targets of the same images.
 
     A site that lacks a response to some of them is left out; where all do, the loss decides.
     """

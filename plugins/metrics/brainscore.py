@@ -2,7 +2,7 @@
 
 Schrimpf et al. (2018), bioRxiv 407007; code: https://github.com/brain-score/vision. Partial least squares with 25
 components (Yamins et al. 2014, PNAS 111, 8619-8624), or ridge on all features with penalty 1. One thing differs:
-Brain-Score names a layer beforehand, here each split chooses one on its training pictures.
+Brain-Score names a layer beforehand, here each split chooses one on its training images.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ import numpy as np
 from itbench import ReadoutResult, hookimpl
 
 COMPONENTS, PENALTY = 25, 1.0
-INNER_FOLDS = 5  # of the training pictures, to choose the layer
+INNER_FOLDS = 5  # of the training images, to choose the layer
 
 
 @hookimpl
@@ -24,7 +24,7 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class Protocol:
     stratify: str | None = field(
-        default="object_name", metadata={"help": "coordinate of the pictures that splits balance; none: none"}
+        default="object_name", metadata={"help": "coordinate of the images that splits balance; none: none"}
     )
 
     measure = "brainscore"
@@ -53,8 +53,7 @@ class BrainScorePLS(Protocol):
 
 class BrainScoreRidge(Protocol):
     formula = (
-        "min over b, w of |y − b − X w|² + |w|²\n"
-        "X: activations of the training pictures; y: a site's training responses"
+        "min over b, w of |y − b − X w|² + |w|²\nX: activations of the training images; y: a site's training responses"
     )
 
     def __call__(self, gram, responses, train, test):

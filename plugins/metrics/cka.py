@@ -23,12 +23,12 @@ class CentredAlignment:
     formula = (
         "CKA = ⟨K, L⟩ / √(⟨K, K⟩ ⟨L, L⟩)\n"
         "K, L: centred Grams of the layer and of the responses; ⟨A, B⟩ = Σ_ij A_ij B_ij,\n"
-        "or, debiased, its estimate without the pictures' noise on the diagonal"
+        "or, debiased, its estimate without the images' noise on the diagonal"
     )
 
     estimator: str = field(default="debiased", metadata={"help": "debiased or biased"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf, of both sides"})
-    width: float = field(default=1.0, metadata={"help": "of rbf: in units of the median squared distance of pictures"})
+    width: float = field(default=1.0, metadata={"help": "of rbf: in units of the median squared distance of images"})
 
     def __post_init__(self):
         from itbench.metrics.cka import check_estimator

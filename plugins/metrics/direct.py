@@ -1,6 +1,6 @@
-"""What a model that learns from recordings predicts of held-out pictures by itself.
+"""What a model that learns from recordings predicts of held-out images by itself.
 
-No readout is fitted, not even a scale. Every split is predicted by a network that saw its training pictures alone.
+No readout is fitted, not even a scale. Every split is predicted by a network that saw its training images alone.
 """
 
 from dataclasses import dataclass
@@ -16,4 +16,4 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class Direct:
     form = "direct"
-    formula = "ŷ = f_s(picture)\nf_s: the network that learnt from the training pictures of split s"
+    formula = "ŷ = f_s(image)\nf_s: the network that learnt from the training images of split s"

@@ -19,7 +19,7 @@ def itbench_metrics(register):
 class LeastSquares:
     formula = (
         "min over b, w of |y − b − T w|²\n"
-        "T: principal components of the training pictures; y: a site's training responses"
+        "T: principal components of the training images; y: a site's training responses"
     )
 
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
@@ -46,6 +46,6 @@ def remarks(basis):
     if components < rows - 1:
         return ()
     return (
-        f"{components} components of {rows} training pictures meet every training response, noise too: the "
+        f"{components} components of {rows} training images meet every training response, noise too: the "
         "solution of least norm is taken; take fewer with -o components=100",
     )

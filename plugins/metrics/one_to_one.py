@@ -2,7 +2,7 @@
 
 After Arend, Han, Schrimpf, Bashivan, Kar, Poggio, DiCarlo & Boix (2018), CBMM Memo 93: does a unit of the network stand
 for a unit of the brain? The feature is the one with the largest correlation, of either sign, over the training
-pictures. A Gram cannot tell features apart, so the network runs again for every score.
+images. A Gram cannot tell features apart, so the network runs again for every score.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class OneToOne:
     form = "channels"
-    formula = "ŷ = b + c x_j\nx_j: the feature with the largest |r(x_j, y)| over the training pictures"
+    formula = "ŷ = b + c x_j\nx_j: the feature with the largest |r(x_j, y)| over the training images"
 
     positive: bool = field(
         default=False, metadata={"help": "only features that rise with the site's response; false: or fall"}

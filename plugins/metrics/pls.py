@@ -25,7 +25,7 @@ class PartialLeastSquares:
     )
 
     components: int = field(default=25, metadata={"help": "components at most, shared by all sites"})
-    inner_folds: int = field(default=5, metadata={"help": "folds of the training pictures that choose the layer"})
+    inner_folds: int = field(default=5, metadata={"help": "folds of the training images that choose the layer"})
 
     def __post_init__(self):
         from itbench.metrics.kernel import check_components

@@ -1,7 +1,7 @@
 """Readout, then comparison: are the responses that ridge regression predicts as alike or unlike as those recorded?
 
 Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to fit
-each site, and RDMs are compared after that, on pictures that the weights were not learnt from.
+each site, and RDMs are compared after that, on images that the weights were not learnt from.
 """
 
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Predicted:
 @dataclass(frozen=True)
 class PredictedSimilarity(Predicted):
     measure = "predicted_rsa"
-    formula = "RSA of y and ŷ over the held-out pictures\nŷ: predicted by ridge regression"
+    formula = "RSA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
 
     distance: str = field(default="correlation", metadata={"help": "correlation, euclidean or cosine"})
     rdms_by: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
@@ -60,7 +60,7 @@ class PredictedSimilarity(Predicted):
 @dataclass(frozen=True)
 class PredictedAlignment(Predicted):
     measure = "predicted_cka"
-    formula = "CKA of y and ŷ over the held-out pictures\nŷ: predicted by ridge regression"
+    formula = "CKA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
 
     def compare(self, recorded, predicted):
         from itbench.metrics.cka import centred_alignment

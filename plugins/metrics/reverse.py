@@ -1,7 +1,7 @@
-"""Reverse prediction: how much of a layer the sites explain, by ridge regression on pictures left out.
+"""Reverse prediction: how much of a layer the sites explain, by ridge regression on images left out.
 
 Muzellec & Kar (2025), bioRxiv 2025.08.08.669382: a model that explains a brain may be explained by it badly. All
-activations are predicted from all sites; 1 - sum |x - x̂|² / sum |x - mean|² over features and held-out pictures.
+activations are predicted from all sites; 1 - sum |x - x̂|² / sum |x - mean|² over features and held-out images.
 """
 
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ class ReversePrediction:
     form = "comparison"
     measure = "reverse_explained_variance"
     formula = (
-        "1 − Σ |x − x̂|² / Σ |x − x̄|², over features and held-out pictures\n"
+        "1 − Σ |x − x̂|² / Σ |x − x̄|², over features and held-out images\n"
         "x̂: activations predicted from all sites by ridge regression"
     )
 
@@ -33,7 +33,7 @@ class ReversePrediction:
     alphas: tuple[float, ...] = field(
         default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
     )
-    folds: int = field(default=5, metadata={"help": "folds of the pictures, each predicted from the others"})
+    folds: int = field(default=5, metadata={"help": "folds of the images, each predicted from the others"})
     seed: int = field(default=0, metadata={"help": "of the folds"})
 
     def __post_init__(self):

@@ -1,7 +1,7 @@
 """Ridge regression on principal components, the penalty chosen per site by leave-one-out.
 
-Hoerl & Kennard (1970), Technometrics 12, 55-67. Explained variance and Pearson's correlation on held-out pictures,
-per site. Everything is learnt from the training pictures alone.
+Hoerl & Kennard (1970), Technometrics 12, 55-67. Explained variance and Pearson's correlation on held-out images,
+per site. Everything is learnt from the training images alone.
 """
 
 from dataclasses import dataclass, field
@@ -19,8 +19,8 @@ def itbench_metrics(register):
 class Ridge:
     formula = (
         "min over b, w of |y − b − T w|² + α |w|²\n"
-        "T: principal components of the training pictures; y: a site's training responses\n"
-        "α: the one with the smallest mean of ((y − ŷ) / (1 − h))², h: leverage of a picture"
+        "T: principal components of the training images; y: a site's training responses\n"
+        "α: the one with the smallest mean of ((y − ŷ) / (1 − h))², h: leverage of an image"
     )
 
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
@@ -31,7 +31,7 @@ class Ridge:
     per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
     width: float = field(
-        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training pictures"}
+        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training images"}
     )
 
     def __post_init__(self):

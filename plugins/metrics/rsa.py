@@ -1,4 +1,4 @@
-"""Representational similarity analysis: how alike the dissimilarities of pictures are in a layer and in the brain.
+"""Representational similarity analysis: how alike the dissimilarities of images are in a layer and in the brain.
 
 Kriegeskorte, Mur & Bandettini (2008), Front. Syst. Neurosci. 2, 4. The choice of distance and comparison: Nili et al.
 (2014), PLoS Comput. Biol. 10, e1003553; Diedrichsen et al. (2021), Neurons, Behav., Data Anal., and Theory 5(3).
@@ -21,8 +21,8 @@ class SimilarityAnalysis:
     form = "comparison"
     measure = "rsa"
     formula = (
-        "RSA = how alike d and e are, over all pairs of pictures\n"
-        "d, e: dissimilarities of two pictures in the layer and in the responses"
+        "RSA = how alike d and e are, over all pairs of images\n"
+        "d, e: dissimilarities of two images in the layer and in the responses"
     )
 
     distance: str = field(

@@ -34,7 +34,7 @@ class Stacked:
     penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
     width: float = field(
-        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training pictures"}
+        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training images"}
     )
 
     def __post_init__(self):

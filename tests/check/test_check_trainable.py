@@ -31,7 +31,7 @@ BROKEN = [
     ("no predictor", "fit", "fit returns a dict without layers"),
     ("turned", "fit", "an array of shape (5, 3), not (3, 5)"),
     ("infinite", "fit", "NaN or infinity"),
-    ("writes pictures", "fit", "does not support item assignment"),
+    ("writes images", "fit", "does not support item assignment"),
     ("writes responses", "inputs kept", "the responses changed in place"),
     ("trains its core", "core kept", "its core gives other activations in x"),
     ("unsettles its core", "core kept", "its core is left in training mode"),

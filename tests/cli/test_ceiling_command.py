@@ -35,15 +35,15 @@ def with_responses(values, name="mine"):
 
 
 def dissimilarities(n):
-    """Recordings of the dissimilarities of 14 pictures, of `n` subjects."""
+    """Recordings of the dissimilarities of 14 images, of `n` subjects."""
     rdms = np.zeros((n, 14, 14))
     rdms[:, *np.triu_indices(14, 1)] = subjects(n)
     rdms += rdms.transpose(0, 2, 1)
-    pictures = np.random.default_rng(0).integers(0, 256, (14, 8, 8, 3), dtype=np.uint8)
-    ids = tuple(f"picture{number:02d}" for number in range(14))
+    images = np.random.default_rng(0).integers(0, 256, (14, 8, 8, 3), dtype=np.uint8)
+    ids = tuple(f"image{number:02d}" for number in range(14))
     coords = {"subject": [f"s{number}" for number in range(n)]}
     dims = ("subject", "stimulus", "other_stimulus")
-    return Recordings("rdms", StimulusSet(ids, pictures), None, rdms=xr.DataArray(rdms, dims=dims, coords=coords))
+    return Recordings("rdms", StimulusSet(ids, images), None, rdms=xr.DataArray(rdms, dims=dims, coords=coords))
 
 
 def rows_of(*arguments):
@@ -138,5 +138,5 @@ def test_linked_recordings_gain_a_ceiling(home, tmp_path):
     write_recordings(linked, home / "data" / "majaj-it.h5")
     row = rows_of("-b", "majaj-it", "--method", "split-half")[0]
     assert row["sites"] == len(made.course_sites)
-    assert row["repetitions"] == sorted(made.repetitions.values())  # the pictures without responses do not count
+    assert row["repetitions"] == sorted(made.repetitions.values())  # the images without responses do not count
     assert np.isfinite(row["median"])

@@ -36,7 +36,7 @@ def no_factory(weights):
 
 
 def no_pass(weights):
-    def function(pictures):
+    def function(images):
         raise ArithmeticError("the pass broke")
 
     return FunctionModel(function, layers=("x",), identity="no-pass")
@@ -114,7 +114,7 @@ def test_score_prints_a_line_a_run_and_the_layers_of_one_alone(toy):
     ]
     assert [line.split()[1] for line in table[2:]] == ["toy"]
     assert [line.split()[1] for line in layers[2:]] == ["noise", "good"]
-    assert "Best on the held-out pictures: good; regret 0.0000." in shown.stderr
+    assert "Best on the held-out images: good; regret 0.0000." in shown.stderr
     several = run("score", "-m", "toy", "-m", "pixels", "-b", toy)
     assert [line.split()[1] for line in several.stdout.splitlines()[2:]] == ["toy", "pixels"]
 
@@ -267,7 +267,7 @@ USAGE = {
     "no seed": (("score", "-m", "pixels", "--seed", "-1"), "x>=0"),
     "no batch": (("score", "-m", "pixels", "--batch-size", "0"), "x>=1"),
     "no format": (("leaderboard", "--format", "pdf"), "'markdown'"),
-    "no picture size": (("layers", "pixels", "--size", "0"), "x>=1"),
+    "no image size": (("layers", "pixels", "--size", "0"), "x>=1"),
     "no images": (("data", "pack", "mine", "--images", "nosuch", "--responses", "r.npy"), "does not exist"),
 }
 
@@ -319,7 +319,7 @@ def test_the_bar_shows_on_a_terminal(toy):
     except OSError:  # Linux says so at the end of a terminal
         pass
     os.close(main_end)
-    assert "toy on toy pictures" in shown.decode()
+    assert "toy on toy images" in shown.decode()
     assert json.loads(out)[0]["model"] == "toy"
 
 

@@ -78,7 +78,7 @@ def test_what_is_still_being_written_is_not_listed(mine):
 def test_show_says_what_recordings_hold(mine):
     shown = json.loads(run("data", "show", "mine").stdout)
     assert shown["region"] == "V4"
-    assert shown["pictures"] == "20 of 8 × 8 pixels"
+    assert shown["images"] == "20 of 8 × 8 pixels"
     assert (shown["sites"], shown["repetitions"]) == (5, [4, 4])
     assert shown["stimulus_coordinates"] == {"category": "cat, dog"}
     assert shown["digests"] == dict(read_recordings(mine).digests)

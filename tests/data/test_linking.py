@@ -58,10 +58,10 @@ def moved(row, site, by):
 # ---- all is matched
 
 
-def test_every_recorded_picture_gets_its_id_and_metadata(course, public):
+def test_every_recorded_image_gets_its_id_and_metadata(course, public):
     linked, report = link(course, public)
     metadata, rows = linked.stimuli.metadata, MADE.shuffled[:16]
-    assert (report.pictures, report.pictures_matched, report.pictures_ambiguous) == (16, 16, 0)
+    assert (report.images, report.images_matched, report.images_ambiguous) == (16, 16, 0)
     assert metadata["image_id"].tolist() == [*(MADE.ids[row] for row in rows), "", "", "", ""]
     assert metadata["background_id"].tolist() == [*(f"{row:08x}z" for row in rows), "", "", "", ""]
     np.testing.assert_array_equal(metadata["variation"], [*(MADE.variation[row] for row in rows), *[np.nan] * 4])
@@ -73,7 +73,7 @@ def test_every_recorded_picture_gets_its_id_and_metadata(course, public):
 
 def test_the_courses_own_names_of_objects_are_kept(course, public):
     renamed = {**public.stimuli.metadata, "object": np.array(["other"] * 20, dtype=object)}
-    stimuli = StimulusSet(public.stimuli.ids, public.stimuli.pictures, renamed)
+    stimuli = StimulusSet(public.stimuli.ids, public.stimuli.images, renamed)
     linked, _ = link(course, Recordings(public.name, stimuli, public.responses))
     np.testing.assert_array_equal(linked.stimuli.metadata["object"], course.stimuli.metadata["object"])
 
@@ -93,14 +93,14 @@ def test_every_repetition_of_every_site_comes_along(course, public):
     assert np.abs(means - course.responses.values[0, :16]).max() == report.largest_difference < 1e-6
 
 
-def test_the_pictures_stay_as_they_are(course, public):
+def test_the_images_stay_as_they_are(course, public):
     linked, _ = link(course, public)
     assert linked.stimuli.ids == course.stimuli.ids
     assert linked.stimuli.content_digest() == course.stimuli.content_digest()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_pictures_and_sites_are_matched_in_any_order(tmp_path, seed):
+def test_images_and_sites_are_matched_in_any_order(tmp_path, seed):
     made = Experiment(n=40, neuroids={"IT": 11, "V4": 3}, seed=seed)
     write_course_file(tmp_path / "IT_data.h5", made, {"train": 20, "val": 10, "test": 10})
     public = read_assembly(*write_public(tmp_path, made), "IT", SilentReporter())
@@ -114,7 +114,7 @@ def test_means_in_double_precision_are_equal_too(course, public):
     order = np.searchsorted(np.flatnonzero(MADE.regions == "IT"), MADE.course_sites)
     exact = exact[:, order]
     exact[16:] = np.nan
-    assert link(with_responses(course, lambda values: exact[None]), public)[1].pictures_matched == 16
+    assert link(with_responses(course, lambda values: exact[None]), public)[1].images_matched == 16
 
 
 def test_linking_twice_changes_nothing(course, public):
@@ -130,17 +130,17 @@ def test_linking_twice_changes_nothing(course, public):
 # ---- not all is matched: nothing by guess
 
 
-def test_a_picture_beyond_rounding_is_left_out_and_the_means_are_kept(course, public):
+def test_a_image_beyond_rounding_is_left_out_and_the_means_are_kept(course, public):
     changed = with_responses(course, moved(5, 2, 1e-4))
     linked, report = link(changed, public)
-    assert (report.pictures_matched, report.sites_matched, report.repetitions) == (15, 6, False)
+    assert (report.images_matched, report.sites_matched, report.repetitions) == (15, 6, False)
     assert linked.stimuli.metadata["image_id"][5] == ""
     assert np.isnan(linked.stimuli.metadata["s"][5])
     xr.testing.assert_identical(linked.responses, changed.responses)
 
 
 def test_a_difference_within_rounding_is_none(course, public):
-    assert link(with_responses(course, moved(5, 2, 1e-7)), public)[1].pictures_matched == 16
+    assert link(with_responses(course, moved(5, 2, 1e-7)), public)[1].images_matched == 16
 
 
 def test_a_site_that_is_none_of_theirs_is_left_out_and_the_means_are_kept(course, public):
@@ -149,27 +149,27 @@ def test_a_site_that_is_none_of_theirs_is_left_out_and_the_means_are_kept(course
 
     changed = with_responses(course, noise)
     linked, report = link(changed, public)
-    assert (report.pictures_matched, report.sites_matched, report.repetitions) == (16, 5, False)
+    assert (report.images_matched, report.sites_matched, report.repetitions) == (16, 5, False)
     xr.testing.assert_identical(linked.responses, changed.responses)
 
 
-def test_a_picture_equal_to_two_is_matched_with_neither(course, public):
+def test_a_image_equal_to_two_is_matched_with_neither(course, public):
     first, second = MADE.shuffled[2], MADE.shuffled[18]
 
     def same(values):
         values[:, second] = values[:, first]
 
     linked, report = link(course, with_responses(public, same))
-    assert (report.pictures_matched, report.pictures_ambiguous, report.repetitions) == (15, 1, False)
+    assert (report.images_matched, report.images_ambiguous, report.repetitions) == (15, 1, False)
     assert linked.stimuli.metadata["image_id"][2] == ""
 
 
-def test_two_pictures_equal_to_one_are_matched_with_none(course, public):
+def test_two_images_equal_to_one_are_matched_with_none(course, public):
     def same(values):
         values[:, 3] = values[:, 2]
 
     linked, report = link(with_responses(course, same), public)
-    assert (report.pictures_matched, report.pictures_ambiguous) == (14, 2)
+    assert (report.images_matched, report.images_ambiguous) == (14, 2)
     assert linked.stimuli.metadata["image_id"][2:4].tolist() == ["", ""]
 
 
@@ -188,9 +188,9 @@ NONE = {
     ),
     "values in another order at every site": (
         lambda values: np.stack([np.roll(values[0, :, site], site) for site in range(6)], 1)[None],
-        r"No picture of majaj-it can .*\n6 sites are matched; 0 of \d+ pictures .* nearest two differ by .* times what",
+        r"No image of majaj-it can .*\n6 sites are matched; 0 of \d+ images .* nearest two differ by .* times what",
     ),
-    "no responses": (lambda values: values * np.nan, "No picture of majaj-it has a response at every site"),
+    "no responses": (lambda values: values * np.nan, "No image of majaj-it has a response at every site"),
 }
 
 
@@ -211,14 +211,14 @@ def packed(course, public, home):
     return home / "data" / "majaj-it.h5"
 
 
-def test_the_command_writes_what_was_linked_and_keeps_the_pictures(packed):
+def test_the_command_writes_what_was_linked_and_keeps_the_images(packed):
     before = read_recordings(packed)
     done = run("data", "link")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["pictures_matched"] == 16
+    assert json.loads(done.stdout)["images_matched"] == 16
     after = read_recordings(packed)
     assert after.responses.shape == (5, 20, 6)
-    assert after.about["linked"] == "16 pictures with majajhong2015-it, by equality of their mean responses"
+    assert after.about["linked"] == "16 images with majajhong2015-it, by equality of their mean responses"
     assert after.digests["stimuli"] == before.digests["stimuli"]
     assert after.digests["responses"] != before.digests["responses"]
 

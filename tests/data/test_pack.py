@@ -39,54 +39,54 @@ def expected(values, axes=AXES):
     return xr.DataArray(values, dims=axes).transpose("repetition", "stimulus", "site").values
 
 
-# ---- pictures
+# ---- images
 
 
 @pytest.mark.parametrize("images", ["images", "images.zip"])
-def test_pictures_come_in_the_natural_order_of_their_names(images):
+def test_images_come_in_the_natural_order_of_their_names(images):
     recordings = packed(images=images)
     assert recordings.stimuli.ids == tuple(f"image{number}" for number in range(1, N + 1))
-    np.testing.assert_array_equal(recordings.stimuli.pictures[:], PIXELS)
+    np.testing.assert_array_equal(recordings.stimuli.images[:], PIXELS)
     np.testing.assert_array_equal(recordings.responses.values, expected(VALUES))
 
 
 def test_numbers_in_names_are_counted_wherever_they_are():
     names = ["s2/a1.png", "s2/a01.png", "s2/b.png", "s10/a1.PNG", "s10/a2b9.png", "s10/a2b10.png"]
     Path("more").mkdir()
-    for name, picture in zip(reversed(names), reversed(PIXELS[:6]), strict=True):
+    for name, image in zip(reversed(names), reversed(PIXELS[:6]), strict=True):
         (Path("more") / name).parent.mkdir(exist_ok=True)
-        (Path("more") / name).write_bytes(png(picture))
+        (Path("more") / name).write_bytes(png(image))
     np.save("rates.npy", np.ones((SITES, 6)) * np.arange(6))
     Path("ids.csv").write_text("image_id\n" + "\n".join("abcdef") + "\n")
     recordings = packed(images="more", dims="site,stimulus", stimuli="ids.csv")
     order = [1, 0, 2, 3, 4, 5]  # a01 before a1: the same number, so the text decides
-    np.testing.assert_array_equal(recordings.stimuli.pictures[:], PIXELS[order])
+    np.testing.assert_array_equal(recordings.stimuli.images[:], PIXELS[order])
 
 
 def test_hidden_files_and_other_files_are_passed_over():
     for name in (".image1.png", "._image1.png", "notes.txt", "Thumbs.db"):
-        Path("images", name).write_bytes(b"no picture")
+        Path("images", name).write_bytes(b"no image")
     Path("images/.checkpoints").mkdir()
-    Path("images/.checkpoints/image1.png").write_bytes(b"no picture")
+    Path("images/.checkpoints/image1.png").write_bytes(b"no image")
     with zipfile.ZipFile("images.zip", "a") as archive:
-        archive.writestr("__MACOSX/._image1.png", b"no picture")
+        archive.writestr("__MACOSX/._image1.png", b"no image")
     for images in ("images", "images.zip"):
         recordings = packed("--replace", images=images)
-        np.testing.assert_array_equal(recordings.stimuli.pictures[:], PIXELS)
+        np.testing.assert_array_equal(recordings.stimuli.images[:], PIXELS)
 
 
-def test_grey_pictures_and_palettes_become_rgb():
+def test_grey_images_and_palettes_become_rgb():
     grey = PIXELS[..., 0]
-    for number, picture in enumerate(grey, 1):
-        image = Image.fromarray(picture)
-        (image if number % 2 else image.convert("P")).save(f"images/image{number}.png")
-    np.testing.assert_array_equal(packed().stimuli.pictures[:], np.repeat(grey[..., None], 3, axis=3))
+    for number, image in enumerate(grey, 1):
+        grey_image = Image.fromarray(image)
+        (grey_image if number % 2 else grey_image.convert("P")).save(f"images/image{number}.png")
+    np.testing.assert_array_equal(packed().stimuli.images[:], np.repeat(grey[..., None], 3, axis=3))
 
 
 def test_opaque_alpha_is_dropped():
-    for number, picture in enumerate(PIXELS, 1):
-        Image.fromarray(picture).convert("RGBA").save(f"images/image{number}.png")
-    np.testing.assert_array_equal(packed().stimuli.pictures[:], PIXELS)
+    for number, image in enumerate(PIXELS, 1):
+        Image.fromarray(image).convert("RGBA").save(f"images/image{number}.png")
+    np.testing.assert_array_equal(packed().stimuli.images[:], PIXELS)
 
 
 # ---- responses
@@ -159,10 +159,10 @@ def test_netcdf_with_several_variables_and_other_names_of_axes():
 # ---- the CSV
 
 
-def test_the_csv_orders_the_pictures_and_its_columns_become_coordinates():
+def test_the_csv_orders_the_images_and_its_columns_become_coordinates():
     stimuli = packed(stimuli="stimuli.csv").stimuli
     assert stimuli.ids == tuple(f"image{number}" for number in reversed(range(1, N + 1)))
-    np.testing.assert_array_equal(stimuli.pictures[:], PIXELS[::-1])
+    np.testing.assert_array_equal(stimuli.images[:], PIXELS[::-1])
     assert stimuli.metadata.keys() == {"category", "size", "block"}
     assert stimuli.metadata["category"].tolist() == ["a", "b"] * (N // 2)
     assert stimuli.metadata["size"].tolist() == [number / 2 for number in reversed(range(1, N + 1))]
@@ -175,7 +175,7 @@ def test_ids_come_from_the_csv(column):
     stimuli = packed(stimuli="ids.csv").stimuli
     assert stimuli.ids == tuple(f"s{number:02d}" for number in range(N))
     assert stimuli.metadata.keys() == set()
-    np.testing.assert_array_equal(stimuli.pictures[:], PIXELS)  # without filename, in natural order
+    np.testing.assert_array_equal(stimuli.images[:], PIXELS)  # without filename, in natural order
 
 
 def test_a_csv_as_spreadsheets_write_it():
@@ -195,7 +195,7 @@ def test_region_and_window_are_kept():
     described = json.loads(done.stdout)
     assert described["region"] == "V4"
     assert described["window"] == [50.0, 150.0]
-    assert described["pictures"] == f"{N} of 6 × 8 pixels"
+    assert described["images"] == f"{N} of 6 × 8 pixels"
     assert described["sites"] == SITES
     assert described["file"] == str(recordings_path("mine"))
     assert f"Wrote {recordings_path('mine')}" in done.stderr
@@ -214,11 +214,11 @@ def test_netcdf_keeps_what_it_says_of_its_sites():
     assert responses.depth.values.tolist() == [1.5, 2.0, 2.5]
 
 
-def test_netcdf_in_another_order_than_the_pictures_is_refused():
+def test_netcdf_in_another_order_than_the_images_is_refused():
     labelled_netcdf([f"image{number}" for number in (2, 1, *range(3, N + 1))])
     done = pack(responses="labelled.nc", dims=None)
     assert done.exit_code == 1
-    assert "Picture 0 is image1, but response 0 belongs to image2" in done.stderr
+    assert "Image 0 is image1, but response 0 belongs to image2" in done.stderr
 
 
 def test_what_is_packed_is_scored():
@@ -241,13 +241,13 @@ def test_recordings_of_a_lab_are_packed():
     done = pack("v4", images=COWLEY / "images_210325.zip", responses=COWLEY / "responses_raw.npy")
     assert done.exit_code == 0, done.output
     described = json.loads(done.stdout)
-    assert described["pictures"] == "640 of 112 × 112 pixels"
+    assert described["images"] == "640 of 112 × 112 pixels"
     assert described["sites"] == 50
     assert described["repetitions"] == [6, 10]
     recordings = load_recordings("v4")
     raw = np.load(COWLEY / "responses_raw.npy")
     np.testing.assert_array_equal(recordings.responses.values, raw.transpose(2, 1, 0))
     with zipfile.ZipFile(COWLEY / "images_210325.zip") as archive:
-        picture = Image.open(io.BytesIO(archive.read("image0100.jpg"))).convert("RGB")
+        image = Image.open(io.BytesIO(archive.read("image0100.jpg"))).convert("RGB")
     assert recordings.stimuli.ids[99] == "image0100"
-    np.testing.assert_array_equal(recordings.stimuli.pictures[99], np.asarray(picture))
+    np.testing.assert_array_equal(recordings.stimuli.images[99], np.asarray(image))

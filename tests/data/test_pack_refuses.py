@@ -21,7 +21,7 @@ def save(array, **changes):
     return lambda: np.save("rates.npy", array) or changes
 
 
-def picture(content, name="image4.png"):
+def image(content, name="image4.png"):
     return lambda: Path("images", name).write_bytes(content) and {}
 
 
@@ -77,13 +77,13 @@ def damaged_zip():
 ALL = range(1, N + 1)
 TRANSPARENT = np.zeros((6, 8, 4), np.uint8)
 REFUSED = {
-    "fewer responses than pictures": (
+    "fewer responses than images": (
         save(np.ones((SITES, N - 1, REPETITIONS))),
-        ["11 stimuli in the responses, but 12 pictures", "(3, 11, 2), read as (site, stimulus, repetition)"],
+        ["11 stimuli in the responses, but 12 images", "(3, 11, 2), read as (site, stimulus, repetition)"],
     ),
     "axes in another order": (
         save(np.ones((N, SITES, REPETITIONS))),
-        ["3 stimuli in the responses, but 12 pictures", "Axis 0 has 12; is it --dims stimulus,site,repetition?"],
+        ["3 stimuli in the responses, but 12 images", "Axis 0 has 12; is it --dims stimulus,site,repetition?"],
     ),
     "one axis too many": (change(dims="site,stimulus"), ["shape (3, 12, 2)", "do not fit --dims site,stimulus"]),
     "misspelt axis": (change(dims="sites,stimulus,repetition"), ["unknown dimension 'sites'", "Did you mean site?"]),
@@ -122,31 +122,31 @@ REFUSED = {
     "no sites": (save(np.ones((0, N, REPETITIONS))), ["shape (0, 12, 2) hold no number"]),
     "a site of NaN only": (save(np.full((SITES, N, REPETITIONS), np.nan)), ["3 of 3 sites hold no number at all"]),
     "infinite response": (infinite, ["Infinite responses at 1 of 3 sites: site001"]),
-    "pictures of different size": (
-        picture(png(np.zeros((8, 6, 3), np.uint8))),
-        ["Pictures differ in size: image1.png is 8 × 6, image4.png is 6 × 8"],
+    "images of different size": (
+        image(png(np.zeros((8, 6, 3), np.uint8))),
+        ["Images differ in size: image1.png is 8 × 6, image4.png is 6 × 8"],
     ),
-    "unreadable picture": (picture(b"GIF? no"), ["image4.png cannot be read as a picture"]),
-    "truncated picture": (picture(png(np.zeros((6, 8, 3), np.uint8))[:45]), ["image4.png cannot be read as a picture"]),
-    "picture of 16 bits": (picture(png(np.zeros((6, 8), np.uint16))), ["image4.png has more than 8 bits a channel"]),
-    "transparent picture": (picture(png(TRANSPARENT)), ["image4.png is transparent in parts"]),
-    "equal pictures": (
+    "unreadable image": (image(b"GIF? no"), ["image4.png cannot be read as an image"]),
+    "truncated image": (image(png(np.zeros((6, 8, 3), np.uint8))[:45]), ["image4.png cannot be read as an image"]),
+    "image of 16 bits": (image(png(np.zeros((6, 8), np.uint16))), ["image4.png has more than 8 bits a channel"]),
+    "transparent image": (image(png(TRANSPARENT)), ["image4.png is transparent in parts"]),
+    "equal images": (
         lambda: Path("images/image7.png").write_bytes(Path("images/image2.png").read_bytes()) and {},
-        ["1 pictures occur twice: image2 = image7"],
+        ["1 images occur twice: image2 = image7"],
     ),
     "equal names": (equal_names, ["Stimulus ids must be unique; repeated: image1"]),
     "name that cannot be printed": (
         lambda: Path("images/image4.png").rename("images/image\x074.png") and {},
         ["The name 'image\\x074.png' in images cannot be printed"],
     ),
-    "empty folder": (empty_folder, ["No pictures in none", ".png"]),
+    "empty folder": (empty_folder, ["No images in none", ".png"]),
     "neither folder nor zip": (change(images="rates.npy"), ["rates.npy is neither a folder nor a zip"]),
-    "damaged zip": (damaged_zip, ["cannot be read as a picture"]),
+    "damaged zip": (damaged_zip, ["cannot be read as an image"]),
     "too few rows": (
         stimuli("block", *map(str, range(N - 1))),
-        ["11 rows in the CSV, but 12 pictures in images"],
+        ["11 rows in the CSV, but 12 images in images"],
     ),
-    "missing in the folder": (stimuli(*rows(*ALL, 13)), ["do not name the same pictures", "1 missing: image13.png"]),
+    "missing in the folder": (stimuli(*rows(*ALL, 13)), ["do not name the same images", "1 missing: image13.png"]),
     "missing in the CSV": (stimuli(*rows(*range(1, 10))), ["3 not in the CSV: image10.png, image11.png, image12.png"]),
     "twice in the CSV": (stimuli(*rows(*ALL, 3)), ["1 twice in the CSV: image3.png"]),
     "ragged CSV": (
@@ -228,7 +228,7 @@ def test_a_refused_replacement_leaves_what_is_there(home):
     assert pack().exit_code == 0
     before = read_recordings(recordings_path("mine")).digests
     Path("images/image4.png").write_bytes(png(np.zeros((6, 8, 3), np.uint8))[:45])
-    refused(pack("mine", "--replace"), ["image4.png cannot be read as a picture"])
+    refused(pack("mine", "--replace"), ["image4.png cannot be read as an image"])
     assert read_recordings(recordings_path("mine")).digests == before
     assert leftovers(home) == ["mine.h5"]
 

@@ -38,8 +38,8 @@ def test_everything_that_is_written_is_read(path):
     assert read.name == "mine"
     assert read.about == {"region": "V4", "window": [50.0, 150.0], "images": "grün.zip"}
     assert read.stimuli.ids == written.stimuli.ids
-    np.testing.assert_array_equal(read.stimuli.pictures[:], written.stimuli.pictures)
-    assert read.stimuli.pictures.dtype == np.uint8
+    np.testing.assert_array_equal(read.stimuli.images[:], written.stimuli.images)
+    assert read.stimuli.images.dtype == np.uint8
     assert read.stimuli.metadata.keys() == metadata.keys()
     for key, column in metadata.items():
         np.testing.assert_array_equal(read.stimuli.metadata[key], column)
@@ -70,7 +70,7 @@ def test_plain_hdf5_opens_the_file(path):
     given = recordings()
     write_recordings(given, path)
     with h5py.File(path, "r") as file:
-        np.testing.assert_array_equal(file["pictures"][:], given.stimuli.pictures)
+        np.testing.assert_array_equal(file["pictures"][:], given.stimuli.images)
         np.testing.assert_array_equal(file["responses"][:], given.responses.values)
         assert file["category"].asstr()[:].tolist() == CATEGORIES
 
@@ -81,33 +81,33 @@ def test_xarray_opens_the_file(path):
     with xr.open_dataset(path, engine="h5netcdf") as dataset:
         assert dataset["pictures"].dims == ("stimulus", "picture_y", "picture_x", "channel")
         assert dataset["responses"].dims == ("repetition", "stimulus", "site")
-        np.testing.assert_array_equal(dataset["pictures"].values, given.stimuli.pictures)
+        np.testing.assert_array_equal(dataset["pictures"].values, given.stimuli.images)
         np.testing.assert_array_equal(dataset["responses"].values, given.responses.values)
         assert tuple(dataset["stimulus"].values) == given.stimuli.ids
         assert dataset["depth"].dims == ("site",)
 
 
-def test_digests_tell_pictures_and_responses_apart(path):
+def test_digests_tell_images_and_responses_apart(path):
     def digests(**changes):
         write_recordings(recordings(**changes), path)
         return read_recordings(path).digests
 
     plain, other = digests(), np.random.default_rng(2)
     assert digests() == plain
-    pictures = digests(pictures=other.integers(0, 256, (6, 4, 5, 3), dtype=np.uint8))
+    images = digests(images=other.integers(0, 256, (6, 4, 5, 3), dtype=np.uint8))
     responses = digests(values=other.standard_normal((2, 6, 3)))
     metadata = digests(metadata={"category": np.array(["x"] * 6, dtype=object)})
-    assert [key for key in plain if pictures[key] != plain[key]] == ["stimuli", "content"]
+    assert [key for key in plain if images[key] != plain[key]] == ["stimuli", "content"]
     assert [key for key in plain if responses[key] != plain[key]] == ["responses", "content"]
     assert [key for key in plain if metadata[key] != plain[key]] == ["content"]
 
 
-def test_pictures_that_are_not_exact_to_8_bits_stay_floats(path):
-    pictures = np.random.default_rng(1).uniform(0, 255, (6, 4, 5, 3)).astype(np.float32)
-    write_recordings(recordings(pictures=pictures), path)
-    read = read_recordings(path).stimuli.pictures
+def test_images_that_are_not_exact_to_8_bits_stay_floats(path):
+    images = np.random.default_rng(1).uniform(0, 255, (6, 4, 5, 3)).astype(np.float32)
+    write_recordings(recordings(images=images), path)
+    read = read_recordings(path).stimuli.images
     assert read.dtype == np.float32
-    np.testing.assert_array_equal(read[:], pictures)
+    np.testing.assert_array_equal(read[:], images)
 
 
 # ---- a block at a time
@@ -183,14 +183,14 @@ FLOATS = np.random.default_rng(1).random((6, 4, 5, 3), dtype=np.float32)
 REFUSED = {
     "a site of NaN only": ({"values": values_with(np.nan, EVERYWHERE)}, r"1 of 3 sites hold no number.*site001"),
     "an infinite response": ({"values": values_with(-np.inf, (0, 3, 2))}, r"Infinite responses at 1 of 3.*site002"),
-    "equal pictures": (
-        {"pictures": np.full((6, 4, 5, 3), 9, np.uint8)},
-        r"5 pictures occur twice: bild ä 0 = bild ä 1",
+    "equal images": (
+        {"images": np.full((6, 4, 5, 3), 9, np.uint8)},
+        r"5 images occur twice: bild ä 0 = bild ä 1",
     ),
-    "pictures of whole numbers": ({"pictures": np.arange(360).reshape(6, 4, 5, 3)}, "Pictures of type int64"),
-    "pictures beyond 255": ({"pictures": FLOATS * 300}, r"Pictures go from .* to 299\.\d+, not within 0…255"),
-    "pictures below 0": ({"pictures": FLOATS - 1}, r"Pictures go from -0\.9\d+ to .*, not within 0…255"),
-    "a pixel that is no number": ({"pictures": FLOATS * np.float32(np.nan)}, "Pictures go from nan to nan"),
+    "images of whole numbers": ({"images": np.arange(360).reshape(6, 4, 5, 3)}, "Images of type int64"),
+    "images beyond 255": ({"images": FLOATS * 300}, r"Images go from .* to 299\.\d+, not within 0…255"),
+    "images below 0": ({"images": FLOATS - 1}, r"Images go from -0\.9\d+ to .*, not within 0…255"),
+    "a pixel that is no number": ({"images": FLOATS * np.float32(np.nan)}, "Images go from nan to nan"),
     "a coordinate too short": ({"metadata": {"x": np.arange(5)}}, r"'x' has the shape \(5,\), not \(6,\)"),
     "a coordinate of two dimensions": ({"metadata": {"x": np.ones((6, 2))}}, r"'x' has the shape \(6, 2\)"),
     "too few responses": ({"values": np.ones((2, 5, 3))}, "5 stimuli|conflicting|does not match"),
@@ -222,6 +222,6 @@ def test_a_refused_file_leaves_the_former_one(path):
     write_recordings(recordings(), path)
     before = path.read_bytes()
     with pytest.raises(BadRecordings):
-        write_recordings(recordings(pictures=np.zeros((6, 4, 5, 3), np.uint8)), path)
+        write_recordings(recordings(images=np.zeros((6, 4, 5, 3), np.uint8)), path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]

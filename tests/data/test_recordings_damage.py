@@ -74,7 +74,7 @@ def test_a_byte_flipped_anywhere_is_damage_or_of_no_consequence(path):
         assert read.about == {"region": "V4"}
         assert read.stimuli.ids == given.stimuli.ids
         assert read.stimuli.metadata["category"].tolist() == ["cat", "dog"] * 5
-        np.testing.assert_array_equal(read.stimuli.pictures[:], given.stimuli.pictures)
+        np.testing.assert_array_equal(read.stimuli.images[:], given.stimuli.images)
         np.testing.assert_array_equal(read.responses.values, given.responses.values)
     assert damaged > 0
 
@@ -143,16 +143,16 @@ from itbench.data.stimuli import StimulusSet
 from tests.kit.toy import toy_recordings
 
 class Slow:
-    def __init__(self, pictures): self.pictures, self.shape, self.reads = pictures, pictures.shape, 0
+    def __init__(self, images): self.images, self.shape, self.reads = images, images.shape, 0
     def __getitem__(self, rows):
         self.reads += 1
         if self.reads == 2:
             print("half way", flush=True)
             time.sleep(60)
-        return self.pictures[rows]
+        return self.images[rows]
 
 given = toy_recordings(n=128)
-stimuli = StimulusSet(given.stimuli.ids, Slow(given.stimuli.pictures))
+stimuli = StimulusSet(given.stimuli.ids, Slow(given.stimuli.images))
 write_recordings(Recordings("mine", stimuli, given.responses), Path(sys.argv[1]))
 """
 

@@ -27,8 +27,8 @@ def rdms(n=N, change=None):
 
 
 def recordings(given=None, n=N, metadata=None):
-    pictures = np.random.default_rng(1).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
-    stimuli = StimulusSet(tuple(f"p{number}" for number in range(n)), pictures, metadata or {})
+    images = np.random.default_rng(1).integers(0, 256, (n, 8, 8, 3), dtype=np.uint8)
+    stimuli = StimulusSet(tuple(f"p{number}" for number in range(n)), images, metadata or {})
     given = rdms(n) if given is None else given
     return Recordings("mine", stimuli, None, {"region": "IT", "distance": "correlation"}, rdms=given)
 
@@ -40,7 +40,7 @@ def path(home):
 
 @pytest.fixture
 def benchmark(path, toy):
-    """A benchmark on RDMs that does not divide its pictures."""
+    """A benchmark on RDMs that does not divide its images."""
     write_recordings(recordings(), path)
     file = toy.with_name("mine.yaml")
     file.write_text("data: mine\nmetric: rsa\n")
@@ -101,7 +101,7 @@ def test_what_is_no_rdm_is_refused_by_subject(change, said):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: recordings(rdms(12)), "12 stimuli in the RDMs, but 16 pictures"),
+        (lambda: recordings(rdms(12)), "12 stimuli in the RDMs, but 16 images"),
         (lambda: recordings(rdms().rename(other_stimulus="stimulus2")), "not subject, stimulus, other_stimulus"),
         (lambda: recordings(metadata={"subject": np.arange(N)}), "cannot be called 'subject'"),
         (lambda: Recordings("mine", recordings().stimuli, None), "must have either responses or RDMs"),
@@ -119,7 +119,7 @@ def test_parts_that_do_not_fit_are_refused(make, said):
 
 
 def test_responses_are_refused_by_name_where_there_are_none():
-    with pytest.raises(BadRecordings, match="mine hold dissimilarities of pictures, no responses"):
+    with pytest.raises(BadRecordings, match="mine hold dissimilarities of images, no responses"):
         recordings().require_responses()
     assert toy_recordings().require_responses().sizes["site"] == 5
 
@@ -156,7 +156,7 @@ def test_another_distance_than_that_recorded_is_refused(benchmark):
         score_model("toy", str(benchmark), metric_options={"distance": "cosine"})
 
 
-def test_a_readout_needs_a_benchmark_that_divides_its_pictures(toy):
+def test_a_readout_needs_a_benchmark_that_divides_its_images(toy):
     toy.write_text("data: toy\n")
     with pytest.raises(BadBenchmark, match="does not say how to divide"):
         score_model("toy", str(toy))

@@ -1,4 +1,4 @@
-"""Visual angle: pictures padded on grey or cropped, only when asked, and on record."""
+"""Visual angle: images padded on grey or cropped, only when asked, and on record."""
 
 import json
 
@@ -11,27 +11,27 @@ from itbench.data.visual_angle import GREY, at_degrees, label
 from itbench.extraction.forward import ExtractionSettings
 from tests.kit.commands import run
 
-PICTURES = np.random.default_rng(0).integers(0, 250, (5, 8, 6, 3), dtype=np.uint8)
-STIMULI = StimulusSet(tuple("abcde"), PICTURES)
+IMAGES = np.random.default_rng(0).integers(0, 250, (5, 8, 6, 3), dtype=np.uint8)
+STIMULI = StimulusSet(tuple("abcde"), IMAGES)
 
 
 def test_a_larger_angle_pads_on_grey_around_the_centre():
-    seen = at_degrees(STIMULI, 8, 16).pictures
+    seen = at_degrees(STIMULI, 8, 16).images
     assert seen.shape == (5, 16, 12, 3)
     framed = seen[1:4]
-    np.testing.assert_array_equal(framed[:, 4:12, 3:9], PICTURES[1:4])
+    np.testing.assert_array_equal(framed[:, 4:12, 3:9], IMAGES[1:4])
     framed[:, 4:12, 3:9] = GREY
     assert (framed == GREY).all()
     assert framed.dtype == np.uint8
 
 
 def test_a_smaller_angle_crops_around_the_centre():
-    np.testing.assert_array_equal(at_degrees(STIMULI, 8, 4).pictures[0:5], PICTURES[:, 2:6, 1:4])  # 3 of 6, from 1
+    np.testing.assert_array_equal(at_degrees(STIMULI, 8, 4).images[0:5], IMAGES[:, 2:6, 1:4])  # 3 of 6, from 1
 
 
-def test_there_and_back_is_the_picture():
+def test_there_and_back_is_the_image():
     there = at_degrees(STIMULI, 8, 12)
-    np.testing.assert_array_equal(at_degrees(there, 12, 8).pictures[0:5], PICTURES)
+    np.testing.assert_array_equal(at_degrees(there, 12, 8).images[0:5], IMAGES)
 
 
 @pytest.mark.parametrize("expected", [0.1, 1000])
@@ -54,7 +54,7 @@ def itbench_models(register):
 
 
 def build(weights):
-    return FunctionModel(lambda pictures: {"pixels": pictures / 255}, layers=("pixels",), identity="near 1")
+    return FunctionModel(lambda images: {"pixels": images / 255}, layers=("pixels",), identity="near 1")
 """
 
 

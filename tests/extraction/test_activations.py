@@ -20,16 +20,16 @@ from itbench.extraction.activations_file import partial_file
 from itbench.extraction.forward import extract_grams
 from itbench.models.protocols import Weights
 from itbench.util.progress import SilentReporter
-from tests.kit.extraction import PIXELS, extracted, write_pictures
+from tests.kit.extraction import PIXELS, extracted, write_images
 from tests.kit.toy import toy_recordings
 
-IDS = [f"picture{number}" for number in range(20)]
+IDS = [f"image{number}" for number in range(20)]
 
 
 @pytest.fixture
 def photos(home):
-    """A folder of five pictures of one size."""
-    return write_pictures(Path("photos"), PIXELS)
+    """A folder of five images of one size."""
+    return write_images(Path("photos"), PIXELS)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
@@ -37,7 +37,7 @@ def test_activations_are_those_of_torchvisions_feature_extractor(batch_size, pho
     layers = ("relu", "layer2.0.conv1", "layer3", "avgpool")
     values = extracted("resnet18", photos, *layers, weights="random", batch_size=batch_size)
     network = load_plugins().model("resnet18").factory(Weights("random"))
-    batch = torch.stack([network.preprocess(Image.fromarray(picture)) for picture in PIXELS])
+    batch = torch.stack([network.preprocess(Image.fromarray(image)) for image in PIXELS])
     with torch.inference_mode():
         expected = create_feature_extractor(network.module, list(layers))(batch)
     assert set(values) == set(layers)
@@ -102,10 +102,10 @@ def test_a_compressed_file_holds_the_same_in_less(toy):
     assert sorted(path.name for path in Path().iterdir()) == ["out.h5", "small.h5"]
 
 
-def test_a_value_that_is_no_number_names_layer_and_picture(toy):
+def test_a_value_that_is_no_number_names_layer_and_image(toy):
     stimuli = toy_recordings().stimuli
-    bad = stimuli.ids[int(np.argmax(stimuli.pictures[:, 0, 0, 0] / 255 > 0.9))]
-    with pytest.raises(BadActivations, match=f"Layer 'good' gave NaN or infinity for the picture {bad}"):
+    bad = stimuli.ids[int(np.argmax(stimuli.images[:, 0, 0, 0] / 255 > 0.9))]
+    with pytest.raises(BadActivations, match=f"Layer 'good' gave NaN or infinity for the image {bad}"):
         extracted("toy-nan", toy, batch_size=1)
 
 
@@ -121,7 +121,7 @@ def test_large_values_whose_sum_is_none_are_kept():
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("growing", r"Layer 'x' gave \(8, 20\) for the pictures picture\d+ … picture\d+"),
+        ("growing", r"Layer 'x' gave \(8, 20\) for the images image\d+ … image\d+"),
         ("one-buffer", "Layer 'x' gave two batches in the same memory"),
     ],
 )
@@ -133,7 +133,7 @@ def test_layers_that_break_a_rule_are_named(model, said, toy):
 def test_what_was_written_before_a_model_took_its_memory_again_is_right(toy):
     with pytest.raises(BadActivations):
         extracted("one-buffer", toy, batch_size=4)
-    first = toy_recordings().stimuli.pictures[:4].reshape(4, -1)[:, :10] / np.float32(255)
+    first = toy_recordings().stimuli.images[:4].reshape(4, -1)[:, :10] / np.float32(255)
     with h5py.File("out.h5.partial") as file:
         np.testing.assert_array_equal(file["x"][:4], first)
 

@@ -19,10 +19,10 @@ from itbench.extraction.activations import extract_activations
 from itbench.extraction.activations_file import notes_of, partial_file, partial_of
 from itbench.util.files import locked
 from tests.kit.commands import run_python
-from tests.kit.extraction import ODD_MODELS, PIXELS, extracted, without_date, write_pictures
+from tests.kit.extraction import ODD_MODELS, PIXELS, extracted, without_date, write_images
 from tests.kit.toy import toy_recordings
 
-IDS = [f"picture{number}" for number in range(20)]
+IDS = [f"image{number}" for number in range(20)]
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def slow_run(toy):
 
 
 def done_of(path):
-    """Return how many pictures the notes beside a file say are done."""
+    """Return how many images the notes beside a file say are done."""
     try:
         return json.loads(notes_of(path).read_text())["done"]
     except FileNotFoundError:
@@ -106,7 +106,7 @@ def test_a_layer_larger_than_memory_stays_within_it(toy):
 
 @pytest.mark.parametrize(("memory", "batch_size"), [(10**7, None), (2 * 10**9, 80)])
 def test_too_little_memory_is_refused_before_work(memory, batch_size, toy):
-    settings = ExtractionSettings(memory=memory, batch_size=batch_size)  # 80 pictures take 3 GB
+    settings = ExtractionSettings(memory=memory, batch_size=batch_size)  # 80 images take 3 GB
     with pytest.raises(NoSpace, match=r"GB of memory are too little"):
         extract_activations("wide", toy, "out.h5", settings=settings, registry=load_plugins([ODD_MODELS]))
     assert list(Path().iterdir()) == []
@@ -137,7 +137,7 @@ def test_a_full_disk_keeps_what_is_done(small_disk):
     with partial_file(path, IDS, shapes, {}, {}) as file:
         file.put(slice(0, 10), {"x": values[:10]})
         file.note_progress()
-    said = r"(?s)No space left in .*disk.* 10 of 20 pictures are kept.*run the same again"
+    said = r"(?s)No space left in .*disk.* 10 of 20 images are kept.*run the same again"
     with pytest.raises(NoSpace, match=said):
         put_on_a_disk_that_fills_up(path, shapes, values[10:])
     (small_disk / "other").unlink()
@@ -165,16 +165,16 @@ def put_on_a_disk_that_fills_up(path, shapes, values):
     ],
 )
 def test_what_was_begun_with_other_settings_is_not_gone_on_with(changed, named, toy, monkeypatch):
-    photos = write_pictures(Path("photos"), PIXELS)
+    photos = write_images(Path("photos"), PIXELS)
     how = {"model": "slow", "images": toy, "layers": ["x"], "weights": "random", "registry": load_plugins([ODD_MODELS])}
-    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.pictures[45].sum()))
+    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.images[45].sum()))
     with pytest.raises(RuntimeError, match="out of memory"):
         extract_activations(**how, output="out.h5", settings=ExtractionSettings(batch_size=8))
     monkeypatch.delenv("FAILS_AT")
     begun = partial_of(Path("out.h5")).read_bytes()
     with pytest.raises(BadOption, match=rf"out\.h5\.partial was begun with other .*{named}") as refused:
         extract_activations(**{**how, **changed}, output="out.h5")
-    assert "holds the activations of 40 pictures" in refused.value.known
+    assert "holds the activations of 40 images" in refused.value.known
     assert "--restart" in refused.value.todo
     assert partial_of(Path("out.h5")).read_bytes() == begun
     path = extract_activations(**{**how, **changed}, output="out.h5", restart=True)
@@ -182,7 +182,7 @@ def test_what_was_begun_with_other_settings_is_not_gone_on_with(changed, named, 
 
 
 def test_a_run_that_fails_at_once_leaves_nothing(toy, monkeypatch):
-    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.pictures[3].sum()))
+    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.images[3].sum()))
     with pytest.raises(RuntimeError, match="out of memory"):
         extracted("slow", toy, "x", batch_size=8)
     assert list(Path().iterdir()) == []

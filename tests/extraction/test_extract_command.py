@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.kit.commands import run, run_python
-from tests.kit.extraction import ODD_MODELS, PIXELS, write_pictures
+from tests.kit.extraction import ODD_MODELS, PIXELS, write_images
 from tests.kit.toy import toy_recordings
 
 
@@ -40,7 +40,7 @@ def test_json_says_what_the_file_holds(toy):
 
 
 def test_every_option_reaches_the_file(toy):
-    write_pictures(Path("photos"), PIXELS)
+    write_images(Path("photos"), PIXELS)
     options = ["--precision", "bfloat16", "--device", "cpu", "--batch-size", 2, "--memory", "3GB", "--compress"]
     done = extract("toy-net", "--images", "photos", "--layer", "f*", "--weights", "random", "--offline", *options)
     assert done.exit_code == 0, done.stderr
@@ -55,7 +55,7 @@ def test_every_option_reaches_the_file(toy):
 
 
 def test_a_broken_run_says_how_to_go_on_and_that_it_does(toy, monkeypatch):
-    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.pictures[45].sum()))
+    monkeypatch.setenv("FAILS_AT", str(toy_recordings().stimuli.images[45].sum()))
     command = ["slow", "--images", toy, "-l", "y", "--plugin", ODD_MODELS, "--batch-size", 8]
     failed = extract(*command)
     assert failed.exit_code == 1
@@ -64,21 +64,21 @@ def test_a_broken_run_says_how_to_go_on_and_that_it_does(toy, monkeypatch):
     other = extract(*command, "-l", "x")
     assert other.exit_code == 1
     assert other.stderr == (
-        "Error: out.h5.partial was begun with other layers.\nIt holds the activations of 40 pictures.\n"
+        "Error: out.h5.partial was begun with other layers.\nIt holds the activations of 40 images.\n"
         "Go on as it was begun, or begin anew with --restart.\n"
     )
     done = extract(*command)
     assert (done.exit_code, done.stdout) == (0, "Wrote out.h5 (0.0 MB)\n  y: 80 × 60\n")
-    assert done.stderr == f"slow on {toy}: going on after 40 of 80 pictures\n"
+    assert done.stderr == f"slow on {toy}: going on after 40 of 80 images\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["toy", "--images", "nowhere"], "unknown pictures 'nowhere'.\n"),
+        (["toy", "--images", "nowhere"], "unknown images 'nowhere'.\n"),
         (["toy", "--images", "nowhere.yaml"], "Cannot read the benchmark file nowhere.yaml"),
-        (["toy", "--images", "nowhere.h5"], "unknown pictures 'nowhere.h5'.\n"),
-        (["toy", "--images", "empty"], "No pictures in empty.\n"),
+        (["toy", "--images", "nowhere.h5"], "unknown images 'nowhere.h5'.\n"),
+        (["toy", "--images", "empty"], "No images in empty.\n"),
         (["toy", "--images", "toy", "-l", "god"], "unknown layer 'god'.\nDid you mean good?"),
         (["toy", "--images", "toy", "--pool", "mean"], "--pool mean needs layers of shape (tokens, channels)"),
         (["toy", "--images", "toy", "--memory", "1MB"], "0.00 GB of memory are too little.\n"),

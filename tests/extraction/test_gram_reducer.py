@@ -12,7 +12,7 @@ from itbench.errors import BadActivations, NoSpace
 from itbench.extraction import gram_reducer
 from itbench.extraction.gram_reducer import GramReducer
 
-IDS = [f"picture{number}" for number in range(50)]
+IDS = [f"image{number}" for number in range(50)]
 
 
 def activations(shape=(6, 5, 4), seed=0, offset=10.0):
@@ -78,10 +78,10 @@ def test_channels_last_and_contiguous_batches_give_one_gram(tmp_path):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_value_that_is_no_number_names_layer_and_picture(bad, tmp_path):
+def test_a_value_that_is_no_number_names_layer_and_image(bad, tmp_path):
     values = activations()
     values[23, 2, 1, 3] = bad
-    with pytest.raises(BadActivations, match=r"Layer 'deep\.conv' gave NaN or infinity for the picture picture23"):
+    with pytest.raises(BadActivations, match=r"Layer 'deep\.conv' gave NaN or infinity for the image image23"):
         reduced(values, tmp_path, name="deep.conv")
 
 

@@ -61,7 +61,7 @@ class Centres(Alike):
         return said
 
 
-class FirstPicture(Alike):
+class FirstImage(Alike):
     def __call__(self, gram, recorded, groups):
         said = super().__call__(gram, recorded, groups)
         return ComparisonResult(said.value + gram.matrix[0, 0] / np.trace(gram.matrix), said.without)
@@ -123,7 +123,7 @@ BROKEN = {
     "hollow": Hollow,
     "dice": Dice,
     "centres": Centres,
-    "first picture": FirstPicture,
+    "first image": FirstImage,
     "unmoved": Unmoved,
     "worst": Worst,
     "one rating": OneRating,

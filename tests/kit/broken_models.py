@@ -36,62 +36,62 @@ def itbench_models(register):
     register("good", of(features), layers=("x",), weights=())
 
 
-def features(pictures):
-    return {"x": pictures.reshape(len(pictures), -1)[:, :300] / np.float32(255)}
+def features(images):
+    return {"x": images.reshape(len(images), -1)[:, :300] / np.float32(255)}
 
 
-def dropout(pictures):
-    return {"x": features(pictures)["x"] * (np.random.default_rng().random(300) < 0.5)}
+def dropout(images):
+    return {"x": features(images)["x"] * (np.random.default_rng().random(300) < 0.5)}
 
 
-def batch_norm(pictures):
-    return {"x": features(pictures)["x"] - features(pictures)["x"].mean(axis=0)}
+def batch_norm(images):
+    return {"x": features(images)["x"] - features(images)["x"].mean(axis=0)}
 
 
-def place_in_batch(pictures):
-    return {"x": features(pictures)["x"] + np.arange(len(pictures))[:, None]}
+def place_in_batch(images):
+    return {"x": features(images)["x"] + np.arange(len(images))[:, None]}
 
 
-def one_buffer(pictures):
-    BUFFER[: len(pictures)] = features(pictures)["x"]
-    return {"x": BUFFER[: len(pictures)]}
+def one_buffer(images):
+    BUFFER[: len(images)] = features(images)["x"]
+    return {"x": BUFFER[: len(images)]}
 
 
-def in_place(pictures):
-    pictures //= 2
-    return features(pictures)
+def in_place(images):
+    images //= 2
+    return features(images)
 
 
-def nan(pictures):
-    x = features(pictures)["x"]
+def nan(images):
+    x = features(images)["x"]
     x[:, 3] = np.nan
     return {"x": x}
 
 
-def contrast(pictures):
-    x = features(pictures)["x"]
+def contrast(images):
+    x = features(images)["x"]
     with np.errstate(invalid="ignore"):
         return {"x": x / x.max(axis=1, keepdims=True)}
 
 
-def of_one_size(pictures):
-    return {"x": pictures.reshape(-1, 224, 224, 3)[:, :10, :10].mean(axis=3)}
+def of_one_size(images):
+    return {"x": images.reshape(-1, 224, 224, 3)[:, :10, :10].mean(axis=3)}
 
 
-def whole_batch(pictures):
-    return {"x": features(pictures)["x"].mean(axis=0)}
+def whole_batch(images):
+    return {"x": features(images)["x"].mean(axis=0)}
 
 
-def dead(pictures):
-    return {"x": np.ones((len(pictures), 4))}
+def dead(images):
+    return {"x": np.ones((len(images), 4))}
 
 
-def bytes_only(pictures):
-    return {"x": np.bitwise_and(pictures, 15).reshape(len(pictures), -1)}
+def bytes_only(images):
+    return {"x": np.bitwise_and(images, 15).reshape(len(images), -1)}
 
 
-def bytes_scaled(pictures):
-    return {"x": features(pictures)["x"] * (255 if pictures.dtype == np.uint8 else 1)}
+def bytes_scaled(images):
+    return {"x": features(images)["x"] * (255 if images.dtype == np.uint8 else 1)}
 
 
 FUNCTIONS = {
@@ -99,7 +99,7 @@ FUNCTIONS = {
     "batch norm": (batch_norm, {}),
     "place in batch": (place_in_batch, {}),
     "one buffer": (one_buffer, {}),
-    "pictures in place": (in_place, {}),
+    "images in place": (in_place, {}),
     "nan": (nan, {}),
     "contrast": (contrast, {}),
     "of one size": (of_one_size, {}),
@@ -124,11 +124,11 @@ def no_factory(weights):
 
 def unseeded_weights(weights):
     kernel = np.random.default_rng().random(300)
-    return model(lambda pictures: {"x": features(pictures)["x"] * kernel})
+    return model(lambda images: {"x": features(images)["x"] * kernel})
 
 
 def seeded_only_in_values(weights):
-    return model(lambda pictures: {"x": features(pictures)["x"] + weights.seed})
+    return model(lambda images: {"x": features(images)["x"] + weights.seed})
 
 
 def seeded_only_in_identity(weights):
@@ -175,8 +175,8 @@ class InPlace(FunctionModel):
         super().__init__(self.both, layers=("x", "rectified"), identity="in place")
         self.stops = stops
 
-    def both(self, pictures):
-        x = features(pictures)["x"] - np.float32(0.5)
+    def both(self, images):
+        x = features(images)["x"] - np.float32(0.5)
         return {"x": x.copy(), "rectified": x.clip(0)}
 
     def activations(self, batch, layers):

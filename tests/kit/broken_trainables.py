@@ -41,9 +41,9 @@ def no_factory(weights, penalty):
     raise KeyError("no such file")
 
 
-def pixels(pictures):
-    rows, columns = (np.arange(SIDE) * size // SIDE for size in pictures.shape[1:3])
-    return (pictures[:, rows][:, :, columns].reshape(len(pictures), -1) / 255 - 0.5).astype(np.float64)
+def pixels(images):
+    rows, columns = (np.arange(SIDE) * size // SIDE for size in images.shape[1:3])
+    return (images[:, rows][:, :, columns].reshape(len(images), -1) / 255 - 0.5).astype(np.float64)
 
 
 class Fitted(FunctionModel):
@@ -58,11 +58,11 @@ class Fitted(FunctionModel):
         content = b"".join(np.ascontiguousarray(array).tobytes() for array in self.state.values())
         return {**super().identity, "weights": hashlib.sha256(content).hexdigest()}
 
-    def features(self, pictures):
-        return {"features": np.tanh(pixels(pictures) @ self.state["kernel"])}
+    def features(self, images):
+        return {"features": np.tanh(pixels(images) @ self.state["kernel"])}
 
-    def predict(self, pictures):
-        return self.features(pictures[:])["features"] @ self.state["weights"] + self.state["mean"]
+    def predict(self, images):
+        return self.features(images[:])["features"] @ self.state["weights"] + self.state["mean"]
 
 
 @dataclass
@@ -79,10 +79,10 @@ class Learner:
     def fit(self, stimuli, responses, validation, training):
         learnt = np.setdiff1d(np.arange(len(stimuli)), validation)
         kernel = np.random.default_rng(training.seed).standard_normal((3 * SIDE**2, FEATURES)) / SIDE
-        return self.solve(kernel, stimuli.pictures[learnt], responses[learnt])
+        return self.solve(kernel, stimuli.images[learnt], responses[learnt])
 
-    def solve(self, kernel, pictures, responses):
-        features = np.tanh(pixels(pictures) @ kernel)
+    def solve(self, kernel, images, responses):
+        features = np.tanh(pixels(images) @ kernel)
         mean = np.nansum(responses, axis=0) / np.isfinite(responses).sum(axis=0).clip(1)
         aims = np.nan_to_num(responses - mean)
         weights = np.linalg.solve(features.T @ features + self.penalty * np.eye(FEATURES), features.T @ aims)
@@ -99,31 +99,31 @@ class NoPredictor(Learner):
 
 class Turned(Learner):
     class fitted(Fitted):
-        def predict(self, pictures):
-            return super().predict(pictures).T
+        def predict(self, images):
+            return super().predict(images).T
 
 
 class Infinite(Learner):
     class fitted(Fitted):
-        def predict(self, pictures):
+        def predict(self, images):
             with np.errstate(divide="ignore"):
-                return super().predict(pictures) / np.zeros(1)
+                return super().predict(images) / np.zeros(1)
 
 
 class BatchMean(Learner):
     class fitted(Fitted):
-        def predict(self, pictures):
-            return super().predict(pictures) - super().predict(pictures).mean(axis=0)
+        def predict(self, images):
+            return super().predict(images) - super().predict(images).mean(axis=0)
 
 
 class Unseeded(Learner):
-    def solve(self, kernel, pictures, responses):
-        return super().solve(kernel + np.random.default_rng().standard_normal(kernel.shape), pictures, responses)
+    def solve(self, kernel, images, responses):
+        return super().solve(kernel + np.random.default_rng().standard_normal(kernel.shape), images, responses)
 
 
 class SeedIgnored(Learner):
-    def solve(self, kernel, pictures, responses):
-        return super().solve(np.eye(*kernel.shape), pictures, responses)
+    def solve(self, kernel, images, responses):
+        return super().solve(np.eye(*kernel.shape), images, responses)
 
 
 class OneIdentity(Learner):
@@ -136,8 +136,8 @@ class OneIdentity(Learner):
 class WarmStart(Learner):
     weights = 0
 
-    def solve(self, kernel, pictures, responses):
-        made = super().solve(kernel, pictures, responses)
+    def solve(self, kernel, images, responses):
+        made = super().solve(kernel, images, responses)
         made.state["weights"] = self.weights = made.state["weights"] + np.mean(self.weights) / 2
         return made
 
@@ -149,10 +149,10 @@ class WritesResponses(Learner):
         return fitted
 
 
-class WritesPictures(Learner):
+class WritesImages(Learner):
     def fit(self, stimuli, responses, validation, training):
         fitted = super().fit(stimuli, responses, validation, training)
-        stimuli.pictures[:] //= 2
+        stimuli.images[:] //= 2
         return fitted
 
 
@@ -174,8 +174,8 @@ class StateNotInIdentity(Learner):
 
 
 class NoMissing(Learner):
-    def solve(self, kernel, pictures, responses):
-        made = super().solve(kernel, pictures, responses)
+    def solve(self, kernel, images, responses):
+        made = super().solve(kernel, images, responses)
         made.state["mean"] = responses.mean(axis=0)
         return made
 
@@ -195,14 +195,14 @@ class ReadsFaces(Learner):
     """Learns classes, by features that tell them apart; predicts no responses."""
 
     class fitted(Fitted):
-        def predict(self, pictures):
+        def predict(self, images):
             raise BadOption("It predicts no responses.")
 
     def fit(self, stimuli, responses, validation, training):
         learnt = np.setdiff1d(np.arange(len(stimuli)), validation)
         labels = np.searchsorted(training.classes, stimuli.metadata["face"][learnt].astype(str))
         kernel = np.random.default_rng(training.seed).standard_normal((3 * SIDE**2, FEATURES)) / SIDE
-        return self.solve(kernel + labels.mean(), stimuli.pictures[learnt], labels[:, None])
+        return self.solve(kernel + labels.mean(), stimuli.images[learnt], labels[:, None])
 
 
 class Core(FunctionModel):
@@ -212,8 +212,8 @@ class Core(FunctionModel):
         super().__init__(self.scaled, layers=("x",), identity=f"a core {weights.seed}")
         self.scale = np.random.default_rng(weights.seed).random(3 * SIDE**2)
 
-    def scaled(self, pictures):
-        return {"x": pixels(pictures) * self.scale}
+    def scaled(self, images):
+        return {"x": pixels(images) * self.scale}
 
 
 class Cored(Learner):
@@ -223,15 +223,15 @@ class Cored(Learner):
 
 
 class TrainsItsCore(Cored):
-    def solve(self, kernel, pictures, responses):
+    def solve(self, kernel, images, responses):
         self.core.scale *= 2
-        return super().solve(kernel, pictures, responses)
+        return super().solve(kernel, images, responses)
 
 
 class UnsettlesItsCore(Cored):
-    def solve(self, kernel, pictures, responses):
+    def solve(self, kernel, images, responses):
         self.core.module.requires_grad_(True)
-        return super().solve(kernel, pictures, responses)
+        return super().solve(kernel, images, responses)
 
 
 BROKEN = {
@@ -244,7 +244,7 @@ BROKEN = {
     "one identity": OneIdentity,
     "warm start": WarmStart,
     "writes responses": WritesResponses,
-    "writes pictures": WritesPictures,
+    "writes images": WritesImages,
     "half a state": HalfAState,
     "state not in identity": StateNotInIdentity,
     "hash": Hash,

@@ -1,4 +1,4 @@
-"""Pictures to extract activations from, and what a file holds; used by the tests of extraction."""
+"""Images to extract activations from, and what a file holds; used by the tests of extraction."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ ODD_MODELS = Path(__file__).with_name("odd_models.py")
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 40, 48, 3), dtype=np.uint8)
 
 
-def write_pictures(folder, pictures, names=None):
-    """Write pictures to a folder as p0.png, p1.png, … or under other names."""
+def write_images(folder, images, names=None):
+    """Write images to a folder as p0.png, p1.png, … or under other names."""
     folder.mkdir()
-    for number, picture in enumerate(pictures):
-        Image.fromarray(picture).save(folder / (names[number] if names else f"p{number}.png"))
+    for number, image in enumerate(images):
+        Image.fromarray(image).save(folder / (names[number] if names else f"p{number}.png"))
     return folder
 
 
@@ -40,7 +40,7 @@ def without_date(path):
 
 
 def zipped(folder):
-    """Zip a folder of pictures."""
+    """Zip a folder of images."""
     with zipfile.ZipFile(f"{folder}.zip", "w") as archive:
         for path in folder.iterdir():
             archive.write(path, path.name)

@@ -30,10 +30,10 @@ COUNTS = {"train": 12, "val": 4, "test": 4}
 
 @dataclass(frozen=True)
 class Experiment:
-    """Pictures of noise and responses of noise; everything follows from the seed.
+    """Images of noise and responses of noise; everything follows from the seed.
 
-    Every fifth picture of an object has variation 0, the others 3, with `repetitions` of each. The course's file has
-    the pictures in the order `shuffled`, and the IT sites in the order `course_sites`.
+    Every fifth image of an object has variation 0, the others 3, with `repetitions` of each. The course's file has
+    the images in the order `shuffled`, and the IT sites in the order `course_sites`.
     """
 
     n: int = 20
@@ -58,7 +58,7 @@ class Experiment:
 
     @cached_property
     def pose(self) -> NDArray[np.float64]:
-        """Of each picture, in the order of `POSE`."""
+        """Of each image, in the order of `POSE`."""
         return self.rng(1).uniform(-1, 1, (self.n, len(POSE)))
 
     @cached_property
@@ -78,17 +78,17 @@ class Experiment:
     def rng(self, *what: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, *what))
 
-    def picture(self, row: int) -> NDArray[np.uint8]:
-        """Return one picture (y, x, 3)."""
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """Return one image (y, x, 3)."""
         return self.rng(5, row).integers(0, 256, (self.size, self.size, 3), dtype=np.uint8)
 
     def responses(self, row: int) -> NDArray[np.float32]:
-        """Return all responses (repetition, neuroid) to one picture."""
+        """Return all responses (repetition, neuroid) to one image."""
         shape = (self.repetitions[self.variation[row]], len(self.regions))
         return self.rng(6, row).standard_normal(shape, dtype=np.float32)
 
     def course_rows(self, counts: Mapping[str, int] = COUNTS) -> dict[str, NDArray[np.intp]]:
-        """Return the pictures of each part of the course's file."""
+        """Return the images of each part of the course's file."""
         return dict(zip(counts, np.split(self.shuffled, np.cumsum(list(counts.values()))[:-1]), strict=True))
 
 
@@ -100,30 +100,30 @@ def write_course_file(
     dtype: Any = np.float32,
     **storage: Any,
 ) -> None:
-    """Write ``IT_data.h5`` with pictures of `size` pixels, stored as h5py's `create_dataset` takes `storage`."""
+    """Write ``IT_data.h5`` with images of `size` pixels, stored as h5py's `create_dataset` takes `storage`."""
     size = size or made.size
     with h5py.File(path, "w") as file:
         for part, rows in made.course_rows(counts).items():
-            pictures = file.create_dataset(f"stimulus_{part}", (len(rows), 3, size, size), dtype, **storage)
-            step = pictures.chunks[0] if pictures.chunks else 64
+            images = file.create_dataset(f"stimulus_{part}", (len(rows), 3, size, size), dtype, **storage)
+            step = images.chunks[0] if images.chunks else 64
             for start in range(0, len(rows), step):
-                block = [normalised(resized(made.picture(row), size)) for row in rows[start : start + step]]
-                pictures[start : start + step] = np.stack(block)
+                block = [normalised(resized(made.image(row), size)) for row in rows[start : start + step]]
+                images[start : start + step] = np.stack(block)
             file[f"object_{part}"] = np.array([made.objects[row].encode("latin-1") for row in rows])
             if part != "test":
                 means = [made.responses(row)[:, made.course_sites].mean(axis=0) for row in rows]
                 file[f"spikes_{part}"] = np.stack(means)
 
 
-def normalised(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return a picture (y, x, 3) as torchvision's ToTensor and Normalize do."""
-    return (picture.transpose(2, 0, 1).astype(np.float32) / 255 - MEAN) / STD
+def normalised(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return an image (y, x, 3) as torchvision's ToTensor and Normalize do."""
+    return (image.transpose(2, 0, 1).astype(np.float32) / 255 - MEAN) / STD
 
 
-def resized(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    if picture.shape[0] == size:
-        return picture
-    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.BICUBIC))
+def resized(image: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    if image.shape[0] == size:
+        return image
+    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def write_public(folder: Path, made: Experiment, **encoding: Any) -> tuple[Path, Path, Path]:
@@ -134,7 +134,7 @@ def write_public(folder: Path, made: Experiment, **encoding: Any) -> tuple[Path,
     write_rows(table, rows_of(made))
     with zipfile.ZipFile(images, "w") as archive:
         for row, name in enumerate(made.ids):
-            archive.writestr(f"{name}.png", png(made.picture(row)))
+            archive.writestr(f"{name}.png", png(made.image(row)))
     return netcdf, table, images
 
 
@@ -204,7 +204,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def png(picture: NDArray[np.uint8]) -> bytes:
+def png(image: NDArray[np.uint8]) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "png", compress_level=1)
+    Image.fromarray(image).save(buffer, "png", compress_level=1)
     return buffer.getvalue()

@@ -20,32 +20,32 @@ def model(function, name):
     return FunctionModel(function, layers=("x",), identity=name)
 
 
-def flat(pictures):
-    return pictures.reshape(len(pictures), -1)[:, :60] / np.float32(255)
+def flat(images):
+    return images.reshape(len(images), -1)[:, :60] / np.float32(255)
 
 
-def slow(pictures):
-    if int(os.environ.get("FAILS_AT", -1)) in pictures.sum(axis=(1, 2, 3)):
+def slow(images):
+    if int(os.environ.get("FAILS_AT", -1)) in images.sum(axis=(1, 2, 3)):
         raise RuntimeError("out of memory")
     time.sleep(0.02)
-    return {"x": flat(pictures).reshape(-1, 4, 15), "y": np.ascontiguousarray(flat(pictures).T).T}
+    return {"x": flat(images).reshape(-1, 4, 15), "y": np.ascontiguousarray(flat(images).T).T}
 
 
-def wide(pictures):
-    return {"x": np.tile(flat(pictures), (1, 20_000))}
+def wide(images):
+    return {"x": np.tile(flat(images), (1, 20_000))}
 
 
-def growing(pictures):
-    return {"x": flat(pictures)[:, : 10 if len(pictures) == 1 or pictures[0, 0, 0, 0] < 200 else 20]}
+def growing(images):
+    return {"x": flat(images)[:, : 10 if len(images) == 1 or images[0, 0, 0, 0] < 200 else 20]}
 
 
-def one_buffer(pictures):
-    np.copyto(BUFFER[: len(pictures)], flat(pictures)[:, :10])
-    return {"x": BUFFER[: len(pictures)]}
+def one_buffer(images):
+    np.copyto(BUFFER[: len(images)], flat(images)[:, :10])
+    return {"x": BUFFER[: len(images)]}
 
 
-def slashes(pictures):
-    return {"a/b": flat(pictures), "a:b": flat(pictures), "a": flat(pictures), "stimulus": flat(pictures)}
+def slashes(images):
+    return {"a/b": flat(images), "a:b": flat(images), "a": flat(images), "stimulus": flat(images)}
 
 
 FUNCTIONS = {"slow": slow, "wide": wide, "growing": growing, "one-buffer": one_buffer, "slashes": slashes}

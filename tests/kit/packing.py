@@ -1,4 +1,4 @@
-"""Files of a lab to pack: pictures in a folder and a zip, responses, a CSV; used by the tests of packing."""
+"""Files of a lab to pack: images in a folder and a zip, responses, a CSV; used by the tests of packing."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def lay_out():
     """Write images, images.zip, rates.npy, and stimuli.csv in an order of its own."""
     Path("images").mkdir()
     with zipfile.ZipFile("images.zip", "w") as archive:
-        for number, picture in reversed(list(enumerate(PIXELS, 1))):
-            Path(f"images/image{number}.png").write_bytes(png(picture))
-            archive.writestr(f"image{number}.png", png(picture))
+        for number, image in reversed(list(enumerate(PIXELS, 1))):
+            Path(f"images/image{number}.png").write_bytes(png(image))
+            archive.writestr(f"image{number}.png", png(image))
     np.save("rates.npy", VALUES)
     rows = [f"image{number}.png,{'ab'[number % 2]},{number / 2},{number}" for number in reversed(range(1, N + 1))]
     Path("stimuli.csv").write_text("\n".join(["filename,category,size,block", *rows]) + "\n")

@@ -1,4 +1,4 @@
-"""Small networks that learn: a plain one, which may have room for few pictures, and one of classes alone."""
+"""Small networks that learn: a plain one, which may have room for few images, and one of classes alone."""
 
 from collections import OrderedDict
 
@@ -39,8 +39,8 @@ def classes_only(weights):
             self.trunk = nn.Sequential(nn.Flatten(), nn.Linear(192, 8), nn.ReLU())
             self.head = nn.Linear(8, classes)
 
-        def forward(self, pictures):
-            return {"classes": self.head(self.trunk(pictures))}
+        def forward(self, images):
+            return {"classes": self.head(self.trunk(images))}
 
     return scaled(lambda sites, classes: Heads(classes), layers=("trunk",))
 
@@ -55,10 +55,10 @@ def rooms():
             super().__init__()
             self.largest = largest
 
-        def forward(self, pictures):
-            if self.training and len(pictures) > self.largest:
+        def forward(self, images):
+            if self.training and len(images) > self.largest:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
-            return pictures
+            return images
 
     return Room
 

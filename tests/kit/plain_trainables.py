@@ -30,7 +30,7 @@ class Shrunk:
         if self.tilt > 0.9:
             raise ValueError(f"a tilt of {self.tilt} is too steep")
         learnt = np.setdiff1d(np.arange(len(stimuli)), validation)
-        x = features(stimuli.pictures)
+        x = features(stimuli.images)
         weights = np.linalg.lstsq(x[learnt], responses[learnt], rcond=None)[0]
         scale = 1 / (1 + np.log10(training.recipe.lr / BEST_LR) ** 2 + self.tilt**2)
         residual = responses[validation] - scale * x[validation] @ weights
@@ -56,15 +56,15 @@ class Fitted(FunctionModel):
         super().__init__(self.layers_of, layers=("features", "responses"), identity="shrunk 1")
         self.state, self.account = dict(state), account
 
-    def layers_of(self, pictures):
-        return {"features": features(pictures), "responses": self.predict(pictures)}
+    def layers_of(self, images):
+        return {"features": features(images), "responses": self.predict(images)}
 
-    def predict(self, pictures):
-        return features(pictures) @ self.state["weights"]
+    def predict(self, images):
+        return features(images) @ self.state["weights"]
 
 
-def features(pictures):
-    rows = np.asarray(pictures[:], float).reshape(pictures.shape[0], -1)[:, :20] / 255 - 0.5
+def features(images):
+    rows = np.asarray(images[:], float).reshape(images.shape[0], -1)[:, :20] / 255 - 0.5
     return np.column_stack([rows, np.ones(len(rows))])
 
 

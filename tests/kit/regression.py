@@ -12,7 +12,7 @@ def data(shape, seed=0):
         features = features[:, : p // 4] @ rng.standard_normal((p // 4, p))
     if kind == "constant features":
         features[:, ::2] = 2.0
-    if kind == "duplicated pictures":
+    if kind == "duplicated images":
         features[n // 3 : 2 * (n // 3)] = features[: n // 3]
     sites = 1 if kind == "one site" else 6
     responses = features @ rng.standard_normal((p, sites)) / np.sqrt(p) + 2 * rng.standard_normal((n, sites))
@@ -26,6 +26,6 @@ SHAPES = [
     (100, 100, "plain"),
     (80, 120, "rank deficient"),
     (80, 50, "constant features"),
-    (90, 200, "duplicated pictures"),
+    (90, 200, "duplicated images"),
     (70, 90, "one site"),
 ]

@@ -12,7 +12,7 @@ NAN = np.nan
 
 @functools.cache
 def drawn():
-    """The responses of synthetic-it, to small pictures."""
+    """The responses of synthetic-it, to small images."""
     return synthetic_it(0, pixels=16).responses
 
 

@@ -58,7 +58,7 @@ def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, ke
 
 
 def comparison_score(without, *, model="net", metric="cka", n_draws=500, **how):
-    """Score one layer by a comparison whose values without each group of two pictures are `without` (group,)."""
+    """Score one layer by a comparison whose values without each group of two images are `without` (group,)."""
     without = np.asarray(without, float)
     value = without.mean()
     data = {

@@ -25,8 +25,8 @@ def itbench_models(register):
 
 
 def toy(weights):
-    def features(pictures):
-        rows = pictures.reshape(len(pictures), -1) / 255
+    def features(images):
+        rows = images.reshape(len(images), -1) / 255
         noise = np.stack([np.random.default_rng(row[:8].view("u8")).random(40) for row in rows])
         return {"noise": noise, "good": rows[:, :20]}
 
@@ -34,8 +34,8 @@ def toy(weights):
 
 
 def toy_nan(weights):
-    def features(pictures):
-        rows = pictures.reshape(len(pictures), -1)[:, :20] / 255
+    def features(images):
+        rows = images.reshape(len(images), -1)[:, :20] / 255
         rows[rows[:, 0] > 0.9] = np.nan
         return {"good": rows}
 
@@ -43,10 +43,10 @@ def toy_nan(weights):
 
 
 class Scale:
-    def __call__(self, picture):
+    def __call__(self, image):
         import torch
 
-        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 255
+        return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
 
     def __repr__(self):
         return "x / 255"
@@ -90,14 +90,14 @@ def toy_tuple(weights):
 
 
 def toy_recordings(n: int = 80, sites: int = 5, repetitions: int = 4, noise: float = 0.5, seed: int = 0) -> Recordings:
-    """Pictures of noise, and sites that are linear in their first 20 values, with noise of known variance."""
+    """Images of noise, and sites that are linear in their first 20 values, with noise of known variance."""
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, 250, (n, 8, 8, 3), dtype=np.uint8)
-    signal = (pictures.reshape(n, -1)[:, :20] / 255 - 0.5) @ rng.standard_normal((20, sites))
+    images = rng.integers(0, 250, (n, 8, 8, 3), dtype=np.uint8)
+    signal = (images.reshape(n, -1)[:, :20] / 255 - 0.5) @ rng.standard_normal((20, sites))
     signal /= signal.std(axis=0)
     responses = signal + noise * rng.standard_normal((repetitions, n, sites))
-    ids = [f"picture{number:03d}" for number in range(n)]
+    ids = [f"image{number:03d}" for number in range(n)]
     metadata = {"category": np.array(["cat", "dog"] * (n // 2), dtype=object)}
     return Recordings(
-        "toy", StimulusSet(tuple(ids), pictures, metadata), make_responses(responses, ids), {"region": "V4"}
+        "toy", StimulusSet(tuple(ids), images, metadata), make_responses(responses, ids), {"region": "V4"}
     )

@@ -36,7 +36,7 @@ def first_split(benchmark: Path) -> Split:
 
 
 def record_anew(home: Path, rows: NDArray[np.integer], sites: slice = slice(None), seed: int = 9) -> None:
-    """Put noise in the place of the toy recordings' responses to some pictures."""
+    """Put noise in the place of the toy recordings' responses to some images."""
     recordings = toy_recordings()
     responses = recordings.responses.copy(deep=True)
     noise = np.random.default_rng(seed).standard_normal(responses.shape)

@@ -70,12 +70,12 @@ def test_test_rows_do_not_enter_what_is_learnt(kernel):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("value", [0.0, 0.1])
-def test_pictures_without_any_difference_have_no_components(value, kernel):
+def test_images_without_any_difference_have_no_components(value, kernel):
     gram, train = Gram.from_features(np.full((12, 5), value)), np.arange(9)
     assert eigenbasis(kernel_gram(gram, train, kernel), train, np.arange(9, 12), None).vectors.shape == (9, 0)
 
 
-def test_width_falls_back_to_the_mean_where_most_pictures_are_alike():
+def test_width_falls_back_to_the_mean_where_most_images_are_alike():
     features = np.zeros((10, 2))
     features[0] = 3, 4  # 9 of 45 pairs are 25 apart
     made = kernel_gram(Gram.from_features(features), np.arange(10), "rbf").matrix

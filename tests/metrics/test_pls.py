@@ -96,13 +96,13 @@ def test_inner_predictions_are_those_of_sklearn_without_the_fold(shape, folds):
 
 
 @pytest.mark.parametrize("n", [2, 3, 4])
-def test_a_handful_of_training_pictures_suffices(n):
+def test_a_handful_of_training_images_suffices(n):
     rng = np.random.default_rng(0)
     features, responses = rng.standard_normal((n + 2, 7)), rng.standard_normal((n, 3))
     reading = pls()(Gram.from_features(features), responses, np.arange(n), np.arange(n, n + 2))
     assert np.isfinite(reading.predictions).all()
     others = np.array([responses[np.arange(n) != row].mean(axis=0) for row in range(n)])
-    if n == 2:  # a single picture is left to learn from
+    if n == 2:  # a single image is left to learn from
         np.testing.assert_allclose(reading.inner_predictions, others, atol=1e-12)
 
 

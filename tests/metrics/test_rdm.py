@@ -47,7 +47,7 @@ def test_two_layers_side_by_side_have_the_rdm_of_their_features():
 @pytest.mark.parametrize(
     ("distance", "still"), [*(("correlation", value) for value in (0.1, 0.3, 1 / 3, 7.77, 123.456)), ("cosine", 0.0)]
 )
-def test_a_picture_without_a_pattern_is_at_1_from_all(distance, still):
+def test_a_image_without_a_pattern_is_at_1_from_all(distance, still):
     x = patterns()
     x[3] = still
     rdm = rdm_of_gram(Gram.from_features(x), distance)

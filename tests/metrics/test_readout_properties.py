@@ -84,10 +84,10 @@ def test_scores_do_not_change_when_features_are_permuted_or_rotated(name, case):
 @pytest.mark.parametrize("name", READOUTS)
 @anything
 @quick
-def test_scores_do_not_change_when_pictures_are_put_in_another_order(name, case):
+def test_scores_do_not_change_when_images_are_put_in_another_order(name, case):
     features, responses, rng = case.data()
     order = rng.permutation(42)
-    place = np.argsort(order)  # where each picture has gone
+    place = np.argsort(order)  # where each image has gone
     after = read(name, features[order], responses[order], place[TRAIN], place[TEST])
     np.testing.assert_allclose(after, read(name, features, responses), atol=ROUNDING)
 
@@ -111,7 +111,7 @@ def test_explained_variance_never_exceeds_the_squared_correlation(name, case):
 
 
 @pytest.mark.parametrize("name", PERFECT)
-@given(case=cases(3, 12))  # fewer features than training pictures, so that all can be learnt
+@given(case=cases(3, 12))  # fewer features than training images, so that all can be learnt
 @quick
 def test_a_perfect_model_scores_one(name, case):
     features, responses, _ = case.data(noise=0.0)

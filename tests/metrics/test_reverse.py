@@ -48,7 +48,7 @@ def test_residuals_are_those_of_sklearn(wide, components):
     assert found.explained()[0] == pytest.approx(1 - residual.sum() / power.sum())
 
 
-def test_more_sites_than_pictures_and_a_single_penalty():
+def test_more_sites_than_images_and_a_single_penalty():
     x, y = data(sites=200)
     alpha = np.array([10.0])
     found = reverse_explained(Gram.from_features(x), y, SPLITS, alpha, None)
@@ -80,7 +80,7 @@ def test_leaving_out_a_group_leaves_out_its_residuals():
     assert found.explained(groups)[5] == pytest.approx(expected)
 
 
-def test_folds_do_not_depend_on_the_order_of_the_pictures():
+def test_folds_do_not_depend_on_the_order_of_the_images():
     names = [f"p{number}" for number in range(40)]
     turned = names[::-1]
     for one, other in zip(folds_by_name(names, 4, 1), folds_by_name(turned, 4, 1), strict=True):

@@ -90,7 +90,7 @@ def test_leave_one_out_without_a_penalty_is_what_leaving_one_out_gives(shape, co
         np.testing.assert_allclose(reading.inner_predictions[row], expected, atol=1e-7)
 
 
-def test_leave_one_out_holds_for_a_picture_that_alone_has_a_feature():
+def test_leave_one_out_holds_for_a_image_that_alone_has_a_feature():
     features, responses, train, test = data((200, 30, "plain"))
     features[:, 0] = 0.0
     features[train[7], 0] = 5.0
@@ -101,7 +101,7 @@ def test_leave_one_out_holds_for_a_picture_that_alone_has_a_feature():
 
 
 def test_least_squares_says_where_nothing_is_left_to_learn():
-    for n, said in ((60, "44 components of 45 training pictures meet every training response"), (400, "")):
+    for n, said in ((60, "44 components of 45 training images meet every training response"), (400, "")):
         features, responses, train, test = data((n, 100, "plain"))
         remarks = ols()(Gram.from_features(features), responses[train], train, test).remarks
         assert [remark.startswith(said) for remark in remarks] == ([True] if said else [])

@@ -1,4 +1,4 @@
-"""Similarities from Grams, against rsatoolbox, scipy and closed forms on raw features; and with pictures left out."""
+"""Similarities from Grams, against rsatoolbox, scipy and closed forms on raw features; and with images left out."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def features(n=45, wide=70, sites=12, seed=0):
 
 
 def remaining(n, groups):
-    """Return the rows of all pictures, then those without each group."""
+    """Return the rows of all images, then those without each group."""
     return [np.arange(n), *(np.flatnonzero(groups != group) for group in range(groups.max() + 1))]
 
 
@@ -82,7 +82,7 @@ def biased(x, y):
 
 
 def debiased(x, y):
-    """HSIC as a U-statistic over quadruples of pictures, in the form of Székely & Rizzo's U-centring."""
+    """HSIC as a U-statistic over quadruples of images, in the form of Székely & Rizzo's U-centring."""
 
     def u_centred(k):
         n = len(k)
@@ -140,7 +140,7 @@ def test_procrustes_is_scipys_with_any_group_left_out(sites):
 
 
 @pytest.mark.parametrize("measure", [centred_alignment, procrustes])
-def test_pictures_that_are_all_alike_say_nothing(measure):
+def test_images_that_are_all_alike_say_nothing(measure):
     alike = Gram.from_features(np.full((45, 30), 0.1)).matrix
     y = features()[1]
     second = y if measure is procrustes else y @ y.T

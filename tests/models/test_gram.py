@@ -13,7 +13,7 @@ def same(gram, features, ids):
     assert (gram.n_features, gram.stimulus_ids) == (features.shape[1], tuple(ids))
 
 
-def test_taking_rows_is_taking_pictures_in_that_order():
+def test_taking_rows_is_taking_images_in_that_order():
     rows = np.array([4, 0, 5])
     same(Gram.from_features(FEATURES, IDS).take(rows), FEATURES[rows], "eaf")
 
@@ -23,7 +23,7 @@ def test_adding_is_laying_features_side_by_side():
     same(Gram.from_features(left, IDS) + Gram.from_features(right, IDS), FEATURES, IDS)
 
 
-def test_grams_of_other_pictures_are_not_added():
+def test_grams_of_other_images_are_not_added():
     with pytest.raises(ValueError, match="different stimuli"):
         Gram.from_features(FEATURES, IDS) + Gram.from_features(FEATURES, IDS[::-1])
 

@@ -63,7 +63,7 @@ def test_a_sum_of_layers_scores_as_their_features_side_by_side(toy, home):
     plugin.write_text(
         "from itbench import FunctionModel, hookimpl\n\n\n@hookimpl\ndef itbench_models(register):\n"
         "    register('both', both, layers=('a', 'b', 'ab'), weights=())\n\n\ndef both(weights):\n"
-        "    def features(pictures):\n        rows = pictures.reshape(len(pictures), -1) / 255\n"
+        "    def features(images):\n        rows = images.reshape(len(images), -1) / 255\n"
         "        return {'a': rows[:, :12], 'b': rows[:, 12:20], 'ab': rows[:, :20]}\n\n"
         "    return FunctionModel(features, layers=('a', 'b', 'ab'), identity='both 1')\n"
     )

@@ -12,14 +12,14 @@ from itbench.errors import BadActivations, BadOption, UnknownName
 
 
 class Scale:
-    def __call__(self, picture):
-        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 255
+    def __call__(self, image):
+        return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
 
     def __repr__(self):
         return "x / 255"
 
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
 
 
 def network(**modules):
@@ -33,8 +33,8 @@ def in_place():
 
 def test_what_an_in_place_operation_overwrites_was_copied():
     net = in_place()
-    caught = net.activations(net.prepare(PICTURES), ["conv", "relu"])
-    expected = nn.functional.conv2d(net.prepare(PICTURES), *net.module.conv.parameters()).numpy()
+    caught = net.activations(net.prepare(IMAGES), ["conv", "relu"])
+    expected = nn.functional.conv2d(net.prepare(IMAGES), *net.module.conv.parameters()).numpy()
     np.testing.assert_allclose(caught["conv"], expected, atol=1e-5)
     np.testing.assert_allclose(caught["relu"], expected.clip(0), atol=1e-5)
     assert (caught["conv"] < 0).any()
@@ -46,25 +46,25 @@ def test_densenet_norm5_is_not_rectified():
 
     torch.manual_seed(0)
     net = Network(torchvision.models.densenet121(weights=None), Scale())
-    caught = net.activations(net.prepare(PICTURES), ["features.norm5"])["features.norm5"]
+    caught = net.activations(net.prepare(IMAGES), ["features.norm5"])["features.norm5"]
     with torch.inference_mode():
-        expected = net.module.features(net.prepare(PICTURES)).numpy()
+        expected = net.module.features(net.prepare(IMAGES)).numpy()
     np.testing.assert_allclose(caught, expected, atol=1e-4)
     assert (caught < 0).any()
 
 
 def test_activations_do_not_depend_on_the_batch():
     net = in_place()
-    together = net.activations(net.prepare(PICTURES), ["last"])["last"]
-    alone = [net.activations(net.prepare(picture[None]), ["last"])["last"][0] for picture in PICTURES]
+    together = net.activations(net.prepare(IMAGES), ["last"])["last"]
+    alone = [net.activations(net.prepare(image[None]), ["last"])["last"][0] for image in IMAGES]
     np.testing.assert_allclose(together, np.stack(alone), atol=1e-5)
 
 
 def test_dropout_and_batch_norm_are_in_eval_mode():
     net = network(norm=nn.BatchNorm2d(3), drop=nn.Dropout(0.9))
-    first, second = (net.activations(net.prepare(PICTURES), ["drop"])["drop"] for _ in range(2))
+    first, second = (net.activations(net.prepare(IMAGES), ["drop"])["drop"] for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    np.testing.assert_allclose(first, PICTURES.transpose(0, 3, 1, 2) / 255, atol=1e-4)
+    np.testing.assert_allclose(first, IMAGES.transpose(0, 3, 1, 2) / 255, atol=1e-4)
 
 
 def test_nothing_after_the_last_layer_is_computed_and_the_last_of_several_calls_counts():
@@ -80,17 +80,17 @@ def test_nothing_after_the_last_layer_is_computed_and_the_last_of_several_calls_
             return self.tail(x)
 
     net = Network(Twice(), Scale())
-    net.shapes(PICTURES[0])
+    net.shapes(IMAGES[0])
     before = net.module.tails
-    caught = net.activations(net.prepare(PICTURES), ["relu"])["relu"]
-    np.testing.assert_allclose(caught, (PICTURES.transpose(0, 3, 1, 2) / 255 - 0.4).clip(0), atol=1e-6)
+    caught = net.activations(net.prepare(IMAGES), ["relu"])["relu"]
+    np.testing.assert_allclose(caught, (IMAGES.transpose(0, 3, 1, 2) / 255 - 0.4).clip(0), atol=1e-6)
     assert net.module.tails == before
 
 
 def test_no_hook_stays_behind():
     net = in_place()
-    net.shapes(PICTURES[0])
-    net.activations(net.prepare(PICTURES), ["conv"])
+    net.shapes(IMAGES[0])
+    net.activations(net.prepare(IMAGES), ["conv"])
     assert all(not module._forward_hooks for module in net.module.modules())
 
 
@@ -105,7 +105,7 @@ def test_shapes_name_every_module_and_say_why_one_has_none():
             tokens = self.fold(x)[:, :, :8]
             return self.pair(tokens, tokens, tokens)[0]
 
-    shapes = Network(Odd(), Scale()).shapes(PICTURES[0])
+    shapes = Network(Odd(), Scale()).shapes(IMAGES[0])
     assert shapes["fold"] == (3, 1024)
     assert shapes["pair"] == "gives a tuple, not a tensor"
     assert shapes["unused"] == "does not run in a forward pass"
@@ -126,15 +126,15 @@ def test_a_layer_that_gives_no_tensor_is_named():
 
     net = Network(Whole(), Scale())
     with pytest.raises(BadActivations, match="Layer 'pair' gave a tuple"):
-        net.activations(net.prepare(PICTURES), ["pair"])
+        net.activations(net.prepare(IMAGES), ["pair"])
 
 
 def test_bfloat16_is_near_float32_and_changes_the_identity():
     net = in_place()
-    full = net.activations(net.prepare(PICTURES), ["last"])["last"]
+    full = net.activations(net.prepare(IMAGES), ["last"])["last"]
     identity = net.identity
     net.place("cpu", "bfloat16")
-    low = net.activations(net.prepare(PICTURES), ["last"])["last"]
+    low = net.activations(net.prepare(IMAGES), ["last"])["last"]
     assert low.dtype == np.float32
     assert 0 < np.abs(low - full).max() < 0.05
     assert net.identity != identity
@@ -153,7 +153,7 @@ def test_identity_follows_weights_architecture_and_preprocessing():
         conv.weight[0, 0, 0, 0] += 1e-6
     assert Network(nn.Sequential(conv), Scale()).identity["weights"] != base["weights"]
     with pytest.raises(ValueError, match="__repr__"):
-        Network(nn.Sequential(conv), lambda picture: picture)
+        Network(nn.Sequential(conv), lambda image: image)
 
 
 def test_a_device_or_precision_that_is_not_there_is_refused():
@@ -168,8 +168,8 @@ def test_a_device_or_precision_that_is_not_there_is_refused():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_cuda_gives_what_the_cpu_gives():
     net = in_place()
-    expected = net.activations(net.prepare(PICTURES), ["last"])["last"]
+    expected = net.activations(net.prepare(IMAGES), ["last"])["last"]
     net.place("cuda", "float32")
-    np.testing.assert_allclose(net.activations(net.prepare(PICTURES), ["last"])["last"], expected, atol=1e-4)
+    np.testing.assert_allclose(net.activations(net.prepare(IMAGES), ["last"])["last"], expected, atol=1e-4)
     panel = np.random.default_rng(0).standard_normal((20, 300))
     np.testing.assert_allclose(net.times_transpose(panel), panel @ panel.T, atol=1e-9)

@@ -11,7 +11,7 @@ from itbench.models.zoo import from_timm, from_torchvision
 from tests.kit.commands import run
 
 SHAPES = {"patches": (9, 4), "block": (10, 4), "conv": (4, 3, 3), "odd": "does not run in a forward pass"}
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+IMAGES = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
 
 
 def tokens(extra):
@@ -60,21 +60,21 @@ def test_pools_are_the_first_token_and_the_mean_of_the_rest():
 def test_pools_are_those_of_timm(name, pool):
     """timm's own pooling of the last block, the class token and registers left out of the mean, is the oracle."""
     network = from_timm(name, Weights("random"), img_size=64)
-    batch = network.prepare(PICTURES)
+    batch = network.prepare(IMAGES)
     layer = "norm"
     caught = network.activations(batch, [layer])[layer]
     with torch.inference_mode():
         expected = network.module.pool(torch.from_numpy(caught), {"cls": "token", "mean": "avg"}[pool]).numpy()
-    pooled = pools_of(pool, [layer], network.shapes(PICTURES[0]), network)[layer](caught)
+    pooled = pools_of(pool, [layer], network.shapes(IMAGES[0]), network)[layer](caught)
     np.testing.assert_allclose(pooled, expected, atol=1e-6)
 
 
 def test_torchvisions_class_token_is_what_its_head_reads():
     network = from_torchvision("vit_b_16", Weights("random"))
     assert (network.class_token, network.extra_tokens) == (True, 1)
-    batch = network.prepare(PICTURES)
+    batch = network.prepare(IMAGES)
     caught = network.activations(batch, ["encoder.ln", "heads"])
-    pool = pools_of("cls", ["encoder.ln"], network.shapes(PICTURES[0]), network)["encoder.ln"]
+    pool = pools_of("cls", ["encoder.ln"], network.shapes(IMAGES[0]), network)["encoder.ln"]
     with torch.inference_mode():
         expected = network.module.heads(torch.from_numpy(pool(caught["encoder.ln"]))).numpy()
     np.testing.assert_allclose(caught["heads"], expected, atol=1e-5)
@@ -92,8 +92,8 @@ def itbench_models(register):
 
 
 def tokens(weights):
-    def features(pictures):
-        rows = pictures.reshape(len(pictures), -1)[:, :60].reshape(len(pictures), 3, 20) / 255
+    def features(images):
+        rows = images.reshape(len(images), -1)[:, :60].reshape(len(images), 3, 20) / 255
         return {"block": rows}
 
     return FunctionModel(features, layers=("block",), identity="tokens 1", extra_tokens=1)

@@ -243,9 +243,9 @@ def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
 
 
 def test_tensorflow_padding_and_preprocessing_of_the_variant():
-    pictures = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     variant, usual = (build(name, Weights("random")) for name in ("mobilenetv2_100_same", "mobilenetv2_100"))
-    expected = pictures.transpose(0, 3, 1, 2) / 127.5 - 1
-    np.testing.assert_allclose(variant.prepare(pictures).numpy(), expected, atol=1e-6)
+    expected = images.transpose(0, 3, 1, 2) / 127.5 - 1
+    np.testing.assert_allclose(variant.prepare(images).numpy(), expected, atol=1e-6)
     assert "Conv2dSame" in repr(variant.module)
     assert "Conv2dSame" not in repr(usual.module)

@@ -88,7 +88,7 @@ def test_a_tag_chooses_the_weights_whose_preprocessing_is_used():
     assert "resize_size=[232]" in new
 
 
-def test_the_size_that_a_timm_network_is_built_for_is_that_of_its_pictures():
+def test_the_size_that_a_timm_network_is_built_for_is_that_of_its_images():
     network = from_timm("vit_tiny_patch16_224", Weights("random"), img_size=96)
     assert network.prepare(np.zeros((1, 300, 200, 3), np.uint8)).shape == (1, 3, 96, 96)
 
@@ -123,12 +123,12 @@ def test_a_family_needs_names_and_only_a_family_has_them():
 
 
 def test_recordings_that_are_not_exact_to_8_bits_reach_networks_as_floats():
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     for network in (
         from_torchvision("alexnet", Weights("random"), tag="IMAGENET1K_V1"),
         from_timm("resnet10t", Weights("random")),
     ):
-        exact, floats = network.prepare(pictures), network.prepare(pictures.astype(np.float32) + 0.25)
+        exact, floats = network.prepare(images), network.prepare(images.astype(np.float32) + 0.25)
         assert floats.shape == exact.shape
         step = 1 / 255 / 0.226  # one of 256 levels, over ImageNet's standard deviation
         assert float((floats - exact).mean()) == pytest.approx(0.25 * step, abs=0.1 * step)  # Pillow rounds to levels

@@ -1,4 +1,4 @@
-"""The pictures the package draws itself."""
+"""The images the package draws itself."""
 
 import numpy as np
 import pytest
@@ -99,14 +99,14 @@ def test_drawing_is_a_function_of_its_seeds() -> None:
 
 @pytest.mark.parametrize("size", [33, 64])
 @pytest.mark.parametrize("seed", [0, -1, 123456789, 2**70])
-def test_any_seed_draws_a_picture(seed: int, size: int) -> None:
-    picture = draw(make_object("fruit", seed), View(0.2, -0.3, 0.6, 20, 10, 5), seed=seed, size=size)
-    assert picture.shape == (size, size, 3)
-    assert picture.dtype == np.uint8
-    assert picture.std() > 10
+def test_any_seed_draws_a_image(seed: int, size: int) -> None:
+    image = draw(make_object("fruit", seed), View(0.2, -0.3, 0.6, 20, 10, 5), seed=seed, size=size)
+    assert image.shape == (size, size, 3)
+    assert image.dtype == np.uint8
+    assert image.std() > 10
 
 
-def test_object_out_of_the_picture_leaves_the_background() -> None:
+def test_object_out_of_the_image_leaves_the_background() -> None:
     assert draw(make_object("boat", 1), View(x=5.0), seed=1, size=32).std() > 5
 
 
@@ -140,5 +140,5 @@ def test_mean_colour_does_not_tell_the_category() -> None:
     )
     centroids = means[:, :12].mean(axis=1)
     nearest = np.linalg.norm(means[:, 12:, None] - centroids, axis=-1).argmin(axis=-1)
-    # Chance is 1 / 8, with a standard error of about 0.034 over 96 pictures.
+    # Chance is 1 / 8, with a standard error of about 0.034 over 96 images.
     assert (nearest == np.arange(8)[:, None]).mean() < 0.125 + 3 * 0.034

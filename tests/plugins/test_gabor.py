@@ -8,7 +8,7 @@ from itbench.plugins import load_plugins
 
 ORIENTATIONS, FREQUENCIES = 8, (1, 2, 4, 8, 16, 32)
 SIGMA = 3 / np.pi * np.sqrt(np.log(2) / 2)  # cycles
-INSIDE = [4, 8, 16, 32]  # frequencies that have filters which the picture's edge does not cut
+INSIDE = [4, 8, 16, 32]  # frequencies that have filters which the image's edge does not cut
 
 
 @pytest.fixture(scope="module")
@@ -16,9 +16,9 @@ def model():
     return load_plugins().model("gabor").factory(Weights("none"))
 
 
-def energies(model, pictures):
+def energies(model, images):
     """Return the energy (batch, orientation, y, x) of every frequency."""
-    flat = model.activations(pictures, ["complex"])["complex"]
+    flat = model.activations(images, ["complex"])["complex"]
     ends = np.cumsum([0, *(ORIENTATIONS * frequency**2 for frequency in FREQUENCIES)])
     return {
         frequency: flat[:, start:end].reshape(-1, ORIENTATIONS, frequency, frequency)
@@ -33,7 +33,7 @@ def central(energy):
 
 
 def grating(frequency, angle, phase=0.0, pixels=128):
-    """Draw a grating of full contrast: float32 pictures (1, y, x, 3) in 0…255; `frequency` in cycles per picture."""
+    """Draw a grating of full contrast: float32 images (1, y, x, 3) in 0…255; `frequency` in cycles per image."""
     place = (np.arange(pixels) + 0.5) / pixels
     along = np.cos(angle) * place + np.sin(angle) * place[:, None]
     wave = 127.5 * (1 + np.cos(2 * np.pi * frequency * along + phase))
@@ -44,8 +44,8 @@ def grating(frequency, angle, phase=0.0, pixels=128):
 @pytest.mark.parametrize("orientation", range(ORIENTATIONS))
 @pytest.mark.parametrize("frequency", [2, *INSIDE])
 def test_a_grating_drives_its_own_filter_most(model, frequency, orientation, pixels):
-    picture = grating(frequency, np.pi * orientation / ORIENTATIONS, pixels=pixels)
-    answers = {(other, angle): value for other, energy in energies(model, picture).items()
+    image = grating(frequency, np.pi * orientation / ORIENTATIONS, pixels=pixels)
+    answers = {(other, angle): value for other, energy in energies(model, image).items()
                for angle, value in enumerate(central(energy)[0])}  # fmt: skip
     assert max(answers, key=answers.get) == (frequency, orientation)
 
@@ -54,8 +54,8 @@ def test_a_grating_drives_its_own_filter_most(model, frequency, orientation, pix
 @pytest.mark.parametrize("frequency", INSIDE)
 def test_energy_is_one_at_any_phase(model, frequency, phase):
     for orientation in range(ORIENTATIONS):
-        picture = grating(frequency, np.pi * orientation / ORIENTATIONS, phase)
-        energy = central(energies(model, picture)[frequency])[0, orientation]
+        image = grating(frequency, np.pi * orientation / ORIENTATIONS, phase)
+        energy = central(energies(model, image)[frequency])[0, orientation]
         assert energy == pytest.approx(1, abs=0.015)
 
 
@@ -76,10 +76,10 @@ def test_tuning_to_orientation_is_a_gaussian(model, degrees):
 
 @pytest.mark.parametrize("frequency", FREQUENCIES)
 def test_every_filter_is_the_two_dimensional_gabor(model, frequency):
-    picture = np.random.default_rng(0).uniform(0, 255, (1, 128, 128, 3)).astype(np.float32)
-    luminance = picture[0] @ [0.299, 0.587, 0.114] / 255 - 0.5
+    image = np.random.default_rng(0).uniform(0, 255, (1, 128, 128, 3)).astype(np.float32)
+    luminance = image[0] @ [0.299, 0.587, 0.114] / 255 - 0.5
     place = (np.arange(128) + 0.5) / 128
-    found = energies(model, picture)[frequency][0]
+    found = energies(model, image)[frequency][0]
     for index in np.random.default_rng(1).choice(found.size, min(found.size, 40), replace=False):
         orientation, y, x = np.unravel_index(index, found.shape)
         angle = np.pi * orientation / ORIENTATIONS
@@ -92,8 +92,8 @@ def test_every_filter_is_the_two_dimensional_gabor(model, frequency):
 
 
 def test_simple_cells_are_the_rectified_phases_of_complex_ones(model):
-    pictures = np.random.default_rng(1).integers(0, 256, (3, 60, 90, 3), dtype=np.uint8)
-    cells = model.activations(pictures, ["simple", "complex"])
+    images = np.random.default_rng(1).integers(0, 256, (3, 60, 90, 3), dtype=np.uint8)
+    cells = model.activations(images, ["simple", "complex"])
     phases = cells["simple"].reshape(3, 4, -1)
     assert phases.min() == 0
     assert (np.minimum(phases[:, :2], phases[:, 2:]) == 0).all()  # opposite phases never fire together
@@ -101,10 +101,10 @@ def test_simple_cells_are_the_rectified_phases_of_complex_ones(model):
 
 
 @pytest.mark.parametrize("pixels", [64, 96, 128])
-def test_the_size_of_the_picture_does_not_matter(model, pixels):
+def test_the_size_of_the_image_does_not_matter(model, pixels):
     small = np.random.default_rng(2).integers(0, 256, (2, pixels, pixels, 3), dtype=np.uint8)
     large = small.repeat(4, axis=1).repeat(4, axis=2)
-    first, second = (model.activations(pictures, ["complex"])["complex"] for pictures in (small, large))
+    first, second = (model.activations(images, ["complex"])["complex"] for images in (small, large))
     np.testing.assert_allclose(first, second, atol=1e-5)
 
 
@@ -114,5 +114,5 @@ def test_grey_is_silence_and_colour_is_not_seen(model):
     red = np.zeros((1, 32, 32, 3), np.float32)
     red[..., 0] = 255
     as_bright = np.full_like(red, 0.299 * 255)
-    first, second = (model.activations(picture, ["simple"])["simple"] for picture in (red, as_bright))
+    first, second = (model.activations(image, ["simple"])["simple"] for image in (red, as_bright))
     np.testing.assert_allclose(first, second, atol=1e-5)

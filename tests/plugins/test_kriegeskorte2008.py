@@ -86,7 +86,7 @@ def test_every_subject_is_the_mean_of_its_sessions(tmp_path):
     assert one.stimuli.ids[:2] == ("object01", "object02")
     assert one.stimuli.metadata["category"].tolist()[:2] == ["human face", "natural inanimate"]
     assert one.stimuli.metadata["animal"].tolist()[:3] == [0, 1, 0]
-    assert one.stimuli.pictures.shape == (N, 9, 9, 3)
+    assert one.stimuli.images.shape == (N, 9, 9, 3)
 
 
 def lose_an_entry(content):
@@ -203,7 +203,7 @@ def test_monkey_and_human_it_are_as_alike_as_published(imported):
     assert pearsonr(*means)[0] == pytest.approx(0.491, abs=5e-4)
     assert spearmanr(*means)[0] == pytest.approx(0.439, abs=5e-4)
     assert imported["kriegeskorte2008-human-it"].rdms.shape == (4, 92, 92)
-    assert imported["kriegeskorte2008-it"].stimuli.pictures.shape == (92, 175, 175, 3)
+    assert imported["kriegeskorte2008-it"].stimuli.images.shape == (92, 175, 175, 3)
 
 
 @pytest.mark.parametrize("metric", ["rsa", "cka", "procrustes", "reverse"])

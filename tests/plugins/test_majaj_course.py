@@ -1,4 +1,4 @@
-"""The course's file: what it holds comes out, its pictures as they were, and what departs from its form is refused."""
+"""The course's file: what it holds comes out, its images as they were, and what departs from its form is refused."""
 
 import h5py
 import numpy as np
@@ -13,7 +13,7 @@ from tests.kit.majaj import MEAN, STD, Experiment, write_course_file
 
 MADE = Experiment()
 PARTS = ["train"] * 12 + ["val"] * 4 + ["test"] * 4
-ORIGINAL = np.stack([MADE.picture(row) for row in MADE.shuffled])
+ORIGINAL = np.stack([MADE.image(row) for row in MADE.shuffled])
 
 
 @pytest.fixture
@@ -86,30 +86,30 @@ def test_names_of_variable_length_are_read(path):
     assert read(path).stimuli.metadata["object"][12:16].tolist() == ["bear"] * 4
 
 
-# ---- pictures
+# ---- images
 
 STORAGE = {
     "contiguous": {},
     "gzip": {"chunks": True, "compression": "gzip"},
-    "a chunk a picture": {"chunks": (1, 3, 16, 16), "compression": "gzip"},
-    "chunks across pictures": {"chunks": (3, 1, 5, 7), "compression": "gzip", "shuffle": True},
+    "a chunk an image": {"chunks": (1, 3, 16, 16), "compression": "gzip"},
+    "chunks across images": {"chunks": (3, 1, 5, 7), "compression": "gzip", "shuffle": True},
 }
 
 
 @pytest.mark.parametrize("storage", STORAGE)
-def test_pictures_come_out_as_they_were_however_they_are_stored(path, home, storage):
+def test_images_come_out_as_they_were_however_they_are_stored(path, home, storage):
     write_course_file(path, MADE, **STORAGE[storage])
     recordings = read(path)
     assert recordings.about["pictures"].startswith("uint8, exact: no value was farther than ")
     write_recordings(recordings, home / "data" / "majaj-it.h5")
-    stored = read_recordings(home / "data" / "majaj-it.h5").stimuli.pictures
+    stored = read_recordings(home / "data" / "majaj-it.h5").stimuli.images
     assert stored.dtype == np.uint8
     np.testing.assert_array_equal(stored[:], ORIGINAL)
 
 
 @pytest.mark.parametrize("rows", [(0, 1), (3, 9), (10, 14), (11, 18), (0, 20), (19, 64)])
 def test_a_slice_reads_across_the_parts(path, rows):
-    np.testing.assert_array_equal(read(path).stimuli.pictures[slice(*rows)], ORIGINAL[slice(*rows)])
+    np.testing.assert_array_equal(read(path).stimuli.images[slice(*rows)], ORIGINAL[slice(*rows)])
 
 
 ALL_VALUES = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3).transpose(0, 3, 1, 2)
@@ -128,7 +128,7 @@ def test_all_256_values_are_found_again_however_they_were_normalised(path, how):
     change(path, "stimulus_val", ARITHMETIC[how](ALL_VALUES.repeat(4, axis=0)))
     recordings = read(path)
     assert recordings.about["pictures"].startswith("uint8, exact")
-    np.testing.assert_array_equal(recordings.stimuli.pictures[12:13], ALL_VALUES.transpose(0, 2, 3, 1))
+    np.testing.assert_array_equal(recordings.stimuli.images[12:13], ALL_VALUES.transpose(0, 2, 3, 1))
 
 
 @pytest.mark.parametrize(("part", "first"), [("train", 0), ("val", 12), ("test", 16)])
@@ -139,7 +139,7 @@ def test_one_value_off_keeps_all_as_floats_unrounded(path, home, part, first):
     expected = ORIGINAL.astype(np.float32)
     expected[first + 2, 3, 4, 1] += 0.25
     write_recordings(recordings, home / "data" / "majaj-it.h5")
-    stored = read_recordings(home / "data" / "majaj-it.h5").stimuli.pictures
+    stored = read_recordings(home / "data" / "majaj-it.h5").stimuli.images
     assert stored.dtype == np.float32
     np.testing.assert_allclose(stored[:], np.clip(expected, 0, 255), atol=1e-4)
     assert recordings.about["pictures"].startswith("float32, not rounded: values are up to 0.250 from a whole number")
@@ -150,23 +150,23 @@ def test_what_overshoots_is_clipped_and_said(path):
         file["stimulus_val"][0, 0, 0, 0] = (-12.5 / 255 - MEAN[0, 0, 0]) / STD[0, 0, 0]
         file["stimulus_val"][0, 1, 0, 0] = (260.25 / 255 - MEAN[1, 0, 0]) / STD[1, 0, 0]
     recordings = read(path)
-    assert recordings.stimuli.pictures[12:13][0, 0, 0, :2].tolist() == [0.0, 255.0]
+    assert recordings.stimuli.images[12:13][0, 0, 0, :2].tolist() == [0.0, 255.0]
     assert recordings.about["pictures"].endswith("0.500 from a whole number; clipped from -12.50…260.25")
 
 
 def test_whole_numbers_beyond_255_are_no_uint8(path):
     with h5py.File(path, "r+") as file:
         file["stimulus_val"][0, 1, 0, 0] = (260 / 255 - MEAN[1, 0, 0]) / STD[1, 0, 0]
-    assert read(path).stimuli.pictures[12:13].dtype == np.float32
+    assert read(path).stimuli.images[12:13].dtype == np.float32
 
 
-def test_many_pictures_are_imported_in_little_memory(tmp_path, pytestconfig):
+def test_many_images_are_imported_in_little_memory(tmp_path, pytestconfig):
     path, n = tmp_path / "IT_data.h5", {"train": 1200, "val": 200, "test": 100}
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
         for part, count in n.items():
-            pictures = rng.integers(0, 256, (count, 3, 96, 96), dtype=np.uint8)
-            file[f"stimulus_{part}"] = (pictures.astype(np.float32) / 255 - MEAN) / STD
+            images = rng.integers(0, 256, (count, 3, 96, 96), dtype=np.uint8)
+            file[f"stimulus_{part}"] = (images.astype(np.float32) / 255 - MEAN) / STD
             file[f"object_{part}"] = np.array([b"bear"] * count)
             if part != "test":
                 file[f"spikes_{part}"] = rng.random((count, 3))
@@ -190,7 +190,7 @@ REFUSED = {
     "a missing key": ("spikes_val", None, r"IT_data.h5 lacks spikes_val\.\nIt holds: object_test, .*stimulus_val\."),
     "too few objects": ("object_val", np.array([b"bear"] * 3), r"object_val has the shape \(3,\), but there are 4"),
     "objects as numbers": ("object_val", np.arange(4), "object_val is of type int64, not bytes"),
-    "too few responses": ("spikes_val", np.ones((3, 6)), r"spikes_val has the shape \(3, 6\).*\n.*for 4 pictures"),
+    "too few responses": ("spikes_val", np.ones((3, 6)), r"spikes_val has the shape \(3, 6\).*\n.*for 4 images"),
     "other sites": ("spikes_val", np.ones((4, 5)), r"spikes_val has the shape \(4, 5\).*\n.*the same sites"),
     "no sites": ("spikes_train", np.ones((12, 0)), r"spikes_train has the shape \(12, 0\)"),
     "responses of one dimension": ("spikes_train", np.ones(12), r"spikes_train has the shape \(12,\)"),
@@ -199,11 +199,11 @@ REFUSED = {
     "one colour": ("stimulus_val", PLAIN[:, :1], r"stimulus_val has the shape \(4, 1, 16, 16\)"),
     "colours last": ("stimulus_train", np.zeros((12, 16, 16, 3), "f4"), r"stimulus_train has the shape \(12, 16, 16"),
     "another size": ("stimulus_test", PLAIN[..., :8], r"stimulus_test has the shape \(4, 3, 16, 8\).*\n.*one size"),
-    "no pictures": ("stimulus_test", PLAIN[:0], r"stimulus_test has the shape \(0, 3, 16, 16\)"),
-    "pictures in bytes": ("stimulus_test", PLAIN.astype("u1"), "stimulus_test is of type uint8, not float32"),
+    "no images": ("stimulus_test", PLAIN[:0], r"stimulus_test has the shape \(0, 3, 16, 16\)"),
+    "images in bytes": ("stimulus_test", PLAIN.astype("u1"), "stimulus_test is of type uint8, not float32"),
     "half precision": ("stimulus_test", PLAIN.astype("f2"), "stimulus_test is of type float16, not float32"),
     "a pixel that is none": ("stimulus_test", PLAIN * np.nan, "stimulus_test holds values that are no numbers"),
-    "pictures in 0…255": ("stimulus_test", PLAIN + 200, "are not normalised with ImageNet's"),
+    "images in 0…255": ("stimulus_test", PLAIN + 200, "are not normalised with ImageNet's"),
 }
 
 
@@ -215,7 +215,7 @@ def test_what_departs_from_the_form_is_refused_by_name(path, case):
         read(path)
 
 
-def test_pictures_that_were_never_normalised_are_refused(path):
+def test_images_that_were_never_normalised_are_refused(path):
     for part in ("train", "val", "test"):
         change(path, f"stimulus_{part}", lambda values: (values - values.min()) / np.ptp(values))
     with pytest.raises(BadRecordings, match=r"Their lowest value is 0; undone, they would go from 1\d\d to 1\d\d,"):

@@ -1,4 +1,4 @@
-"""The public assembly: every repetition at its place, joined with its picture; what does not fit is refused."""
+"""The public assembly: every repetition at its place, joined with its image; what does not fit is refused."""
 
 import h5py
 import numpy as np
@@ -94,9 +94,9 @@ def test_sites_have_the_coordinates_of_the_neuroids(public):
         np.testing.assert_array_equal(responses[name], made["neuroid_id" if name == "site" else name])
 
 
-def test_pictures_are_those_that_the_csv_names(public):
-    pictures = read(public).stimuli.pictures
-    np.testing.assert_array_equal(pictures[0:20], [MADE.picture(row) for row in range(20)])
+def test_images_are_those_that_the_csv_names(public):
+    images = read(public).stimuli.images
+    np.testing.assert_array_equal(images[0:20], [MADE.image(row) for row in range(20)])
 
 
 def test_the_order_of_the_csv_is_that_of_the_stimuli(public):
@@ -104,12 +104,12 @@ def test_the_order_of_the_csv_is_that_of_the_stimuli(public):
     recordings = read(public)
     assert list(recordings.stimuli.ids) == MADE.ids[::-1]
     np.testing.assert_array_equal(recordings.responses.values, expected("IT")[:, ::-1])
-    np.testing.assert_array_equal(recordings.stimuli.pictures[0:1][0], MADE.picture(19))
+    np.testing.assert_array_equal(recordings.stimuli.images[0:1][0], MADE.image(19))
 
 
 def test_it_says_what_it_is(public):
     about = read(public).about
-    counts = "92 presentations of 20 pictures, 3 to 5 repetitions"
+    counts = "92 presentations of 20 images, 3 to 5 repetitions"
     assert about == {"region": "IT", "window": [70.0, 170.0], "animals": ["Chabo", "Tito"], "counts": counts}
 
 

@@ -40,7 +40,7 @@ NETCDF = {
     "no repetition": (without("repetition"), "lacks the coordinates repetition of the dimension presentation"),
     "no region": (without("region"), "lacks the coordinates region of the dimension neuroid"),
     "no window": (without(["time_bin_start", "time_bin_end"]), "lacks the coordinates time_bin_start, time_bin_end"),
-    "a picture never shown": (
+    "an image never shown": (
         lambda data: data.isel(presentation=data.image_id != MADE.ids[2]),
         rf"1 image_id of .*hvm-public.csv are not in .*public.nc: {MADE.ids[2]}",
     ),
@@ -62,8 +62,8 @@ def test_an_unknown_region_names_the_known_ones(public):
 
 ROWS = rows_of(MADE)
 TABLE = {
-    "a picture that the CSV lacks": (ROWS[:-1], rf"1 image_id of .*public.nc are not in .*csv: {MADE.ids[19]}"),
-    "a picture twice": ([*ROWS, ROWS[4]], rf"has 1 image_id more than once: {MADE.ids[4]}"),
+    "an image that the CSV lacks": (ROWS[:-1], rf"1 image_id of .*public.nc are not in .*csv: {MADE.ids[19]}"),
+    "an image twice": ([*ROWS, ROWS[4]], rf"has 1 image_id more than once: {MADE.ids[4]}"),
     "no object": ([{k: v for k, v in row.items() if k != "object_name"} for row in ROWS], "lacks the columns object_"),
     "a file that the zip lacks": (
         [{**ROWS[0], "filename": "x.png"}, *ROWS[1:]],
@@ -92,7 +92,7 @@ ENTRIES = {
     "above from within": ("a/../../above.png", "leads out of its folder"),
     "above, in the manner of Windows": ("..\\above.png", "leads out of its folder"),
     "absolute": ("/etc/passwd.png", "leads out of its folder: '/etc/passwd.png'"),
-    "a drive": ("C:\\picture.png", "leads out of its folder"),
+    "a drive": ("C:\\image.png", "leads out of its folder"),
     "a symbolic link": (link_entry(), "holds a symbolic link: 'linked.png'"),
     "not in the CSV": ("other.png", r"1 not in the CSV: other\.png"),
 }
@@ -102,18 +102,18 @@ ENTRIES = {
 def test_a_zip_with_other_entries_is_refused_by_name(public, case):
     entry, message = ENTRIES[case]
     with zipfile.ZipFile(public[2], "a") as archive:
-        archive.writestr(entry, png(MADE.picture(0)))
+        archive.writestr(entry, png(MADE.image(0)))
     with pytest.raises(BadRecordings, match=message):
         read(public)
 
 
-def test_a_file_that_is_no_picture_may_lie_in_the_zip(public):
+def test_a_file_that_is_no_image_may_lie_in_the_zip(public):
     with zipfile.ZipFile(public[2], "a") as archive:
         archive.writestr("README.txt", "pictures")
     assert len(read(public).stimuli) == 20
 
 
-def picture_of(size, mode="RGB"):
+def image_of(size, mode="RGB"):
     buffer = io.BytesIO()
     Image.new(mode, size).save(buffer, "png")
     return buffer.getvalue()
@@ -121,12 +121,12 @@ def picture_of(size, mode="RGB"):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(picture_of((17, 16)), "differ in size: .* is 16 × 16, .* is 17 × 16"), (b"GIF", "cannot be read as a picture")],
+    [(image_of((17, 16)), "differ in size: .* is 16 × 16, .* is 17 × 16"), (b"GIF", "cannot be read as an image")],
 )
-def test_a_picture_of_another_size_or_none_is_refused_by_name(public, content, message):
+def test_a_image_of_another_size_or_none_is_refused_by_name(public, content, message):
     with zipfile.ZipFile(public[2], "w") as archive:
         for row, name in enumerate(MADE.ids):
-            archive.writestr(f"{name}.png", content if row == 5 else png(MADE.picture(row)))
+            archive.writestr(f"{name}.png", content if row == 5 else png(MADE.image(row)))
     with pytest.raises(BadRecordings, match=rf"(?s){MADE.ids[5]}.*" if content == b"GIF" else message):
         read(public)
 

@@ -65,7 +65,7 @@ def test_a_network_scores_with_all_its_layers_and_is_what_the_readme_says(name, 
     benchmark = tmp_path / "tiny.yaml"
     benchmark.write_text("data: tiny\nsplits: {kind: kfold, folds: 2}\n")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of penalties: six pictures choose none well
+        warnings.simplefilter("ignore")  # of penalties: six images choose none well
         score = score_model(
             name,
             str(benchmark),
@@ -135,11 +135,11 @@ def cornet():
 
 @pytest.mark.slow
 def test_cornets_areas_have_the_published_shapes_and_their_last_time_counts(cornet):
-    picture = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
-    shapes = cornet.shapes(picture)
+    image = np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8)
+    shapes = cornet.shapes(image)
     areas = {"V1": (64, 56, 56), "V2": (128, 28, 28), "V4": (256, 14, 14), "IT": (512, 7, 7)}
     assert {name: shapes[name] for name in areas} == areas
-    batch = cornet.prepare(picture[None])
+    batch = cornet.prepare(image[None])
     caught = cornet.activations(batch, ["V4.relu", "V4", "IT.conv3", "IT"])
     np.testing.assert_array_equal(caught["V4.relu"], caught["V4"])  # it runs twelve times; the last one is the output
     assert caught["IT.conv3"].shape == (1, 512, 7, 7)

@@ -25,24 +25,24 @@ LEFT = [Split("left", np.arange(5, 60), np.arange(5)), Split("right", np.arange(
 
 
 def stimuli(seed=0):
-    pictures = np.random.default_rng(seed).integers(0, 256, (N, 6, 6, 3), dtype=np.uint8)
-    return StimulusSet(tuple(f"picture{number}" for number in range(N)), pictures)
+    images = np.random.default_rng(seed).integers(0, 256, (N, 6, 6, 3), dtype=np.uint8)
+    return StimulusSet(tuple(f"image{number}" for number in range(N)), images)
 
 
 def mixed(shape, seed=1):
-    """Return a function of pictures: rectified random mixtures of pixels, of the shape (batch, *shape)."""
+    """Return a function of images: rectified random mixtures of pixels, of the shape (batch, *shape)."""
     weights = np.random.default_rng(seed).standard_normal((108, int(np.prod(shape))))
 
-    def features(pictures):
-        flat = pictures.reshape(len(pictures), -1) / 255 - 0.5
-        return np.maximum(flat @ weights, -1).reshape(len(pictures), *shape)
+    def features(images):
+        flat = images.reshape(len(images), -1) / 255 - 0.5
+        return np.maximum(flat @ weights, -1).reshape(len(images), *shape)
 
     return features
 
 
 def model_of(**layers):
-    def all_layers(pictures):
-        return {name: function(pictures) for name, function in layers.items()}
+    def all_layers(images):
+        return {name: function(images) for name, function in layers.items()}
 
     return FunctionModel(all_layers, layers=tuple(layers), identity="test")
 
@@ -56,7 +56,7 @@ def responses(features, sites, seed=2, noise=1.0):
 
 
 def activations(model, layer):
-    found = model.activations(model.prepare(stimuli().pictures), [layer])[layer]
+    found = model.activations(model.prepare(stimuli().images), [layer])[layer]
     return found.reshape(N, -1).astype(np.float64)
 
 
@@ -161,8 +161,8 @@ def test_a_sum_of_layers_is_searched_as_one():
 def beside(features, *columns):
     """Return a layer whose features are those given and more columns (stimulus,) beside them."""
     table = np.column_stack([features, *columns]).astype(np.float32)
-    known = {picture.tobytes(): row for picture, row in zip(stimuli().pictures, table, strict=True)}
-    return lambda pictures: np.stack([known[picture.tobytes()] for picture in pictures])
+    known = {image.tobytes(): row for image, row in zip(stimuli().images, table, strict=True)}
+    return lambda images: np.stack([known[image.tobytes()] for image in images])
 
 
 def test_features_that_are_constant_but_for_rounding_are_never_chosen():
@@ -218,10 +218,10 @@ def test_too_few_training_rows_are_refused():
         read(model_of(layer=mixed((5,))), ["layer"], np.zeros((N, 1)), few)
 
 
-def test_a_value_that_is_no_number_names_layer_and_picture():
+def test_a_value_that_is_no_number_names_layer_and_image():
     broken = np.ones(N)
     broken[23] = np.nan
-    with pytest.raises(BadActivations, match=r"Layer 'layer' gave NaN or infinity for the picture picture23"):
+    with pytest.raises(BadActivations, match=r"Layer 'layer' gave NaN or infinity for the image image23"):
         read(model_of(layer=beside(broken)), ["layer"], np.zeros((N, 1)), HALF)
 
 

@@ -39,9 +39,9 @@ def splits_of(toy):
 
 
 def test_its_score_is_that_of_the_same_regression_by_hand(plain):
-    score = scored(plain, "--recipe", "validation=0.0125")  # 1 of 60 pictures
+    score = scored(plain, "--recipe", "validation=0.0125")  # 1 of 60 images
     recordings = toy_recordings()
-    x, y = features(recordings.stimuli.pictures), recordings.responses.mean("repetition").values
+    x, y = features(recordings.stimuli.images), recordings.responses.mean("repetition").values
     for number, split in enumerate(splits_of(plain)):
         (kept,) = np.random.default_rng(0).permutation(60)[:1]
         learnt = np.delete(split.train, kept)

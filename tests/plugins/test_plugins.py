@@ -23,7 +23,7 @@ def itbench_models(register):
 
 
 def mean(weights):
-    return FunctionModel(lambda pictures: {"mean": pictures.mean(axis=(1, 2))}, layers=("mean",), identity="mean 1")
+    return FunctionModel(lambda images: {"mean": images.mean(axis=(1, 2))}, layers=("mean",), identity="mean 1")
 """
 
 METRIC = """

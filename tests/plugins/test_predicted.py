@@ -69,7 +69,7 @@ def test_options_that_cannot_be_are_refused(registry, options, error):
 
 
 @pytest.mark.parametrize("name", ["predicted-rsa", "predicted-cka"])
-def test_the_headline_is_the_likeness_on_held_out_pictures(toy, name):
+def test_the_headline_is_the_likeness_on_held_out_images(toy, name):
     score = score_model("toy", str(toy), metric=name)
     found = summary(score)
     by_layer = score["agreement"].mean("split")

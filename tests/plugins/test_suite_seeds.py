@@ -83,19 +83,19 @@ def test_published_numbers_are_those_of_the_design(name, explained_variance, cor
 
 
 def test_penalties_on_pixels_are_those_of_the_reports():
-    """The reports' pictures are divided by ImageNet's standard deviations, those of `pixels` are not."""
+    """The reports' images are divided by ImageNet's standard deviations, those of `pixels` are not."""
     rng = np.random.default_rng(0)
-    pictures, deviations = rng.random((60, 8, 8, 3)), np.array([0.229, 0.224, 0.225])
-    responses = pictures.reshape(60, -1) @ rng.standard_normal((192, 4))
+    images, deviations = rng.random((60, 8, 8, 3)), np.array([0.229, 0.224, 0.225])
+    responses = images.reshape(60, -1) @ rng.standard_normal((192, 4))
     alphas = {float(row.options["alpha"]) for row in SUITE.rows if "alpha" in row.options}
     for theirs, ours in zip((1, 6e5, 615_848), sorted(alphas), strict=True):
         assert ours == pytest.approx(theirs * np.mean(deviations**2), rel=0.005)
         scale = 1e-4 * theirs  # so that the penalty bites
-        reported = Ridge(alpha=theirs / scale).fit((pictures / deviations).reshape(60, -1), responses)
-        own = Ridge(alpha=ours / scale).fit(pictures.reshape(60, -1), responses)
-        predicted = own.predict(pictures.reshape(60, -1))
+        reported = Ridge(alpha=theirs / scale).fit((images / deviations).reshape(60, -1), responses)
+        own = Ridge(alpha=ours / scale).fit(images.reshape(60, -1), responses)
+        predicted = own.predict(images.reshape(60, -1))
         np.testing.assert_allclose(
-            predicted, reported.predict((pictures / deviations).reshape(60, -1)), atol=0.02 * responses.std()
+            predicted, reported.predict((images / deviations).reshape(60, -1)), atol=0.02 * responses.std()
         )
 
 

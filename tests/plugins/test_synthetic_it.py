@@ -26,19 +26,19 @@ SMALL = {"sites": 6, "pixels": 16}
 
 @pytest.fixture(scope="module")
 def full():
-    """All sites and pictures, but small ones: 640 of 16 × 16 pixels."""
+    """All sites and images, but small ones: 640 of 16 × 16 pixels."""
     return synthetic_it(0, pixels=16)
 
 
 def signal_of(recordings, seed=0):
-    """Recompute the noiseless responses (stimulus, site) from the pictures and what the file says of them."""
+    """Recompute the noiseless responses (stimulus, site) from the images and what the file says of them."""
     stimuli = recordings.stimuli
     fields = View.__dataclass_fields__
     views = [View(*row) for row in zip(*(stimuli.metadata[name] for name in fields), strict=True)]
     _, objects = np.unique([str(name) for name in stimuli.metadata["object"]], return_inverse=True)
     first = np.unique(objects, return_index=True)[1]
     objects = np.argsort(np.argsort(first))[objects]  # numbered as they come
-    signal, _ = simulate_signal(stimuli.pictures[:], objects, views, recordings.responses.sizes["site"], seed)
+    signal, _ = simulate_signal(stimuli.images[:], objects, views, recordings.responses.sizes["site"], seed)
     return signal
 
 
@@ -64,7 +64,7 @@ def test_another_seed_gives_other_views_tuning_and_noise():
 def test_64_objects_of_8_categories_are_seen_in_several_views():
     recordings = synthetic_it(0, views=3, **SMALL)
     stimuli = recordings.stimuli
-    assert stimuli.pictures.shape == (8 * 8 * 3, 16, 16, 3)
+    assert stimuli.images.shape == (8 * 8 * 3, 16, 16, 3)
     assert Counter(stimuli.metadata["category"]) == dict.fromkeys(CATEGORIES, OBJECTS * 3)
     assert set(Counter(stimuli.metadata["object"]).values()) == {3}
     assert len(set(stimuli.metadata["object"])) == 64
@@ -74,7 +74,7 @@ def test_64_objects_of_8_categories_are_seen_in_several_views():
     assert recordings.responses.sizes == {"repetition": REPETITIONS, "stimulus": 192, "site": 6}
 
 
-def test_the_whole_has_640_pictures_168_sites_and_30_repetitions(full):
+def test_the_whole_has_640_images_168_sites_and_30_repetitions(full):
     assert (VIEWS, SITES, REPETITIONS) == (10, 168, 30)
     assert full.responses.sizes == {"repetition": 30, "stimulus": 640, "site": 168}
     assert len(full.stimuli) == 640

@@ -44,22 +44,22 @@ def network(name):
 
 
 def fit(name, *changes, recordings=None, inner=0, core=None, **options):
-    """Train a small version of a system on toy recordings; return its predictor, pictures and responses."""
+    """Train a small version of a system on toy recordings; return its predictor, images and responses."""
     small = {} if core else {**SMALL[name], "pixels": 16}
     model, recipe = system(name, *QUICK, *changes, core=core, **{**small, **options})
     recordings = recordings or toy_recordings(n=48)
     responses = mean_over_repetitions(recordings.responses)
     training = Training(recipe, classes=("cat", "dog") if recipe.label else (), device="cpu")
     predictor = model.fit(recordings.stimuli, responses, np.arange(inner), training)
-    return predictor, recordings.stimuli.pictures, responses
+    return predictor, recordings.stimuli.images, responses
 
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_system_learns_and_predicts_every_site(name):
-    predictor, pictures, responses = fit(name)
+    predictor, images, responses = fit(name)
     losses = [epoch["loss"] for epoch in predictor.account["history"]]
     assert losses[-1] < losses[0]
-    predicted = predictor.predict(pictures)
+    predicted = predictor.predict(images)
     assert predicted.shape == responses.shape
     assert np.corrcoef(predicted.ravel(), responses.ravel())[0, 1] > 0.3
 
@@ -72,7 +72,7 @@ def normed(inputs, outputs, size=1):
     return inputs * outputs * size**2 + 2 * outputs
 
 
-PARAMETERS = {  # maps of 8 × 8 after two stages of a picture of 64 pixels, of 4 × 4 after three and more
+PARAMETERS = {  # maps of 8 × 8 after two stages of an image of 64 pixels, of 4 × 4 after three and more
     "cnn-2": plain(3, 32, 5) + plain(32, 64, 3) + plain(64 * 8**2, SITES),
     "cnn-3bn": normed(3, 32, 5) + normed(32, 64, 3) + normed(64, 128, 3) + normed(128 * 4**2, 256) + plain(256, SITES),
     "cnn-4": plain(3, 32, 5) + plain(32, 64, 3) + plain(64, 96, 3) + plain(96, 128, 3) + plain(128 * 4**2, SITES),
@@ -148,13 +148,13 @@ def test_the_start_keeps_the_variance_in_every_layer_of_cnn_3bn():
     rectified = [part for part in start.modules() if isinstance(part, nn.Conv2d | nn.Linear)][:-1]
     for layer in rectified:
         layer.register_forward_hook(note)
-    pictures = torch.randn(32, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    start(pictures)
+    images = torch.randn(32, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    start(images)
     assert len(ratios) == 4
     assert all(0.6 < ratio < 1.4 for ratio in ratios.values()), ratios
     for layer in rectified:
         layer.reset_parameters()  # torch's own start, of which the test must say that it does not
-    start(pictures)
+    start(images)
     assert all(ratio < 0.4 for ratio in ratios.values()), ratios
 
 
@@ -164,20 +164,20 @@ def test_cnns_start_at_the_mean_response():
 
 
 def one_colour(n=48):
-    """Return toy recordings whose pictures have one colour each: three numbers that a bottleneck of five can hold."""
+    """Return toy recordings whose images have one colour each: three numbers that a bottleneck of five can hold."""
     recordings = toy_recordings(n=n)
     colours = np.random.default_rng(1).integers(0, 256, (n, 1, 1, 3), dtype=np.uint8)
-    return replace(recordings, stimuli=replace(recordings.stimuli, pictures=colours.repeat(8, 1).repeat(8, 2)))
+    return replace(recordings, stimuli=replace(recordings.stimuli, images=colours.repeat(8, 1).repeat(8, 2)))
 
 
-def test_the_autoencoder_learns_to_reconstruct_the_picture():
+def test_the_autoencoder_learns_to_reconstruct_the_image():
     changes = ("losses={picture: 1}", "epochs=40", "lr=1e-2", "schedule=constant")
-    predictor, pictures, _ = fit("autoencoder", *changes, recordings=one_colour())
+    predictor, images, _ = fit("autoencoder", *changes, recordings=one_colour())
     losses = [epoch["loss"] for epoch in predictor.account["history"]]
-    variance = float(predictor.prepare(pictures[:]).var(0).mean())
+    variance = float(predictor.prepare(images[:]).var(0).mean())
     assert losses[0] > 0.5 * variance
     assert losses[-1] < 0.2 * variance
-    shown = predictor.prepare(pictures[:])
+    shown = predictor.prepare(images[:])
     with torch.inference_mode():
         made = predictor.module(shown)["picture"]
     assert made.shape == (48, 3, 8, 8)
@@ -185,22 +185,22 @@ def test_the_autoencoder_learns_to_reconstruct_the_picture():
 
 
 def test_the_bottleneck_is_the_prediction():
-    predictor, pictures, _ = fit("autoencoder")
-    said = predictor.activations(predictor.prepare(pictures[:]), ["bottleneck"])["bottleneck"]
+    predictor, images, _ = fit("autoencoder")
+    said = predictor.activations(predictor.prepare(images[:]), ["bottleneck"])["bottleneck"]
     expected = predictor.scale.mean + predictor.scale.scale * said
-    np.testing.assert_allclose(predictor.predict(pictures), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predictor.predict(images), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_the_picture_teaches_the_encoder():
+def test_the_image_teaches_the_encoder():
     start = system("autoencoder", **SMALL["autoencoder"], pixels=16)[0].untrained(5, 0).module.requires_grad_(True)
     start(torch.randn(4, 3, 16, 16))["picture"].square().sum().backward()
     assert all(float(part.grad.abs().max()) > 0 for part in start.encoder.parameters())
 
 
 def test_dual_task_gives_responses_and_classes():
-    predictor, pictures, responses = fit("dual-task", inner=8)
+    predictor, images, responses = fit("dual-task", inner=8)
     with torch.inference_mode():
-        outputs = predictor.module(predictor.prepare(pictures[:5]))
+        outputs = predictor.module(predictor.prepare(images[:5]))
     assert {name: tuple(tensor.shape) for name, tensor in outputs.items()} == {
         "responses": (5, responses.shape[1]),
         "classes": (5, 2),
@@ -220,21 +220,21 @@ def test_both_tasks_form_the_trunk_and_each_its_own_branch():
 
 
 def test_dual_task_needs_no_label_where_it_learns_responses_alone():
-    predictor, pictures, responses = fit("dual-task", "label=''", "losses.classes=0")
-    assert predictor.predict(pictures).shape == responses.shape
+    predictor, images, responses = fit("dual-task", "label=''", "losses.classes=0")
+    assert predictor.predict(images).shape == responses.shape
     assert not any("classes" in name for name in predictor.state)
 
 
 def test_dual_task_takes_any_core(toy):
     core = load_plugins().model("toy-net").factory(Weights("random"))
-    predictor, pictures, responses = fit("dual-task/toy-net", core=core)
+    predictor, images, responses = fit("dual-task/toy-net", core=core)
     assert predictor.layers == ("core.first", "core.second")
-    assert predictor.predict(pictures).shape == responses.shape
+    assert predictor.predict(images).shape == responses.shape
 
 
 @pytest.fixture
 def provided(home):
-    """A benchmark with a split of its own, in whose test pictures there is a category that no training picture has."""
+    """A benchmark with a split of its own, in whose test images there is a category that no training image has."""
     recordings = toy_recordings(n=60)
     category = recordings.stimuli.metadata["category"].copy()
     category[50:] = "bird"
@@ -254,7 +254,7 @@ def score(benchmark, name, *more):
     return benchmark.parent / "trained"
 
 
-def test_names_of_classes_come_from_training_pictures(provided):
+def test_names_of_classes_come_from_training_images(provided):
     (path,) = score(provided, "dual-task").glob("*.safetensors")
     state, about = read_trained(path)
     assert about["classes"] == ["cat", "dog"]

@@ -44,50 +44,50 @@ def system(name, *changes, **options):
 
 
 def fit(name, *changes, seed=0, taught=None, inner=8, **options):
-    """Train a system on the toy recordings; return its predictor, its core, pictures and responses."""
+    """Train a system on the toy recordings; return its predictor, its core, images and responses."""
     model, recipe, core = system(name, *QUICK, *changes, **options)
     recordings = toy_recordings(n=48)
     responses = mean_over_repetitions(recordings.responses)
     classes = ("cat", "dog") if recipe.label else ()
     training = Training(recipe.changed(["label=category"]), seed, classes, taught, "cpu")
     predictor = model.fit(recordings.stimuli, responses, np.arange(inner), training)
-    return predictor, core, recordings.stimuli.pictures, responses
+    return predictor, core, recordings.stimuli.images, responses
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_system_learns_on_a_small_core(family, toy):
     taught = mean_over_repetitions(toy_recordings(n=48).responses) if family == "distilled" else None
-    predictor, _, pictures, responses = fit(f"{family}/toy-net", "epochs=8", "patience=8", taught=taught)
+    predictor, _, images, responses = fit(f"{family}/toy-net", "epochs=8", "patience=8", taught=taught)
     losses = [epoch["loss"] for epoch in predictor.account["history"]]
     assert losses[-1] < losses[0]
     assert all(layer.startswith("core.") for layer in predictor.layers)
     if "classifier" not in family:
-        assert predictor.predict(pictures).shape == responses.shape
+        assert predictor.predict(images).shape == responses.shape
 
 
 def test_distilled_has_a_network_of_its_own(toy):
     taught = mean_over_repetitions(toy_recordings(n=48).responses)
-    predictor, core, pictures, responses = fit("distilled", "epochs=1", taught=taught, width=4)
+    predictor, core, images, responses = fit("distilled", "epochs=1", taught=taught, width=4)
     assert core is None
-    assert predictor.predict(pictures).shape == responses.shape
+    assert predictor.predict(images).shape == responses.shape
     assert predictor.layers == ("stage1", "stage2", "stage3", "stage4")
 
 
 def test_the_teacher_is_followed_where_it_departs_from_the_responses(toy):
     responses = mean_over_repetitions(toy_recordings(n=48).responses)
     changes = ("losses={teacher: 1}", "epochs=10", "patience=0")
-    following, _, pictures, _ = fit(
+    following, _, images, _ = fit(
         "distilled/itbench-tiny", *changes, taught=-responses, inner=0, layer="stage1", pool="none"
     )
-    predicted = following.predict(pictures)
+    predicted = following.predict(images)
     assert np.corrcoef(predicted.ravel(), responses.ravel())[0, 1] < -0.5
 
 
 def test_an_ensemble_predicts_the_mean_of_networks_trained_from_following_seeds(toy):
-    together, *_, pictures, _ = fit("ensemble/toy-net", "members=3")
-    alone = [fit("finetuned/toy-net", seed=seed)[0].predict(pictures) for seed in range(3)]
+    together, *_, images, _ = fit("ensemble/toy-net", "members=3")
+    alone = [fit("finetuned/toy-net", seed=seed)[0].predict(images) for seed in range(3)]
     assert not np.allclose(alone[0], alone[1])
-    np.testing.assert_allclose(together.predict(pictures), np.mean(alone, axis=0), atol=1e-5)
+    np.testing.assert_allclose(together.predict(images), np.mean(alone, axis=0), atol=1e-5)
 
 
 def test_ensembles_learn_as_the_fine_tuned_do():
@@ -117,18 +117,18 @@ def test_frozen_norms_keep_their_statistics_and_others_do_not(toy):
 
 
 def test_a_classifier_predicts_classes_and_no_responses(toy):
-    predictor, _, pictures, _ = fit("classifier/toy-net")
+    predictor, _, images, _ = fit("classifier/toy-net")
     assert 0 <= predictor.account["inner_accuracy"] <= 1
     with pytest.raises(BadOption, match="--metric ridge"):
-        predictor.predict(pictures)
+        predictor.predict(images)
 
 
 def test_the_weight_of_the_classes_is_the_recipes(toy):
     full, less = (system(name)[1].losses for name in ("multi-objective", "multi-objective-0.3"))
     assert (full, less) == ({"responses": 1, "classes": 1}, {"responses": 1, "classes": 0.3})
-    ignoring, *_, pictures, _ = fit("multi-objective/toy-net", "losses.classes=0")
+    ignoring, *_, images, _ = fit("multi-objective/toy-net", "losses.classes=0")
     minding, *_ = fit("multi-objective/toy-net", "losses.classes=1")
-    assert not np.allclose(ignoring.predict(pictures), minding.predict(pictures))
+    assert not np.allclose(ignoring.predict(images), minding.predict(images))
 
 
 def test_a_convolutional_head_needs_maps():

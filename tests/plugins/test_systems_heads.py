@@ -89,12 +89,12 @@ def test_the_penalty_of_a_readout_is_part_of_the_loss(family, toy):
 
 def test_merged_adapters_fit_the_core_and_give_the_same_features(toy):
     predictor, core = fit("low-rank/itbench-tiny", "lr=0.05")
-    pictures = core.prepare(toy_recordings(n=4).stimuli.pictures)
-    expected = predictor.activations(pictures, ["core.stage4"])["core.stage4"]
-    before = core.activations(pictures, ["stage4"])["stage4"]
+    images = core.prepare(toy_recordings(n=4).stimuli.images)
+    expected = predictor.activations(images, ["core.stage4"])["core.stage4"]
+    before = core.activations(images, ["stage4"])["stage4"]
     merge_low_rank(predictor.module)
     core.module.load_state_dict(predictor.module.core.state_dict())
-    np.testing.assert_allclose(core.activations(pictures, ["stage4"])["stage4"], expected, atol=1e-5)
+    np.testing.assert_allclose(core.activations(images, ["stage4"])["stage4"], expected, atol=1e-5)
     assert np.abs(before - expected).max() > 1e-3
 
 
@@ -145,8 +145,8 @@ def test_resnet50_predicts_every_site_and_what_shall_learn_has_a_gradient(family
         parameter.requires_grad_(not any(fnmatch(key, pattern) for pattern in recipe.freeze))
     learning = {key: parameter for key, parameter in module.named_parameters() if parameter.requires_grad}
     assert sum(map(torch.numel, learning.values())) == parameters_of_resnet50(name, recipe, core, 7)
-    pictures = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
-    responses = module(core.prepare(pictures))["responses"]
+    images = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    responses = module(core.prepare(images))["responses"]
     assert responses.shape == (1, 7)
     responses.square().sum().backward()
     without = [key for key, parameter in learning.items() if parameter.grad is None]

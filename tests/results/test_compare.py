@@ -23,14 +23,14 @@ FOLDS = np.arange(60) % 4
 
 
 def two_models(n=60, sites=6, seed=0, worse=0.2):
-    """Responses (picture, site) and the predictions of two models, the second worse."""
+    """Responses (image, site) and the predictions of two models, the second worse."""
     rng = np.random.default_rng(seed)
     recorded = 2.0 + rng.standard_normal((n, sites))
     return recorded, *(0.7 * recorded + noise * rng.standard_normal((n, sites)) for noise in (0.6, 0.6 + worse))
 
 
 def after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure):
-    """Swap the predictions of some pictures in plain sight, and measure both models."""
+    """Swap the predictions of some images in plain sight, and measure both models."""
     at = np.isin(row_stimulus, swapped)[:, None]
     values = []
     for predicted in (np.where(at, second, first), np.where(at, first, second)):
@@ -51,19 +51,19 @@ REPEATED = np.concatenate([np.random.default_rng(split).permutation(10)[:7] for 
 LAYOUTS = {
     "one split": (np.arange(10), np.zeros(10, int)),
     "folds": (np.arange(10), np.arange(10) % 2),
-    "pictures in several splits": (REPEATED, np.repeat(np.arange(3), 7)),
+    "images in several splits": (REPEATED, np.repeat(np.arange(3), 7)),
 }
 
 
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
 def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
-    """All 2¹⁰ swaps of ten pictures, one after the other, against 20,000 random ones."""
+    """All 2¹⁰ swaps of ten images, one after the other, against 20,000 random ones."""
     recorded, first, second = (values[row_stimulus] for values in two_models(10, seed=3))
-    pictures, figure = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
+    images, figure = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
     differences = []
-    for code in range(2 ** len(pictures)):
-        swapped = pictures[[bool(code >> bit & 1) for bit in range(len(pictures))]]
+    for code in range(2 ** len(images)):
+        swapped = images[[bool(code >> bit & 1) for bit in range(len(images))]]
         both = after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure)
         differences.append(figure(both[0]) - figure(both[1]))
     exact = (np.abs(differences) >= abs(differences[0]) - 1e-12).mean()
@@ -77,7 +77,7 @@ def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
 
 
 def test_p_of_a_site_is_that_of_scipy():
-    """scipy swaps the two models' predictions of pictures as pairs of samples."""
+    """scipy swaps the two models' predictions of images as pairs of samples."""
     recorded, first, second = two_models(30, sites=1)
 
     def difference(x, y, axis):
@@ -175,7 +175,7 @@ def test_a_comparison_has_both_values_and_the_interval_of_the_pairs():
     np.testing.assert_allclose([found.a.low, found.a.high], np.quantile(draws[0], [0.025, 0.975]))
     assert found.high - found.low < (found.a.high - found.a.low) + (found.b.high - found.b.low)
     assert (found.n_stimuli, found.n_sites, found.n_splits) == (60, 6, 4)
-    assert (found.test, found.measure, found.departures) == ("permutation of pictures", "explained_variance", ())
+    assert (found.test, found.measure, found.departures) == ("permutation of images", "explained_variance", ())
 
 
 def test_a_comparison_the_other_way_round_is_its_mirror_image():
@@ -210,7 +210,7 @@ def test_the_measure_compared_is_the_headline():
     found = compare_scores(a, b, recorded)
     r = [np.median(score["correlation"].sel(layer="late").values, axis=1).mean() for score in (a, b)]
     np.testing.assert_allclose(found.difference, (r[0] ** 2 - r[1] ** 2) / np.median(CEILING) ** 2)
-    assert found.test == "permutation of pictures"
+    assert found.test == "permutation of images"
 
 
 def test_comparisons_of_representations_are_compared_by_their_draws():
@@ -234,7 +234,7 @@ def other(**digest):
 RECORDED, FIRST, SECOND = two_models()
 UNLIKE = {
     "measures": (lambda: readout_score(RECORDED, SECOND, measure="correlation"), "explained_variance against correl"),
-    "pictures": (lambda: readout_score(RECORDED, SECOND, **other(stimuli="f" * 64)), "11111111 against ffffffff"),
+    "stimuli": (lambda: readout_score(RECORDED, SECOND, **other(stimuli="f" * 64)), "11111111 against ffffffff"),
     "responses": (lambda: readout_score(RECORDED, SECOND, **other(responses="e" * 64)), "22222222 against eeeeeeee"),
     "sites": (lambda: readout_score(RECORDED[:, :5], SECOND[:, :5]), "6 sites against 5 sites"),
     "sites that can be scored": (lambda: readout_score(RECORDED, np.where(np.arange(6) == 2, np.nan, SECOND)), "6 si"),
@@ -336,12 +336,12 @@ def said(*arguments):
 
 def test_the_command_compares_two_models(folder, toy):
     text = said("good:pretrained", "bad", "-b", toy)
-    assert "toy: 80 pictures, 5 sites, 4 splits" in text
+    assert "toy: 80 images, 5 sites, 4 splits" in text
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if "|" in line]
     assert lines[0][:4] == ["", "model", "weights", "metric"]
     assert [line[0] for line in lines[2:]] == ["A", "B", "A − B"]
     assert [line[1] for line in lines[2:4]] == ["good", "bad"]
-    assert "p = 0.0001 (permutation of pictures)" in text
+    assert "p = 0.0001 (permutation of images)" in text
 
 
 def test_the_command_gives_all_of_it_as_json(folder, toy):

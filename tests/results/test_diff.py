@@ -42,7 +42,7 @@ def source(key, value):
 # In the order in which they are to be named: item, whether numbers change by it, and a change of provenance.
 CHANGES = [
     ("responses", True, lambda said: said["digests"].update(responses="b" * 64)),
-    ("pictures", True, lambda said: said["digests"].update(stimuli="c" * 64)),
+    ("stimuli", True, lambda said: said["digests"].update(stimuli="c" * 64)),
     ("coordinates", True, lambda said: said["digests"].update(content="d" * 64)),
     ("weights", True, lambda said: said["sources"][0]["weights"].update(digest="e" * 64)),
     ("preprocessing", True, source("preprocessing", "x / 127 - 1")),

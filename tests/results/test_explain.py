@@ -38,7 +38,7 @@ def itbench_metrics(register):
 
 @dataclass(frozen=True)
 class Sign:
-    """The mean of the training responses, for every picture.
+    """The mean of the training responses, for every image.
 
     Nobody (1999), J. Imag. Res. 1, 1.
     """
@@ -131,11 +131,11 @@ def test_it_says_what_was_shown_to_what(toy):
     steps, text = told(score)
     (source,) = provenance(score)["sources"]
     for said in (
-        "80 pictures",
+        "80 images",
         "5 sites of V4 were recorded",
         "4 times each",
         f"shown to toy-net, with random weights from seed 3 (digest {source['weights']['digest'][:8]})",
-        "Every picture was prepared as x / 255.",
+        "Every image was prepared as x / 255.",
         "8° cropped to 4°",
         "float32 on cpu",
         "a matrix of 80 × 80",
@@ -165,10 +165,10 @@ def test_it_names_a_file_of_weights_and_a_function(toy):
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        ({"kind": "provided"}, "The division is the one published with the pictures."),
+        ({"kind": "provided"}, "The division is the one published with the images."),
         ({"kind": "kfold", "folds": 5, "seed": 2, "stratify": None}, "5 shuffled folds, from seed 2"),
         ({"kind": "kfold", "folds": 4, "seed": 0, "stratify": "object"}, "each with every object in equal shares"),
-        ({"kind": "none"}, "The pictures are not divided"),
+        ({"kind": "none"}, "The images are not divided"),
         ({"kind": "of brainscore-pls", "folds": 10}, "belong to the metric (brainscore-pls)"),
     ],
 )
@@ -186,7 +186,7 @@ def test_a_metric_says_what_it_does(toy, monkeypatch):
     Path("sign.py").write_text(SIGN_PLUGIN)
     monkeypatch.setenv("ITBENCH_PLUGINS", f"{toy.parent / 'toy_plugin.py'}:sign.py")
     steps, text = told(scored("-m", "toy", "-b", toy, "--metric", "sign"))
-    assert "sign: The mean of the training responses, for every picture. Nobody (1999), J. Imag. Res. 1, 1." in text
+    assert "sign: The mean of the training responses, for every image. Nobody (1999), J. Imag. Res. 1, 1." in text
     assert steps["The metric"].formula == "ŷ = s mean(y)    s: shrink"
     assert "plain: Metrics for tests." in told(scored("-m", "toy", "-b", toy, "--metric", "plain"))[1]
 
@@ -261,7 +261,7 @@ def test_the_interval_says_what_was_drawn(toy):
     assert (step.numbers["low"], step.numbers["high"]) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=1e-6)
     assert "with replacement within their split" in text
     compared = told(scored("-m", "toy", "-b", toy, "--metric", "cka"))[1]
-    assert "when groups of pictures are left out" in compared
+    assert "when groups of images are left out" in compared
 
 
 def test_layers_together_are_laid_out(toy):
@@ -289,7 +289,7 @@ def test_baselines_are_told_as_what_they_are(kind, said, steps, toy):
     found, text = told(read_score(Path(file)))
     assert said in text
     assert steps <= set(found)
-    assert ("Pictures to learn from, pictures held out" in found) == (kind != "ceiling")
+    assert ("Images to learn from, images held out" in found) == (kind != "ceiling")
 
 
 def test_it_says_when_where_and_by_what(toy):

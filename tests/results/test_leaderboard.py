@@ -464,7 +464,7 @@ def test_scores_of_former_versions_are_ranked_without_an_interval(folder):
     assert cells(render(rows))[2][5] == "–"
 
 
-def test_too_few_pictures_give_a_value_and_no_interval(folder):
+def test_too_few_images_give_a_value_and_no_interval(folder):
     write_score(readout_score(RECORDED[:8], 0.9 * RECORDED[:8], benchmark="b"), folder)
     (row,) = json.loads(run("leaderboard", "--results", folder, "--json").stdout)
     assert row["value"] == pytest.approx(0.99)

@@ -157,7 +157,7 @@ def test_sites_with_missing_responses_are_counted_not_averaged(toy, home):
     from tests.kit.toy import toy_recordings
 
     recordings = toy_recordings()
-    recordings.responses[:, 3, 1] = np.nan  # no repetition of one picture at one site
+    recordings.responses[:, 3, 1] = np.nan  # no repetition of one image at one site
     write_recordings(recordings, home / "data" / "toy.h5")
     found = scored("-m", "toy", "-b", toy)
     assert (found["n_sites"], found["n_sites_scored"]) == (5, 4)

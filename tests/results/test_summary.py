@@ -55,7 +55,7 @@ def test_no_mean_of_nothing():
     assert "NaN" not in json.dumps(found)
 
 
-def test_regret_is_what_the_best_layer_on_held_out_pictures_would_have_added():
+def test_regret_is_what_the_best_layer_on_held_out_images_would_have_added():
     score = small_score()
     by_layer = score["explained_variance"].mean(("split", "site")).values
     found = summary(score)

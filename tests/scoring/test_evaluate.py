@@ -71,7 +71,7 @@ def test_the_layer_is_chosen_without_a_look_at_the_test_rows(home, toy):
 
 
 def _with_split(recordings, split):
-    return type(recordings.stimuli)(recordings.stimuli.ids, recordings.stimuli.pictures, {"split": split})
+    return type(recordings.stimuli)(recordings.stimuli.ids, recordings.stimuli.images, {"split": split})
 
 
 def test_a_site_that_cannot_be_scored_is_nan_and_counted(home, toy):
@@ -124,7 +124,7 @@ def test_seeds_are_reproducible_and_differ(toy):
 @pytest.mark.parametrize(
     ("model", "how", "error", "said"),
     [
-        ("toy-nan", {}, BadActivations, "for the picture picture"),
+        ("toy-nan", {}, BadActivations, "for the image image"),
         ("toy-tuple", {"weights": "random"}, BadActivations, "Layer 'pair' gives a tuple, not a tensor"),
         ("toy", {"layers": ["god"]}, UnknownName, "unknown layer 'god'.\nDid you mean good?"),
         ("toy", {"metric": "rigde"}, UnknownName, "Did you mean ridge?"),
@@ -172,7 +172,7 @@ def test_agrees_with_sklearn_on_raw_activations(name, home):
         SilentReporter(),
     )
     features = raw_features(
-        registry.model(name).factory(Weights(weights)), layer, np.asarray(recordings.stimuli.pictures)
+        registry.model(name).factory(Weights(weights)), layer, np.asarray(recordings.stimuli.images)
     )
     responses = mean_over_repetitions(recordings.responses)
     folds = StratifiedKFold(2, shuffle=True, random_state=5).split(features, recordings.stimuli.metadata["category"])
@@ -185,17 +185,17 @@ def test_agrees_with_sklearn_on_raw_activations(name, home):
         np.testing.assert_allclose(score.explained_variance[number, 0], expected, atol=1e-3)
 
 
-def raw_features(model, layer, pictures):
+def raw_features(model, layer, images):
     if layer == "pixels":
-        return pictures.reshape(len(pictures), -1) / 255.0
+        return images.reshape(len(images), -1) / 255.0
     import torch
     from PIL import Image
 
     caught = []
     model.module.get_submodule(layer).register_forward_hook(lambda _m, _i, output: caught.append(output.clone()))
     with torch.no_grad():
-        for picture in pictures:
-            model.module(model.preprocess(Image.fromarray(picture))[None])
+        for image in images:
+            model.module(model.preprocess(Image.fromarray(image))[None])
     return torch.cat(caught).flatten(1).double().numpy()
 
 

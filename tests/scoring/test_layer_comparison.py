@@ -13,7 +13,7 @@ from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.summary import summary
 from itbench.scoring.layer_comparison import compare_layers
-from itbench.statistics.jackknife import draws, honest_choice, picture_groups, standard_error
+from itbench.statistics.jackknife import draws, honest_choice, image_groups, standard_error
 
 N = 120
 IDS = tuple(f"p{number}" for number in range(N))
@@ -47,7 +47,7 @@ def layers(seed=0):
 def test_leaving_out_is_comparing_the_rest(registry, name, options):
     grams, recorded = layers()
     metric = registry.metric(name).readout(**options)
-    groups = picture_groups(N)
+    groups = image_groups(N)
     said = metric(grams["noise2"], recorded, groups)
     slow = ComparisonResult.by_leaving_out(
         lambda gram, side: metric(gram, side, np.arange(len(gram)) % 2).value, grams["noise2"], recorded, groups
@@ -61,7 +61,7 @@ def test_leaving_out_is_comparing_the_rest(registry, name, options):
 def test_the_layer_nearest_to_the_brain_is_the_highest(registry, name, options):
     grams, recorded = layers()
     metric = registry.metric(name).readout(**options)
-    values = [metric(gram, recorded, picture_groups(N)).value for gram in grams.values()]
+    values = [metric(gram, recorded, image_groups(N)).value for gram in grams.values()]
     assert values == sorted(values)
     assert values[-1] - values[0] > 0.02
 
@@ -135,9 +135,9 @@ def test_the_headline_is_not_raised_by_having_many_layers_to_choose_from():
     rng = np.random.default_rng(0)
     best, headline = [], []
     for _ in range(200):
-        pictures = rng.standard_normal((20, 60))  # of each layer; the value is their mean, in truth 0
-        values = pictures.mean(axis=1)
-        without = (pictures.sum(axis=1, keepdims=True) - pictures) / 59
+        images = rng.standard_normal((20, 60))  # of each layer; the value is their mean, in truth 0
+        values = images.mean(axis=1)
+        without = (images.sum(axis=1, keepdims=True) - images) / 59
         best.append(values.max())
         headline.append(honest_choice(values, without)[1])
     assert np.mean(best) > 0.2
@@ -145,31 +145,31 @@ def test_the_headline_is_not_raised_by_having_many_layers_to_choose_from():
 
 
 def test_the_choice_for_a_fifth_does_not_see_it():
-    pictures = np.zeros((2, 10))
-    pictures[0, 3] = 100.0  # layer 0 is the best because of picture 3 alone
-    pictures[1] = 1.0
-    values = pictures.mean(axis=1)
-    without = (pictures.sum(axis=1, keepdims=True) - pictures) / 9
+    images = np.zeros((2, 10))
+    images[0, 3] = 100.0  # layer 0 is the best because of image 3 alone
+    images[1] = 1.0
+    values = images.mean(axis=1)
+    without = (images.sum(axis=1, keepdims=True) - images) / 9
     chosen, headline, left_out = honest_choice(values, without)
     assert chosen[3] == 1
     assert sorted(chosen) == [0] * 8 + [1] * 2
-    assert headline == pytest.approx(0.2)  # eight pictures count with layer 0, worth 0 there; two with layer 1, worth 1
+    assert headline == pytest.approx(0.2)  # eight images count with layer 0, worth 0 there; two with layer 1, worth 1
     assert left_out.mean() == pytest.approx(headline)
 
 
-def test_grams_of_more_pictures_in_another_order_are_laid_over_the_recorded():
+def test_grams_of_more_images_in_another_order_are_laid_over_the_recorded():
     grams, recorded = layers()
     metric = load_plugins().metric("cka").readout()
     rows = np.array([*range(60, 110), *range(20)])
     few = recorded.take(rows)
     found = compare_layers(metric, iter(reversed(grams.items())), few, list(grams))
-    expected = [metric(gram.take(rows), few, picture_groups(70)).value for gram in grams.values()]
+    expected = [metric(gram.take(rows), few, image_groups(70)).value for gram in grams.values()]
     np.testing.assert_allclose(found["value"], expected)
     assert found["layer"].values.tolist() == list(grams)
     assert found["n_features"].values.tolist() == [30, 30, 30]
 
 
-def test_draws_of_two_models_on_the_same_pictures_belong_together():
+def test_draws_of_two_models_on_the_same_images_belong_together():
     rng = np.random.default_rng(0)
     metric = load_plugins().metric("cka").readout()
     x, y = rng.standard_normal((N, 30)), rng.standard_normal((N, 8))

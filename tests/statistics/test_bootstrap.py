@@ -9,26 +9,26 @@ from itbench.errors import UnknownName
 from itbench.statistics.bootstrap import interval, readout_draws
 from itbench.statistics.resampling import MEASURES, HeldOutRows
 
-FOLDS = np.arange(60) % 4  # the split that tests each of 60 pictures
+FOLDS = np.arange(60) % 4  # the split that tests each of 60 images
 
 
 def held_out(n=60, sites=7, noise=0.7, seed=0):
-    """Responses (picture, site) and predictions that are worse at later sites."""
+    """Responses (image, site) and predictions that are worse at later sites."""
     rng = np.random.default_rng(seed)
     recorded = 3.0 + rng.standard_normal((n, sites))
     return recorded, 0.8 * recorded + noise * np.linspace(0.5, 1.5, sites) * rng.standard_normal((n, sites))
 
 
 def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed):
-    """Compute every measure by other libraries: of all pictures and sites, then of one draw after the other."""
+    """Compute every measure by other libraries: of all images and sites, then of one draw after the other."""
     rows, splits = HeldOutRows.of(row_stimulus, row_split), np.unique(row_split)
-    pictures, sites = np.random.default_rng(seed).spawn(2)
+    images, sites = np.random.default_rng(seed).spawn(2)
     n_sites, found = recorded.shape[1], {name: [] for name in MEASURES}
-    counts = [np.ones(len(rows.size)), *rows.draw(n, pictures)]
+    counts = [np.ones(len(rows.size)), *rows.draw(n, images)]
     for count, drawn in zip(counts, [np.arange(n_sites), *sites.integers(0, n_sites, (n, n_sites))], strict=True):
         ev, r = np.empty((2, len(splits), n_sites))
         for number, split in enumerate(splits):
-            at = np.repeat(np.flatnonzero(row_split == split), count[rows.picture[row_split == split]].astype(int))
+            at = np.repeat(np.flatnonzero(row_split == split), count[rows.image[row_split == split]].astype(int))
             y, f = recorded[at], predicted[at]
             ev[number] = explained_variance_score(y, f, multioutput="raw_values")
             r[number] = [scipy.stats.pearsonr(y[:, site], f[:, site])[0] for site in range(n_sites)]
@@ -44,7 +44,7 @@ SHUFFLED = np.concatenate([np.random.default_rng(split).permutation(60)[:20] for
 LAYOUTS = {
     "one split": (np.arange(60), np.zeros(60, int)),
     "folds": (np.arange(60), FOLDS),
-    "pictures in several splits": (SHUFFLED, np.repeat(np.arange(5), 20)),
+    "images in several splits": (SHUFFLED, np.repeat(np.arange(5), 20)),
 }
 
 
@@ -63,7 +63,7 @@ def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split):
 def test_the_interval_of_a_correlation_is_that_of_scipy():
     recorded, predicted = held_out(sites=1)
     one_split = np.zeros(60, int)
-    ours = readout_draws(recorded, predicted, np.arange(60), one_split, n=20_000, over="pictures")["correlation"]
+    ours = readout_draws(recorded, predicted, np.arange(60), one_split, n=20_000, over="stimuli")["correlation"]
     theirs = scipy.stats.bootstrap(
         (recorded[:, 0], predicted[:, 0]),
         lambda y, f, axis: scipy.stats.pearsonr(y, f, axis=axis).statistic,
@@ -85,26 +85,26 @@ def test_draws_of_sites_have_the_standard_error_of_a_mean():
     np.testing.assert_allclose(draws["explained_variance"].std(), ev.std() / np.sqrt(50), rtol=0.03)
 
 
-def test_draws_of_pictures_have_the_standard_error_of_a_correlation():
+def test_draws_of_images_have_the_standard_error_of_a_correlation():
     """Of normal values it is (1 − ρ²) / √n in large samples (Fisher 1915)."""
     rng = np.random.default_rng(0)
     recorded, other = rng.standard_normal((2, 4_000, 1))
     predicted = 0.6 * recorded + 0.8 * other
-    draws = readout_draws(recorded, predicted, np.arange(4_000), np.zeros(4_000, int), n=4_000, over="pictures")
+    draws = readout_draws(recorded, predicted, np.arange(4_000), np.zeros(4_000, int), n=4_000, over="stimuli")
     rho = np.corrcoef(recorded[:, 0], predicted[:, 0])[0, 1]
     np.testing.assert_allclose(draws["correlation"].std(), (1 - rho**2) / np.sqrt(4_000), rtol=0.07)
 
 
-def test_every_split_keeps_its_size_where_pictures_are_tested_once():
+def test_every_split_keeps_its_size_where_images_are_tested_once():
     rows = HeldOutRows.of(np.arange(60)[::-1], FOLDS)
     counts = rows.draw(50, np.random.default_rng(0))
     for part in rows.parts:
-        assert (counts[:, rows.picture[part]].sum(axis=1) == len(part)).all()
+        assert (counts[:, rows.image[part]].sum(axis=1) == len(part)).all()
     assert counts.max() > 1
 
 
-def test_a_picture_counts_equally_often_in_all_its_splits():
-    """Two splits that test the same pictures then agree in every draw, and are as one."""
+def test_a_image_counts_equally_often_in_all_its_splits():
+    """Two splits that test the same images then agree in every draw, and are as one."""
     recorded, predicted = held_out()
     once = readout_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=50)
     twice = (np.concatenate([values, values[::-1]]) for values in (recorded, predicted))
@@ -113,7 +113,7 @@ def test_a_picture_counts_equally_often_in_all_its_splits():
     np.testing.assert_allclose(again["explained_variance"], once["explained_variance"])
 
 
-@pytest.mark.parametrize("over", ["both", "pictures", "sites"])
+@pytest.mark.parametrize("over", ["both", "stimuli", "sites"])
 def test_draws_of_two_models_belong_together_in_pairs(over):
     recorded, predicted = held_out()
     order = np.random.default_rng(3).permutation(60)
@@ -139,7 +139,7 @@ def test_the_seed_decides_and_the_size_of_blocks_does_not(monkeypatch):
 
 @pytest.mark.parametrize("n_splits", [1, 12])
 def test_the_median_of_the_draws_is_the_score(n_splits):
-    """Even with splits of five pictures, where draws by themselves would mostly lie below it."""
+    """Even with splits of five images, where draws by themselves would mostly lie below it."""
     recorded, predicted = held_out()
     split = np.arange(60) % n_splits
     draws = readout_draws(recorded, predicted, np.arange(60), split, n=200)
@@ -169,7 +169,7 @@ def test_sites_with_missing_values_are_left_out(where):
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 @pytest.mark.parametrize("value", [0.0, 0.1])
 def test_a_site_that_loses_its_variance_is_nan_in_that_draw_and_never_0(value, scale):
-    """One site, of which one picture of ten decides: it is absent from a draw with probability 0.9¹⁰."""
+    """One site, of which one image of ten decides: it is absent from a draw with probability 0.9¹⁰."""
     recorded = np.full((10, 1), value)
     recorded[3] = 1.0
     predicted = recorded + np.random.default_rng(0).standard_normal((10, 1))
@@ -184,9 +184,9 @@ def test_a_site_that_loses_its_variance_leaves_the_others_in():
     recorded[:, 0] = 0.0
     recorded[3, 0] = 1.0
     one_split = np.zeros(10, int)
-    draws = readout_draws(recorded, predicted, np.arange(10), one_split, n=500, over="pictures")["correlation"]
+    draws = readout_draws(recorded, predicted, np.arange(10), one_split, n=500, over="stimuli")["correlation"]
     alone = [
-        readout_draws(recorded[:, [site]], predicted[:, [site]], np.arange(10), one_split, n=500, over="pictures")
+        readout_draws(recorded[:, [site]], predicted[:, [site]], np.arange(10), one_split, n=500, over="stimuli")
         for site in (0, 1)
     ]
     lost = np.isnan(alone[0]["correlation"])
@@ -211,7 +211,7 @@ def test_a_large_mean_response_does_not_matter():
 
 
 def test_tiny_benchmarks_have_draws_but_no_interval():
-    """Ten splits of two pictures: almost every draw has one split of twice the same picture."""
+    """Ten splits of two images: almost every draw has one split of twice the same image."""
     recorded, predicted = held_out(n=20, sites=3)
     draws = readout_draws(recorded, predicted, np.arange(20), np.arange(20) // 2, n=2_000)["correlation"]
     assert abs(np.isfinite(draws).mean() - 0.5**10) < 0.005
@@ -244,8 +244,8 @@ def test_without_a_ceiling_nothing_is_corrected():
 
 
 def test_an_unknown_kind_of_draws_is_named():
-    with pytest.raises(UnknownName, match=r"unknown kind of draws 'picture'.*\n.*pictures"):
-        readout_draws(*held_out(), np.arange(60), FOLDS, over="picture")
+    with pytest.raises(UnknownName, match=r"unknown kind of draws 'picture'.*\n.*images"):
+        readout_draws(*held_out(), np.arange(60), FOLDS, over="stimulus")
 
 
 @pytest.mark.parametrize(
@@ -262,14 +262,14 @@ def test_an_interval_holds_the_middle_of_the_draws(draws, expected):
     np.testing.assert_allclose(interval(draws), expected)
 
 
-def coverage(over, n_pictures, n_sites, repeats, measure):
+def coverage(over, n_images, n_sites, repeats, measure):
     """Return how often the interval holds the true correlation or explained variance, and how wide it is."""
     rng, hits = np.random.default_rng(0), 0
     for _ in range(repeats):
-        slope = 0.6 if over == "pictures" else rng.normal(0.6, 0.1, n_sites)  # sites differ where they are drawn
-        f = rng.standard_normal((n_pictures, n_sites))
-        y = slope * f + 0.8 * rng.standard_normal((n_pictures, n_sites))
-        rows = np.arange(n_pictures), np.arange(n_pictures) % 2
+        slope = 0.6 if over == "stimuli" else rng.normal(0.6, 0.1, n_sites)  # sites differ where they are drawn
+        f = rng.standard_normal((n_images, n_sites))
+        y = slope * f + 0.8 * rng.standard_normal((n_images, n_sites))
+        rows = np.arange(n_images), np.arange(n_images) % 2
         low, high = interval(readout_draws(y, slope * f, *rows, n=500, over=over)[measure])
         hits += low <= TRUTH[over][measure] <= high
     return hits / repeats
@@ -278,7 +278,7 @@ def coverage(over, n_pictures, n_sites, repeats, measure):
 SLOPES = np.random.default_rng(1).normal(0.6, 0.1, 1_000_000)
 EXPLAINED = SLOPES**2 / (SLOPES**2 + 0.64)
 TRUTH = {
-    "pictures": {"explained_variance": 0.36, "correlation": 0.6},
+    "stimuli": {"explained_variance": 0.36, "correlation": 0.6},
     "both": {"explained_variance": EXPLAINED.mean(), "correlation": np.sqrt(EXPLAINED).mean()},
 }
 
@@ -287,7 +287,7 @@ TRUTH = {
 @pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
 @pytest.mark.parametrize(
     ("over", "least", "most"),
-    [("pictures", 0.90, 0.975), ("both", 0.93, 1.0)],  # the two-way bootstrap is wide rather than narrow
+    [("stimuli", 0.90, 0.975), ("both", 0.93, 1.0)],  # the two-way bootstrap is wide rather than narrow
 )
 def test_an_interval_of_95_percent_holds_the_truth_about_as_often(over, least, most, measure):
     assert least <= coverage(over, 200, 30, 600, measure) <= most

@@ -28,7 +28,7 @@ def metric(name="brainscore-pls", **options):
 def recorded(repetitions=5, stimuli=120, sites=4, noise=1.0, seed=0):
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((stimuli, sites)) + noise * rng.standard_normal((repetitions, stimuli, sites))
-    return make_responses(values, [f"picture{number}" for number in range(stimuli)])
+    return make_responses(values, [f"image{number}" for number in range(stimuli)])
 
 
 @pytest.mark.parametrize("coordinate", ["object_name", "object"])
@@ -59,7 +59,7 @@ def test_splits_balance_another_coordinate_if_told_to():
 @pytest.mark.parametrize(
     ("objects", "why"),
     [(["cat"] + ["dog"] * 119, "only 1 member"), ([f"thing{number // 2}" for number in range(120)], "test_size = 12")],
-    ids=["one picture", "too many objects"],
+    ids=["one image", "too many objects"],
 )
 def test_says_which_objects_cannot_be_balanced(objects, why):
     with pytest.raises(ItbenchError, match=why) as error:
@@ -108,17 +108,17 @@ def test_ceiling_is_the_corrected_correlation_of_halves_of_the_repetitions(repet
     np.testing.assert_allclose(metric().ceiling(responses), expected, atol=1e-12)
 
 
-def test_ceiling_averages_the_repetitions_that_a_picture_has():
+def test_ceiling_averages_the_repetitions_that_a_image_has():
     responses = recorded(8)
-    responses[2:, :60] = np.nan  # the first sixty pictures were shown twice, and are in one half alone at times
+    responses[2:, :60] = np.nan  # the first sixty images were shown twice, and are in one half alone at times
     halves = ShuffleSplit(n_splits=10, train_size=0.5, random_state=1).split(np.arange(8))
     for (first, second), said in zip(halves, internal_consistency(responses), strict=True):
         one, other = (responses.isel(repetition=half).mean("repetition") for half in (first, second))
-        r = xr.corr(one, other, "stimulus").values  # of the pictures that both have
+        r = xr.corr(one, other, "stimulus").values  # of the images that both have
         np.testing.assert_allclose(said, 2 * r / (1 + r), atol=1e-12)
 
 
-def test_ceiling_leaves_pictures_out_that_were_never_shown():
+def test_ceiling_leaves_images_out_that_were_never_shown():
     responses = recorded()
     without = internal_consistency(responses.isel(stimulus=slice(20, None)))
     responses[:, :20] = np.nan

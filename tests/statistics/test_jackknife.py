@@ -1,4 +1,4 @@
-"""The jackknife over groups of pictures: closed forms, pairs of draws, and what its intervals hold."""
+"""The jackknife over groups of images: closed forms, pairs of draws, and what its intervals hold."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from itbench.metrics.cka import centred_alignment
 from itbench.metrics.procrustes import procrustes
 from itbench.metrics.rsa import compare_rdms
-from itbench.statistics.jackknife import draws, picture_groups, standard_error
+from itbench.statistics.jackknife import draws, image_groups, standard_error
 
 
 def without_each(values):
@@ -36,16 +36,16 @@ def test_draws_depend_on_the_seed_alone():
     assert not np.array_equal(draws(1.0, without, 10, 3), draws(1.0, without, 10, 4))
 
 
-def test_groups_are_single_pictures_where_these_are_few_and_of_equal_size_where_they_are_many():
-    assert picture_groups(99).tolist() == list(range(99))
-    sizes = np.bincount(picture_groups(3210))
+def test_groups_are_single_images_where_these_are_few_and_of_equal_size_where_they_are_many():
+    assert image_groups(99).tolist() == list(range(99))
+    sizes = np.bincount(image_groups(3210))
     assert (len(sizes), sizes.min(), sizes.max()) == (50, 64, 65)
-    np.testing.assert_array_equal(picture_groups(200, seed=1), picture_groups(200, seed=1))
-    assert not np.array_equal(picture_groups(200, seed=1), picture_groups(200))
+    np.testing.assert_array_equal(image_groups(200, seed=1), image_groups(200, seed=1))
+    assert not np.array_equal(image_groups(200, seed=1), image_groups(200))
 
 
 def drawn_world(rng, n):
-    """Activations and responses to `n` pictures: both show the same 6 things, with noise."""
+    """Activations and responses to `n` images: both show the same 6 things, with noise."""
     things = rng.standard_normal((n, 6))
     x = things @ MIXING[:, :40] + rng.standard_normal((n, 40))
     return x, things @ MIXING[:, 40:] + rng.standard_normal((n, 15))
@@ -70,10 +70,10 @@ MEASURES = {
 @pytest.mark.parametrize("n", [90, 200])
 @pytest.mark.parametrize("measure", MEASURES)
 def test_the_95_percent_interval_holds_the_truth_nine_times_of_ten_at_least(measure, n):
-    """The truth is the mean over many sets of as many pictures: the interval speaks of other pictures, not of more."""
+    """The truth is the mean over many sets of as many images: the interval speaks of other images, not of more."""
     rng = np.random.default_rng(0)
     truth = np.mean([MEASURES[measure](*drawn_world(rng, n), None)[0] for _ in range(400)])
-    groups = picture_groups(n)
+    groups = image_groups(n)
     held = []
     for _ in range(300):
         value, *without = MEASURES[measure](*drawn_world(rng, n), groups)

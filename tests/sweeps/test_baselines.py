@@ -139,7 +139,7 @@ def test_a_score_that_is_there_becomes_a_baseline_without_being_scored_again(hom
     assert after.identical(before)
 
 
-def test_shuffled_pictures_explain_nothing_where_the_model_explains_much(toy):
+def test_shuffled_images_explain_nothing_where_the_model_explains_much(toy):
     model = summary(score_model("toy", str(toy)))
     shuffled = summary(one("shuffled", toy, model="toy"))
     assert shuffled["model"] == "toy-shuffled"
@@ -149,10 +149,10 @@ def test_shuffled_pictures_explain_nothing_where_the_model_explains_much(toy):
 
 
 @pytest.mark.parametrize("metric", ["ridge", "stacked", "rsa"])
-def test_shuffling_is_showing_the_pictures_in_another_order(home, toy, metric):
+def test_shuffling_is_showing_the_images_in_another_order(home, toy, metric):
     recordings = toy_recordings()
     order = np.random.default_rng(3).permutation(80)
-    moved = StimulusSet(recordings.stimuli.ids, recordings.stimuli.pictures[order], recordings.stimuli.metadata)
+    moved = StimulusSet(recordings.stimuli.ids, recordings.stimuli.images[order], recordings.stimuli.metadata)
     write_recordings(Recordings("toy", moved, recordings.responses, {"region": "V4"}), home / "data" / "moved.h5")
     benchmark = home / "moved.yaml"
     benchmark.write_text(toy.read_text().replace("toy", "moved"))

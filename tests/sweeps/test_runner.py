@@ -55,10 +55,10 @@ def note(what):
 
 
 def counted(weights, pause=0):
-    def features(pictures):
+    def features(images):
         time.sleep(pause)
-        note(f"pictures {len(pictures)}")
-        rows = pictures.reshape(len(pictures), -1) / 255
+        note(f"images {len(images)}")
+        rows = images.reshape(len(images), -1) / 255
         return {"one": rows[:, :20], "two": rows[:, 20:60]}
 
     return FunctionModel(features, layers=("one", "two"), identity="counted 1")
@@ -182,7 +182,7 @@ def test_what_would_come_out_otherwise_is_run_again(counted, toy, change):
     assert rows_of(run("run", *words, "--json"))["counted one"]["scored_before"]
 
 
-def test_the_rows_of_a_network_share_one_pass_over_the_pictures(counted):
+def test_the_rows_of_a_network_share_one_pass_over_the_images(counted):
     words = counted(
         "model: counted, layers: [one]",
         "model: pixels",
@@ -191,7 +191,7 @@ def test_the_rows_of_a_network_share_one_pass_over_the_pictures(counted):
     )
     run("run", *words)
     batches = [int(line.split()[1]) for line in counted.seen()]
-    assert sum(size for size in batches if size > 1) == 80  # one picture alone tells the shapes
+    assert sum(size for size in batches if size > 1) == 80  # one image alone tells the shapes
 
 
 def test_weights_that_cannot_be_had_are_asked_for_once(counted):
@@ -267,7 +267,7 @@ def test_a_dry_run_names_what_is_to_be_fetched_without_the_network(tmp_path, mon
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     suite = tmp_path / "s.yaml"
     suite.write_text(
-        "{benchmark: majaj-it, pictures: 3200, rows: [{model: resnet50, layers: [layer3]}, {model: pixels}]}"
+        "{benchmark: majaj-it, images: 3200, rows: [{model: resnet50, layers: [layer3]}, {model: pixels}]}"
     )
     found = json.loads(run("run", suite, "--dry-run", "--json", "--offline").stdout)
     assert found["downloads"] == [

@@ -12,7 +12,7 @@ description: >
   two
   lines
 benchmark: majaj-it
-pictures: 3200
+images: 3200
 small: {epochs: 1}
 sources: {them: "a report, table 2", others: another report}
 rows:
@@ -50,7 +50,7 @@ def test_every_key_is_read(tmp_path):
         rows=(Row("pixels", name="pixels"), best),
         description="two lines",
         benchmark="majaj-it",
-        pictures=3200,
+        images=3200,
         small={"epochs": 1},
         sources={"them": "a report, table 2", "others": "another report"},
     )

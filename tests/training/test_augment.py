@@ -1,4 +1,4 @@
-"""Changes of training pictures: closed forms of each, and a function of nothing but batch and seed."""
+"""Changes of training images: closed forms of each, and a function of nothing but batch and seed."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from itbench.models.recipe import AUGMENTATIONS
 from itbench.training.augment import Augment
 
 
-def pictures(n=8, height=21, width=34, seed=0):
+def images(n=8, height=21, width=34, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).standard_normal((n, 3, height, width), np.float32))
 
 
 def deltas(n=2000, size=21):
-    """Black pictures with one white pixel in the middle."""
+    """Black images with one white pixel in the middle."""
     found = torch.zeros(n, 3, size, size)
     found[:, :, size // 2, size // 2] = 1
     return found
@@ -40,13 +40,13 @@ def colour_by_steps(batch, seed, strength=0.2):
 
 
 def test_nothing_asked_for_changes_nothing():
-    assert torch.equal(Augment([])(pictures(), 3), pictures())
+    assert torch.equal(Augment([])(images(), 3), images())
 
 
 @pytest.mark.parametrize("augment", [Augment(["shift"], reach=0), Augment(["colour"], strength=0)])
 def test_changes_by_nothing_are_the_identity(augment):
     for seed in range(5):
-        assert torch.equal(augment(pictures(), seed), pictures())
+        assert torch.equal(augment(images(), seed), images())
 
 
 @pytest.mark.parametrize(("size", "reach", "most"), [(21, 0.05, 2), (20, 0.05, 1), (9, 0.05, 1), (21, 0.3, 7)])
@@ -60,21 +60,19 @@ def test_shifts_move_a_point_by_every_number_of_pixels_equally_often(size, reach
 
 
 def test_shifts_repeat_the_edges():
-    batch = pictures(50)
+    batch = images(50)
     points = torch.zeros_like(batch)
     points[:, :, 10, 17] = 1
     augment = Augment(["shift"], reach=0.2)
     shifted = augment(batch, 4)
-    for picture, result, (y, x) in zip(
-        batch, shifted, np.argwhere(augment(points, 4)[:, 0].numpy())[:, 1:], strict=True
-    ):
+    for image, result, (y, x) in zip(batch, shifted, np.argwhere(augment(points, 4)[:, 0].numpy())[:, 1:], strict=True):
         down, right = y - 10, x - 17
-        padded = pad(picture[None], (7, 7, 7, 7), mode="replicate")[0]
+        padded = pad(image[None], (7, 7, 7, 7), mode="replicate")[0]
         assert torch.equal(result, padded[:, 7 - down : 7 - down + 21, 7 - right : 7 - right + 34])
 
 
-def test_flips_are_their_own_inverse_and_mirror_half_of_the_pictures():
-    batch, augment = pictures(1000, 5, 4), Augment(["flip"])
+def test_flips_are_their_own_inverse_and_mirror_half_of_the_images():
+    batch, augment = images(1000, 5, 4), Augment(["flip"])
     flipped = augment(batch, 7)
     assert torch.equal(augment(flipped, 7), batch)
     mirrored = [torch.equal(one, other.flip(2)) for one, other in zip(flipped, batch, strict=True)]
@@ -84,63 +82,63 @@ def test_flips_are_their_own_inverse_and_mirror_half_of_the_pictures():
 
 
 def test_colours_are_saturation_then_contrast_then_brightness():
-    changed = Augment(["colour"])(pictures(), 5)
-    np.testing.assert_allclose(changed.numpy(), colour_by_steps(pictures(), 5), atol=1e-5)
-    assert (changed - pictures()).abs().max() > 0.1
+    changed = Augment(["colour"])(images(), 5)
+    np.testing.assert_allclose(changed.numpy(), colour_by_steps(images(), 5), atol=1e-5)
+    assert (changed - images()).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(("scale", "offset"), [(60.0, 120.0), (0.2, 0.5)])
 def test_colours_do_not_depend_on_the_normalisation(scale, offset):
     augment = Augment(["colour"])
-    expected = scale * augment(pictures(), 1) + offset
-    np.testing.assert_allclose(augment(scale * pictures() + offset, 1), expected, atol=1e-5 * (scale + offset))
+    expected = scale * augment(images(), 1) + offset
+    np.testing.assert_allclose(augment(scale * images() + offset, 1), expected, atol=1e-5 * (scale + offset))
 
 
-def test_colours_leave_a_plain_grey_picture_alone():
+def test_colours_leave_a_plain_grey_image_alone():
     plain = torch.full((4, 3, 8, 8), 0.7)
     np.testing.assert_allclose(Augment(["colour"])(plain, 0), plain, atol=1e-6)
 
 
 def test_changes_together_are_shift_then_flip_then_colour():
-    one_by_one = pictures()
+    one_by_one = images()
     for kind in AUGMENTATIONS:
         one_by_one = Augment([kind])(one_by_one, 11)
-    assert torch.equal(Augment(["colour", "flip", "shift"])(pictures(), 11), one_by_one)
+    assert torch.equal(Augment(["colour", "flip", "shift"])(images(), 11), one_by_one)
 
 
 @pytest.mark.parametrize("kinds", [[kind] for kind in AUGMENTATIONS] + [list(AUGMENTATIONS)], ids="+".join)
 class TestEvery:
     def test_the_same_seed_gives_the_same_to_the_bit(self, kinds):
-        assert torch.equal(Augment(kinds)(pictures(), 3), Augment(kinds)(pictures(), 3))
-        assert torch.equal(Augment(kinds)(pictures(), [3, 1]), Augment(kinds)(pictures(), [3, 1]))
+        assert torch.equal(Augment(kinds)(images(), 3), Augment(kinds)(images(), 3))
+        assert torch.equal(Augment(kinds)(images(), [3, 1]), Augment(kinds)(images(), [3, 1]))
 
     def test_another_seed_gives_others(self, kinds):
-        results = [Augment(kinds)(pictures(), seed) for seed in (0, 1, [0, 1], [1, 1])]
+        results = [Augment(kinds)(images(), seed) for seed in (0, 1, [0, 1], [1, 1])]
         for number, result in enumerate(results):
             assert not any(torch.equal(result, other) for other in results[:number])
 
-    def test_pictures_are_changed_differently(self, kinds):
-        same = pictures(1).expand(8, -1, -1, -1)
-        assert len({tuple(picture.flatten().tolist()) for picture in Augment(kinds)(same, 0)}) > 1
+    def test_images_are_changed_differently(self, kinds):
+        same = images(1).expand(8, -1, -1, -1)
+        assert len({tuple(image.flatten().tolist()) for image in Augment(kinds)(same, 0)}) > 1
 
-    def test_a_picture_does_not_depend_on_the_others(self, kinds):
-        others = pictures(seed=1)
-        others[2] = pictures()[2]
-        assert torch.equal(Augment(kinds)(others, 3)[2], Augment(kinds)(pictures(), 3)[2])
-        np.testing.assert_allclose(Augment(kinds)(pictures()[:3], 3), Augment(kinds)(pictures(), 3)[:3], atol=1e-6)
+    def test_a_image_does_not_depend_on_the_others(self, kinds):
+        others = images(seed=1)
+        others[2] = images()[2]
+        assert torch.equal(Augment(kinds)(others, 3)[2], Augment(kinds)(images(), 3)[2])
+        np.testing.assert_allclose(Augment(kinds)(images()[:3], 3), Augment(kinds)(images(), 3)[:3], atol=1e-6)
 
     def test_what_is_given_is_not_overwritten(self, kinds):
-        batch = pictures()
+        batch = images()
         Augment(kinds)(batch, 3)
-        assert torch.equal(batch, pictures())
+        assert torch.equal(batch, images())
 
     @pytest.mark.parametrize("value", [0.0, 1e-30, 255.0, -3e4])
-    def test_plain_pictures_stay_finite(self, kinds, value):
+    def test_plain_images_stay_finite(self, kinds, value):
         assert torch.isfinite(Augment(kinds)(torch.full((4, 3, 6, 6), value), 0)).all()
 
     def test_memory_format_does_not_matter(self, kinds):
-        last = pictures().contiguous(memory_format=torch.channels_last)
-        results = [Augment(kinds)(batch, 3) for batch in (last, pictures())]
+        last = images().contiguous(memory_format=torch.channels_last)
+        results = [Augment(kinds)(batch, 3) for batch in (last, images())]
         np.testing.assert_allclose(*results, atol=1e-6)
         assert all(result.is_contiguous(memory_format=torch.channels_last) for result in results)
         assert results[0].dtype == torch.float32

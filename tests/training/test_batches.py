@@ -1,4 +1,4 @@
-"""Pictures of training: what comes is what was preprocessed, in order, whatever the threads do."""
+"""Images of training: what comes is what was preprocessed, in order, whatever the threads do."""
 
 import itertools
 import random
@@ -19,15 +19,15 @@ from itbench.util.progress import SilentReporter
 N = 130  # two blocks and a few
 
 
-def prepare(pictures):
+def prepare(images):
     """Half of the size, scaled: (batch, y, x, 3) → (batch, 3, y, x)."""
     time.sleep(random.random() / 200)
-    return torch.from_numpy(pictures[:, ::2, ::2].copy()).permute(0, 3, 1, 2).float() / 255 - 0.4
+    return torch.from_numpy(images[:, ::2, ::2].copy()).permute(0, 3, 1, 2).float() / 255 - 0.4
 
 
 def stimuli(n=N, dtype=np.uint8):
-    pictures = np.random.default_rng(0).integers(0, 256, (n, 12, 10, 3)).astype(dtype)
-    return StimulusSet(tuple(f"{number:03d}" for number in range(n)), pictures)
+    images = np.random.default_rng(0).integers(0, 256, (n, 12, 10, 3)).astype(dtype)
+    return StimulusSet(tuple(f"{number:03d}" for number in range(n)), images)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -48,8 +48,8 @@ def working():
     return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
 
 
-def test_pictures_are_what_preprocessing_gives(prepared):
-    expected = prepare(stimuli().pictures)
+def test_images_are_what_preprocessing_gives(prepared):
+    expected = prepare(stimuli().images)
     rows = np.random.default_rng(1).permutation(N)
     assert prepared.shape == (N, 3, 6, 5)
     assert len(prepared) == N
@@ -61,18 +61,18 @@ def test_pictures_are_what_preprocessing_gives(prepared):
 
 @pytest.mark.parametrize("memory", [0, 10**9])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_pictures_are_kept_in_float32(dtype, memory, tmp_path):
-    def low(pictures):
-        return prepare(pictures).to(dtype)
+def test_images_are_kept_in_float32(dtype, memory, tmp_path):
+    def low(images):
+        return prepare(images).to(dtype)
 
     with PreprocessedImages.of(low, stimuli(5), memory=memory, scratch=tmp_path, reporter=SilentReporter()) as made:
         assert made[np.arange(5)].dtype == torch.float32
-        assert torch.equal(made[np.arange(5)], low(stimuli(5).pictures).float())
+        assert torch.equal(made[np.arange(5)], low(stimuli(5).images).float())
 
 
 @pytest.mark.parametrize("memory", [0, 10**9])
 @pytest.mark.parametrize("shape", [(90,), (18, 5), (5, 6, 3)], ids=["vector", "tokens", "map"])
-def test_features_are_kept_in_place_of_pictures(shape, memory, tmp_path):
+def test_features_are_kept_in_place_of_images(shape, memory, tmp_path):
     def features(batch):
         assert threading.current_thread() is threading.main_thread()  # with all the cores that a network may use
         return batch.flatten(1).reshape(-1, *shape) ** 2
@@ -81,7 +81,7 @@ def test_features_are_kept_in_place_of_pictures(shape, memory, tmp_path):
     with PreprocessedImages.of(prepare, stimuli(), then=features, **about) as made:
         assert made.shape == (N, *shape)
         rows = np.array([100, 3, 3])
-        expected = prepare(stimuli().pictures).flatten(1).reshape(-1, *shape) ** 2
+        expected = prepare(stimuli().images).flatten(1).reshape(-1, *shape) ** 2
         (batch,) = batches(made, [rows], "cpu")
         assert torch.equal(made[rows], expected[rows])
         assert torch.equal(batch, expected[rows])
@@ -100,7 +100,7 @@ def test_rows_that_do_not_exist_are_refused(rows, prepared):
         prepared[np.array(rows)]
 
 
-def test_pictures_lie_in_memory_only_as_far_as_it_is_granted(tmp_path):
+def test_images_lie_in_memory_only_as_far_as_it_is_granted(tmp_path):
     scratch, size = tmp_path / "scratch", N * 3 * 6 * 5 * 4
     told: list[str] = []
     reporter = SilentReporter()
@@ -114,8 +114,8 @@ def test_pictures_lie_in_memory_only_as_far_as_it_is_granted(tmp_path):
 
 
 def test_too_small_a_disk_is_refused_before_any_work(tmp_path):
-    def enormous(pictures):
-        assert len(pictures) == 1, "more than the picture that tells the size"
+    def enormous(images):
+        assert len(images) == 1, "more than the image that tells the size"
         return torch.zeros(1).expand(1, 3, 10**6, 10**6)
 
     with pytest.raises(NoSpace, match="No space left"):
@@ -124,18 +124,18 @@ def test_too_small_a_disk_is_refused_before_any_work(tmp_path):
 
 @pytest.mark.parametrize("memory", [0, 10**9])
 def test_a_failure_of_preprocessing_is_raised(memory, tmp_path):
-    def fails_later(pictures):
-        if len(pictures) < 64 and len(pictures) != 1:
-            raise OSError("a broken picture")
-        return prepare(pictures)
+    def fails_later(images):
+        if len(images) < 64 and len(images) != 1:
+            raise OSError("a broken image")
+        return prepare(images)
 
-    with pytest.raises(OSError, match="a broken picture"):
+    with pytest.raises(OSError, match="a broken image"):
         PreprocessedImages.of(fails_later, stimuli(), memory=memory, scratch=tmp_path, reporter=SilentReporter())
     assert not working()
 
 
 @pytest.mark.parametrize("memory", [0, 10**9])
-def test_pictures_cannot_be_had_after_they_were_freed(memory, tmp_path):
+def test_images_cannot_be_had_after_they_were_freed(memory, tmp_path):
     with PreprocessedImages.of(prepare, stimuli(3), memory=memory, scratch=tmp_path, reporter=SilentReporter()) as made:
         pass
     with pytest.raises(ValueError, match="freed"):

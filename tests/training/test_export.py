@@ -18,7 +18,7 @@ from tests.kit.commands import run, run_python
 from tests.kit.toy import toy_recordings
 from tests.kit.training import LEARNERS, first_split, halves, scored
 
-TEST = 40  # held-out pictures of each of two splits
+TEST = 40  # held-out images of each of two splits
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def refused(*words):
 
 
 def scored_predictions():
-    """Return the predictions (split, picture, site) that the score holds."""
+    """Return the predictions (split, image, site) that the score holds."""
     (path,) = Path("leaderboard/scores").glob("*direct*.nc")
     return read_score(path).predictions.values.reshape(2, TEST, -1)
 
@@ -72,21 +72,21 @@ def scored_predictions():
 def test_what_comes_back_predicts_what_was_scored(benchmark, registry):
     weights, _ = exported("learner", "--split", "fold0", "--output", "cnn")
     predictor = load_trained(weights, registry)
-    pictures = toy_recordings().stimuli.pictures[first_split(benchmark).test]
-    np.testing.assert_allclose(predictor.predict(pictures), scored_predictions()[0], atol=1e-6)
-    assert predictor.activations(predictor.prepare(pictures[:3]), ["conv"])["conv"].shape == (3, 8, 6, 6)
+    images = toy_recordings().stimuli.images[first_split(benchmark).test]
+    np.testing.assert_allclose(predictor.predict(images), scored_predictions()[0], atol=1e-6)
+    assert predictor.activations(predictor.prepare(images[:3]), ["conv"])["conv"].shape == (3, 8, 6, 6)
 
 
 def test_another_machine_needs_the_file_and_the_plugin_alone(benchmark, tmp_path):
     exported("learner", "--split", "fold1", "--output", "cnn.safetensors")
-    np.save("pictures.npy", toy_recordings().stimuli.pictures[:5])
+    np.save("images.npy", toy_recordings().stimuli.images[:5])
     code = (
         "import numpy as np\nfrom itbench import load_trained\n"
-        "print(load_trained('cnn.safetensors').predict(np.load('pictures.npy')).tolist())"
+        "print(load_trained('cnn.safetensors').predict(np.load('images.npy')).tolist())"
     )
     elsewhere = run_python(code, ITBENCH_HOME=str(tmp_path / "empty"), ITBENCH_PLUGINS=str(LEARNERS))
     assert elsewhere.returncode == 0, elsewhere.stderr
-    here = load_trained("cnn.safetensors", load_plugins([LEARNERS])).predict(np.load("pictures.npy"))
+    here = load_trained("cnn.safetensors", load_plugins([LEARNERS])).predict(np.load("images.npy"))
     np.testing.assert_allclose(json.loads(elsewhere.stdout), here, atol=1e-6)
 
 
@@ -95,7 +95,7 @@ def test_weights_of_a_core_come_with_it(toy):
     how = ("--weights", "random", "--recipe", "epochs=1", "--recipe", "batch=8")
     assert run("score", "-m", "finetuned/toy-net", "-b", halves(toy), *how).exit_code == 0
     weights, card = exported("finetuned/toy-net", "--split", "fold0", "--output", "tuned")
-    predicted = load_trained(weights).predict(toy_recordings().stimuli.pictures[:4])
+    predicted = load_trained(weights).predict(toy_recordings().stimuli.images[:4])
     assert predicted.shape == (4, 5)
     assert re.search(r"core +\| toy-net", card.read_text())
     assert re.search(r"started from +\| random-0", card.read_text())
@@ -128,14 +128,14 @@ def card(benchmark):
     "said",
     [
         "# learner, trained on halves, fold0, seed 0",
-        "predicts, from a picture, the responses of 5 sites",
-        "pictures that it was given +\\| 40 ",
+        "predicts, from an image, the responses of 5 sites",
+        "images that it was given +\\| 40 ",
         "of these, to stop the training and choose its epoch +\\| 8 ",
         "started from +\\| random-0",
         "epochs +\\| 2 ",
         "device +\\| cpu ",
         r"preprocessed by `Compose\( ToImage\(\) ToDtype\(scale=True\) \)`",
-        "The 40 test pictures of the split fold0 of halves",
+        "The 40 test images of the split fold0 of halves",
         "licence: not stated",
         'itbench.load_trained\\("cnn.safetensors"\\)',
         "site000, site001, site002, site003, site004",
@@ -152,7 +152,7 @@ def test_the_card_has_the_recipe(card):
     assert (recipe["epochs"], recipe["members"], recipe["average"]) == (2, 1, 0.9)
 
 
-def test_the_card_names_the_held_out_pictures(card, benchmark):
+def test_the_card_names_the_held_out_images(card, benchmark):
     ids = card.partition("Their ids</summary>\n\n")[2].partition("\n")[0].split(", ")
     assert ids == [toy_recordings().stimuli.ids[row] for row in first_split(benchmark).test]
 
@@ -161,18 +161,18 @@ def test_the_card_gives_the_inner_and_the_held_out_values(card):
     (path,) = Path("leaderboard/scores").glob("*direct*.nc")
     held_out = read_score(path).explained_variance.sel(split="fold0", layer="output").mean().item()
     inner = read_about(Path("cnn.safetensors"))["inner_explained_variance"]
-    assert re.search(rf"explained variance of held-out pictures, mean over sites +\| +{held_out:.3f}", card)
+    assert re.search(rf"explained variance of held-out images, mean over sites +\| +{held_out:.3f}", card)
     assert re.search(rf"explained variance of those, mean over sites +\| +{inner:.3f}", card)
 
 
 def test_held_out_values_of_other_weights_are_not_given(benchmark):
     scored(benchmark, "--seed", "1")
     Path("leaderboard/scores").rename("other")
-    assert "of held-out pictures" not in exported("learner:trained-1", "--split", "fold0")[1].read_text()
+    assert "of held-out images" not in exported("learner:trained-1", "--split", "fold0")[1].read_text()
     scored(benchmark)
-    assert "of held-out pictures" not in exported("learner:trained-1", "--split", "fold0", "--replace")[1].read_text()
+    assert "of held-out images" not in exported("learner:trained-1", "--split", "fold0", "--replace")[1].read_text()
     with_scores = exported("learner:trained-1", "--split", "fold0", "--replace", "--results", "other")
-    assert "of held-out pictures" in with_scores[1].read_text()
+    assert "of held-out images" in with_scores[1].read_text()
 
 
 def test_citation_and_licence_of_a_registered_benchmark(toy, home, monkeypatch):

@@ -15,8 +15,8 @@ from itbench.training.heads import Branches, Pool, layers_up_to, linear_head, sh
 
 
 class Scale:
-    def __call__(self, picture):
-        return torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1).float() / 255
+    def __call__(self, image):
+        return torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
 
     def __repr__(self):
         return "x / 255"
@@ -45,7 +45,7 @@ class Recurrent(nn.Module):
         return self.tail(self.cell(self.cell(self.cell(x))))
 
 
-PICTURES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+IMAGES = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
 def chain(**modules):
@@ -59,14 +59,14 @@ def small():
 
 def test_up_to_runs_nothing_after_the_layer():
     core = chain(first=Counted(), second=Counted(), third=Counted())
-    torch.testing.assert_close(up_to(core.module, "second", PICTURES), 4 * PICTURES)
+    torch.testing.assert_close(up_to(core.module, "second", IMAGES), 4 * IMAGES)
     assert [part.runs for part in core.module] == [1, 1, 0]
 
 
 def test_up_to_gives_what_stood_before_an_operation_in_place():
     core = small()
-    output = up_to(core.module, "first", PICTURES)
-    torch.testing.assert_close(output, core.module.first(PICTURES))
+    output = up_to(core.module, "first", IMAGES)
+    torch.testing.assert_close(output, core.module.first(IMAGES))
     assert (output < 0).any()
 
 
@@ -74,19 +74,19 @@ def test_the_last_call_of_a_module_that_runs_several_times_counts():
     core = Network(Recurrent(), Scale(), layers=("cell", "tail"))
     branches = Branches(core, "cell", {"responses": nn.Identity()})
     core.module.tail.runs = 0
-    torch.testing.assert_close(branches.features(PICTURES), 8 * PICTURES)
+    torch.testing.assert_close(branches.features(IMAGES), 8 * IMAGES)
     assert core.module.tail.runs == 0
 
 
 def test_a_module_that_runs_less_often_than_asked_is_an_error():
     with pytest.raises(BadActivations, match="ran 3 times in a forward pass, not 4"):
-        up_to(Recurrent(), "cell", PICTURES, calls=4)
+        up_to(Recurrent(), "cell", IMAGES, calls=4)
 
 
 def test_no_hook_stays_behind():
     core = small()
     layers_up_to(core, "second")
-    Branches(core, "second", {"responses": nn.Identity()})(PICTURES)
+    Branches(core, "second", {"responses": nn.Identity()})(IMAGES)
     assert all(not part._forward_hooks for part in core.module.modules())
 
 
@@ -95,9 +95,9 @@ def test_gradients_are_those_of_torchvisions_feature_extractor():
     ours, theirs = resnet18(weights=None), resnet18(weights=None)
     theirs.load_state_dict(ours.state_dict())
     extractor = create_feature_extractor(theirs, ["layer3"])
-    expected = extractor(PICTURES)["layer3"]
+    expected = extractor(IMAGES)["layer3"]
     expected.square().mean().backward()
-    output = up_to(ours, "layer3", PICTURES)
+    output = up_to(ours, "layer3", IMAGES)
     output.square().mean().backward()
     torch.testing.assert_close(output, expected)
     for name, parameter in ours.named_parameters():
@@ -110,10 +110,10 @@ def test_gradients_are_those_of_torchvisions_feature_extractor():
 
 def test_a_frozen_core_keeps_no_graph_and_its_head_learns():
     core = small()  # Network freezes what it wraps
-    pictures = torch.zeros(4, 3, 256, 256)
+    images = torch.zeros(4, 3, 256, 256)
     branches = Branches(core, "second", {"responses": linear_head(shape_of(core, "second"), 6)})
-    assert not branches.features(pictures).requires_grad
-    branches(pictures)["responses"].sum().backward()
+    assert not branches.features(images).requires_grad
+    branches(images)["responses"].sum().backward()
     assert all(
         (parameter.grad is not None) == name.startswith("heads") for name, parameter in branches.named_parameters()
     )
@@ -123,7 +123,7 @@ def test_branches_give_every_head_by_name_from_one_pass():
     core = chain(first=Counted(), second=Counted())
     branches = Branches(core, "first", {"responses": nn.Flatten(), "picture": nn.Identity()})
     core.module.first.runs = 0
-    outputs = branches(PICTURES)
+    outputs = branches(IMAGES)
     assert core.module.first.runs == 1
     assert {name: tuple(output.shape) for name, output in outputs.items()} == {
         "responses": (4, 3072),

@@ -1,4 +1,4 @@
-"""Nothing that was recorded to a held-out picture reaches what is learnt: noise in its place changes no bit of it."""
+"""Nothing that was recorded to a held-out image reaches what is learnt: noise in its place changes no bit of it."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_responses_to_held_out_pictures_do_not_reach_the_weights(case, benchmark, home, tmp_path, monkeypatch):
+def test_responses_to_held_out_images_do_not_reach_the_weights(case, benchmark, home, tmp_path, monkeypatch):
     how = {"recipe": case["recipe"]} if "recipe" in case else {}
     before = learnt(benchmark, tmp_path / "before", monkeypatch, *case.get("more", ()), **how)
     record_anew(home, first_split(benchmark).test)

@@ -34,10 +34,10 @@ def network(seed=0, norm=False, dropout=0.0):
 
 @pytest.fixture
 def prepared(tmp_path):
-    """Pictures of noise; the first value of each is its row."""
-    pictures = np.random.default_rng(0).integers(0, 256, (N, 8, 8, 3), dtype=np.uint8)
-    pictures[:, 0, 0, 0] = np.arange(N)
-    stimuli = StimulusSet(tuple(map(str, range(N))), pictures)
+    """Images of noise; the first value of each is its row."""
+    images = np.random.default_rng(0).integers(0, 256, (N, 8, 8, 3), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(N)
+    stimuli = StimulusSet(tuple(map(str, range(N))), images)
 
     def prepare(some):
         return torch.from_numpy(some).permute(0, 3, 1, 2).float() / 128 - 1
@@ -46,8 +46,8 @@ def prepared(tmp_path):
         yield made
 
 
-def rows_of(pictures):
-    return ((pictures[:, 0, 0, 0] + 1) * 128).round().long().numpy()
+def rows_of(images):
+    return ((images[:, 0, 0, 0] + 1) * 128).round().long().numpy()
 
 
 def responses():
@@ -65,7 +65,7 @@ def learn(module, lesson, *, seed=3, path=None, reporter=None, **recipe):
 
 
 def watched(module):
-    """Return a list that fills with the pictures of every batch that the network learns from."""
+    """Return a list that fills with the images of every batch that the network learns from."""
     seen = []
 
     def look(part, inputs):
@@ -103,13 +103,13 @@ def by_hand(module, batches, targets, recipe):
             groups.append({"params": [parameter], "weight_decay": decay, "factor": factor})
     optimiser = torch.optim.AdamW(groups, lr=recipe.lr)
     steps, rise = len(batches), round(recipe.warmup * len(batches))
-    for step, pictures in enumerate(batches):
+    for step, images in enumerate(batches):
         up = (step + 1) / (rise + 1)
         down = 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise))) if recipe.schedule == "cosine" else 1.0
         for group in optimiser.param_groups:
             group["lr"] = recipe.lr * group["factor"] * (up if step < rise else down)
         optimiser.zero_grad()
-        nn.functional.mse_loss(module(pictures), targets[rows_of(pictures)]).backward()
+        nn.functional.mse_loss(module(images), targets[rows_of(images)]).backward()
         if recipe.clip:
             nn.utils.clip_grad_norm_(module.parameters(), recipe.clip)
         optimiser.step()
@@ -143,11 +143,11 @@ def test_the_loop_is_adamw_written_by_hand_to_the_bit(changes, prepared):
 
 
 @pytest.mark.parametrize("batch", [1, 7, 8, 23, 45, 46])
-def test_every_epoch_sees_every_picture_once_in_batches_of_nearly_one_size(batch, prepared):
+def test_every_epoch_sees_every_image_once_in_batches_of_nearly_one_size(batch, prepared):
     module = network()
     seen = watched(module)
     learn(module, lesson_of(prepared, validation=[0, 5, 45]), batch=batch, epochs=2)
-    rows = [rows_of(pictures) for pictures in seen]
+    rows = [rows_of(images) for images in seen]
     sizes = [len(own) for own in rows]
     assert max(sizes) <= batch
     assert max(sizes) - min(sizes) <= 1
@@ -201,8 +201,8 @@ def test_frozen_dropout_lets_everything_through(prepared):
             super().__init__()
             self.core, self.head = network(dropout=0.9), nn.Linear(SITES, SITES)
 
-        def forward(self, pictures):
-            return self.head(self.core(pictures))
+        def forward(self, images):
+            return self.head(self.core(images))
 
     torch.manual_seed(0)
     module = Core()
@@ -210,7 +210,7 @@ def test_frozen_dropout_lets_everything_through(prepared):
     module.head.register_forward_pre_hook(lambda part, inputs: told.append(inputs[0]) if part.training else None)
     seen = watched(module)
     learn(module, lesson_of(prepared), freeze=["core.*"], epochs=1)
-    expected = torch.cat([network().eval()(pictures) for pictures in seen])
+    expected = torch.cat([network().eval()(images) for images in seen])
     np.testing.assert_allclose(torch.cat(told).numpy(), expected.detach(), atol=1e-6)
 
 
@@ -276,7 +276,7 @@ def test_early_stopping_returns_the_weights_of_the_best_epoch(prepared):
     np.testing.assert_allclose(loss, np.square(recorded - predicted).mean(), rtol=1e-5)
 
 
-def test_the_loss_of_an_epoch_is_the_mean_over_its_pictures(prepared):
+def test_the_loss_of_an_epoch_is_the_mean_over_its_images(prepared):
     course = learn(network(), lesson_of(prepared), batch=9, lr=1e-12, epochs=1)  # so small that the weights stay
     predicted = network()(prepared[np.arange(N)])
     np.testing.assert_allclose(course.history[0]["loss"], (predicted - responses()).square().mean().item(), rtol=1e-5)
@@ -291,17 +291,17 @@ def test_without_an_inner_split_the_last_epoch_counts(prepared):
 
 
 class Scarce(nn.Module):
-    """Runs out of memory for more pictures than `most`."""
+    """Runs out of memory for more images than `most`."""
 
     def __init__(self, inner, most):
         super().__init__()
         self.inner, self.most, self.sizes = inner, most, []
 
-    def forward(self, pictures):
-        if len(pictures) > self.most:
+    def forward(self, images):
+        if len(images) > self.most:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
-        self.sizes.append(len(pictures))
-        return self.inner(pictures)
+        self.sizes.append(len(images))
+        return self.inner(images)
 
 
 @pytest.mark.parametrize(("batch", "most"), [(8, 4), (8, 3), (46, 5), (9, 1)])
@@ -322,7 +322,7 @@ def test_batches_taken_in_parts_train_as_whole_ones_do(batch, most, prepared):
         np.testing.assert_allclose(one.detach(), other.detach(), atol=1e-5)
 
 
-def test_memory_too_short_for_a_single_picture_is_raised(prepared):
+def test_memory_too_short_for_a_single_image_is_raised(prepared):
     with pytest.raises(NoSpace, match="no room for the network"):
         learn(Scarce(network(), 0), lesson_of(prepared))
 
@@ -371,15 +371,15 @@ def test_a_training_that_was_stopped_ends_with_the_same_weights(stopped, prepare
         }
 
 
-def test_changes_of_pictures_do_not_touch_the_inner_split(prepared):
+def test_changes_of_images_do_not_touch_the_inner_split(prepared):
     class Watched(nn.Module):
         def __init__(self):
             super().__init__()
             self.inner, self.learnt, self.looked = network(), [], []
 
-        def forward(self, pictures):
-            (self.learnt if self.training else self.looked).append(pictures.clone())
-            return self.inner(pictures)
+        def forward(self, images):
+            (self.learnt if self.training else self.looked).append(images.clone())
+            return self.inner(images)
 
     module, held = Watched(), np.arange(30, N)
     learn(module, lesson_of(prepared, validation=held), augment=["colour"], epochs=2)
@@ -412,10 +412,10 @@ def test_what_a_network_keeps_from_the_inner_look_can_be_learnt_with(prepared):
             super().__init__()
             self.inner, self.table = network(), None
 
-        def forward(self, pictures):
+        def forward(self, images):
             if self.table is None and not self.training:
                 self.table = torch.ones(1, SITES) * 2
-            output = self.inner(pictures)
+            output = self.inner(images)
             return output if self.table is None else output * self.table
 
     course = learn(Keeps(), lesson_of(prepared, validation=range(40, N)))

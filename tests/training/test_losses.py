@@ -11,7 +11,7 @@ from itbench.training.losses import Targets, rates, total_loss
 
 N, SITES, CLASSES = 6, 5, 3
 RNG = np.random.default_rng(0)
-PICTURES = RNG.standard_normal((N, 3, 8, 12)).astype(np.float32)
+IMAGES = RNG.standard_normal((N, 3, 8, 12)).astype(np.float32)
 OUTPUTS = {
     "responses": RNG.standard_normal((N, SITES)).astype(np.float32),
     "classes": RNG.standard_normal((N, CLASSES)).astype(np.float32),
@@ -31,7 +31,7 @@ def loss_of(recipe, missing=0.0, outputs=OUTPUTS, teacher=TAUGHT):
         bool(np.isfinite(recorded).all()),
     )
     said = {name: torch.from_numpy(output).requires_grad_() for name, output in outputs.items()}
-    return total_loss(said, targets, torch.from_numpy(PICTURES), Recipe(**recipe)), said, recorded
+    return total_loss(said, targets, torch.from_numpy(IMAGES), Recipe(**recipe)), said, recorded
 
 
 def by_numpy(name, recorded, poisson=False):
@@ -43,7 +43,7 @@ def by_numpy(name, recorded, poisson=False):
         return np.nanmean((predicted - (recorded if name == "responses" else TAUGHT)) ** 2)
     if name == "classes":
         return -log_softmax(OUTPUTS["classes"].astype(np.float64), axis=1)[np.arange(N), KINDS].mean()
-    shrunk = PICTURES.reshape(N, 3, 4, 2, 4, 3).mean(axis=(3, 5), dtype=np.float64)
+    shrunk = IMAGES.reshape(N, 3, 4, 2, 4, 3).mean(axis=(3, 5), dtype=np.float64)
     return ((OUTPUTS["picture"] - shrunk) ** 2).mean()
 
 
@@ -96,7 +96,7 @@ def test_low_precision_outputs_are_taken_in_float32():
     """Softplus of a bfloat16 is one, unless it is widened before."""
     low = {name: torch.from_numpy(output).bfloat16() for name, output in OUTPUTS.items()}
     targets = Targets(torch.from_numpy(RECORDED))
-    loss = total_loss(low, targets, torch.from_numpy(PICTURES), Recipe(response_loss="poisson"))
+    loss = total_loss(low, targets, torch.from_numpy(IMAGES), Recipe(response_loss="poisson"))
     predicted = np.log1p(np.exp(low["responses"].double().numpy()))
     expected = (predicted - RECORDED * np.log(predicted)).mean()
     assert loss.dtype == torch.float32

@@ -31,7 +31,7 @@ def network():
 
 
 MATRICES = {"wide": (8, 27), "point": (12, 8), "grouped": (12, 27), "linear": (5, 192)}  # (output, input)
-PICTURES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+IMAGES = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
 def changed(rank=3, patterns=("*",)):
@@ -50,7 +50,7 @@ def change_of(adapted, layer):
 
 def test_the_function_is_unchanged_at_the_start():
     base = network()
-    torch.testing.assert_close(with_low_rank(base, 3)(PICTURES), base(PICTURES), rtol=0, atol=0)
+    torch.testing.assert_close(with_low_rank(base, 3)(IMAGES), base(IMAGES), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("rank", [1, 3])
@@ -64,16 +64,16 @@ def test_a_change_is_the_product_of_two_matrices(rank):
         assert torch.linalg.matrix_rank(product) == rank
         weight = dense.get_submodule(layer).weight
         weight.data += product.reshape(weight.shape)
-    torch.testing.assert_close(adapted(PICTURES), dense(PICTURES))
-    assert not torch.allclose(adapted(PICTURES), base(PICTURES), atol=0.1)
+    torch.testing.assert_close(adapted(IMAGES), dense(IMAGES))
+    assert not torch.allclose(adapted(IMAGES), base(IMAGES), atol=0.1)
 
 
 def test_a_changed_convolution_is_two_thin_ones_beside_the_frozen_one():
     base, adapted = changed(2, ["wide"])
     change, wide = change_of(adapted, "wide"), base.wide
-    thin = nn.functional.conv2d(PICTURES, change.down.reshape(2, 3, 3, 3), stride=2, padding=1)
-    beside = wide(PICTURES) + nn.functional.conv2d(thin, change.up[:, :, None, None])
-    torch.testing.assert_close(adapted.wide(PICTURES), beside)
+    thin = nn.functional.conv2d(IMAGES, change.down.reshape(2, 3, 3, 3), stride=2, padding=1)
+    beside = wide(IMAGES) + nn.functional.conv2d(thin, change.up[:, :, None, None])
+    torch.testing.assert_close(adapted.wide(IMAGES), beside)
 
 
 @pytest.mark.parametrize(("rank", "patterns", "layers"), [
@@ -95,7 +95,7 @@ def test_only_the_changes_learn_and_the_base_stays_as_it_was():
     optimiser = torch.optim.SGD(adapted.parameters(), 0.1)
     for _ in range(3):
         optimiser.zero_grad()
-        adapted(PICTURES).square().sum().backward()
+        adapted(IMAGES).square().sum().backward()
         optimiser.step()
     after = adapted.state_dict()
     for name, tensor in before.items():
@@ -111,8 +111,8 @@ def test_gradients_are_those_of_the_dense_weight_times_the_other_factor():
     dense = copy.deepcopy(adapted)
     merge_low_rank(dense)
     weight = nn.Parameter(dense.point.weight.detach())
-    torch.func.functional_call(dense, {"point.weight": weight}, PICTURES).square().sum().backward()
-    adapted(PICTURES).square().sum().backward()
+    torch.func.functional_call(dense, {"point.weight": weight}, IMAGES).square().sum().backward()
+    adapted(IMAGES).square().sum().backward()
     change, gradient = change_of(adapted, "point"), weight.grad.flatten(1)
     torch.testing.assert_close(change.up.grad, gradient @ change.down.detach().T, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(change.down.grad, change.up.detach().T @ gradient, rtol=1e-4, atol=1e-3)
@@ -120,12 +120,12 @@ def test_gradients_are_those_of_the_dense_weight_times_the_other_factor():
 
 def test_merging_keeps_the_function_and_gives_back_the_names():
     base, adapted = changed()
-    expected = adapted(PICTURES)
+    expected = adapted(IMAGES)
     merge_low_rank(adapted)
-    torch.testing.assert_close(adapted(PICTURES), expected, rtol=0, atol=0)
+    torch.testing.assert_close(adapted(IMAGES), expected, rtol=0, atol=0)
     assert adapted.state_dict().keys() == base.state_dict().keys()
     base.load_state_dict(adapted.state_dict())
-    torch.testing.assert_close(base(PICTURES), expected, rtol=0, atol=0)
+    torch.testing.assert_close(base(IMAGES), expected, rtol=0, atol=0)
 
 
 def test_attention_that_reads_weights_past_its_layers_is_changed_too():
@@ -142,12 +142,12 @@ def test_attention_that_reads_weights_past_its_layers_is_changed_too():
 
 def test_a_copy_of_what_is_adapted_is_on_its_own():
     _, adapted = changed()
-    other, expected = copy.deepcopy(adapted), adapted(PICTURES)
-    torch.testing.assert_close(other(PICTURES), expected, rtol=0, atol=0)
+    other, expected = copy.deepcopy(adapted), adapted(IMAGES)
+    torch.testing.assert_close(other(IMAGES), expected, rtol=0, atol=0)
     change_of(other, "linear").up.data.zero_()
     merge_low_rank(other)
-    assert not torch.allclose(other(PICTURES), expected, atol=0.1)
-    torch.testing.assert_close(adapted(PICTURES), expected, rtol=0, atol=0)
+    assert not torch.allclose(other(IMAGES), expected, atol=0.1)
+    torch.testing.assert_close(adapted(IMAGES), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("rank", [0, -1])

@@ -95,14 +95,14 @@ def test_inner_rows_are_a_seeded_share_in_order():
     assert len(validation_rows(200, 0.0, 3)) == 0
 
 
-def test_a_training_set_holds_nothing_of_held_out_pictures():
+def test_a_training_set_holds_nothing_of_held_out_images():
     recordings = toy_recordings()
     responses = recordings.responses.mean("repetition").values
     split = Split("one", np.arange(0, 80, 2), np.arange(1, 80, 2))
     given = TrainingSet.of(recordings.stimuli, responses, split, Recipe(), 0, None)
     assert given.stimuli.ids == recordings.stimuli.ids[::2]
     np.testing.assert_array_equal(given.responses, responses[::2])
-    np.testing.assert_array_equal(given.stimuli.pictures[3:5], recordings.stimuli.pictures[[6, 8]])
+    np.testing.assert_array_equal(given.stimuli.images[3:5], recordings.stimuli.images[[6, 8]])
     assert given.validation.max() < len(given.responses)
     assert given.classes == ()
 
@@ -124,8 +124,8 @@ def test_each_split_learns_from_its_own_rows_and_is_trained_once(pupil):
     again, _ = learner(pupil)
     restored = again.learn(task.splits[0])
     assert restored.predictor.account == {}
-    pictures = task.recordings.stimuli.pictures[0:5]
-    np.testing.assert_array_equal(restored.predictor.predict(pictures), first.predictor.predict(pictures))
+    images = task.recordings.stimuli.images[0:5]
+    np.testing.assert_array_equal(restored.predictor.predict(images), first.predictor.predict(images))
 
 
 @pytest.mark.parametrize("change", ["epochs=5", "lr=1e-2", "validation=0.2"])
@@ -142,14 +142,14 @@ def test_what_tuning_would_search_changes_no_training(pupil):
 
 def test_members_are_networks_of_following_seeds_averaged(pupil):
     both, task = learner(pupil, "members=2")
-    split, pictures = task.splits[0], task.recordings.stimuli.pictures[0:7]
-    said = both.learn(split).predictor.predict(pictures)
+    split, images = task.splits[0], task.recordings.stimuli.images[0:7]
+    said = both.learn(split).predictor.predict(images)
     alone = []
     for seed in (0, 1):
         recipe, rows = both.recipe(split), validation_rows(len(split.train), 0.1, 0)
         model = both._model(recipe)
         stimuli, responses = task.recordings.stimuli.take(split.train), task.responses[split.train]
-        alone.append(model.fit(stimuli, responses, rows, Training(Recipe(epochs=4, batch=16), seed)).predict(pictures))
+        alone.append(model.fit(stimuli, responses, rows, Training(Recipe(epochs=4, batch=16), seed)).predict(images))
     np.testing.assert_allclose(said, np.mean(alone, axis=0), rtol=1e-5)
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
@@ -216,10 +216,10 @@ def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
     ) as prepared:
         targets = Targets(torch.from_numpy(responses.astype(np.float32)))
         start_from_ridge(module, TrainingData(prepared, targets, fit, np.arange(10)), "cpu")
-        pictures = prepared[np.arange(80)]
+        images = prepared[np.arange(80)]
     with torch.inference_mode():
-        said = module(pictures)["responses"].numpy()
-        features = module.features(pictures).flatten(1).double().numpy()
+        said = module(images)["responses"].numpy()
+        features = module.features(images).flatten(1).double().numpy()
     expected = Ridge(alpha=50.0).fit(features[fit], responses[fit]).predict(features)
     np.testing.assert_allclose(said, expected, atol=1e-4)
     responses[20, 4] = np.nan

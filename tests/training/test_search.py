@@ -98,7 +98,7 @@ def test_a_trial_that_fails_is_kept_with_its_reason_and_not_tried_again(tmp_path
     failed = study.step(diverge)
     assert (failed.state, failed.value, failed.error) == ("failed", None, "ValueError: the loss became nan")
     nothing = study.step(lambda changes: Outcome(math.nan, 7, 0.25))
-    assert (nothing.state, nothing.error) == ("failed", "ItbenchError: The value on the inner pictures is nan.")
+    assert (nothing.state, nothing.error) == ("failed", "ItbenchError: The value on the inner images is nan.")
     later = study.step(attempt)
     assert later.number == 4
     assert [trial.state for trial in search(tmp_path / "a.journal").trials()] == [

@@ -89,7 +89,7 @@ def test_between_grid_points_features_are_interpolated_and_beyond_the_edge_its_o
     torch.testing.assert_close(readout(corners), torch.tensor([[3.75, 4 + 0.25 * 4, 2.0]]))
 
 
-def test_places_are_drawn_per_picture_while_training_and_fixed_in_use():
+def test_places_are_drawn_per_image_while_training_and_fixed_in_use():
     readout = randomised(GaussianReadout(SHAPE, SITES))
     same = features(1).expand(20, -1, -1, -1)
     assert readout(same).std(0).min() > 0

@@ -29,10 +29,10 @@ RECIPES = {
     "batch of more than there are": (
         "plain",
         "batch=50",
-        "48 pictures to learn from are fewer than a batch of 50.\nUse",
+        "48 images to learn from are fewer than a batch of 50.\nUse",
     ),
     "no validation row": ("plain", "validation=0.001", "none is left to stop the training by.\nUse a larger share"),
-    "patience without validation": ("plain", "validation=0", "keeps no pictures to see when.\nUse validation=0.1, or"),
+    "patience without validation": ("plain", "validation=0", "keeps no images to see when.\nUse validation=0.1, or"),
     "unknown key": ("plain", "epoch=3", "unknown key of a recipe 'epoch'.\nDid you mean epochs"),
     "no change": ("plain", "epochs", "'epochs' is not a change of a recipe.\nSuch as: --recipe"),
     "entry of a number": ("plain", "lr.core=3", "the recipe's lr has no entries: 'lr.core'"),
@@ -60,7 +60,7 @@ RECIPES = {
     "rate of nothing": ("plain", "lr_by={core.*: 0.1}", "lr_by core.* fits no parameter"),
     "no such layer of the core": ("finetuned/itbench-tiny", "options.layer=stage9", "unknown layer 'stage9'"),
     "recipe of a frozen model": ("pixels", "lr=1", "pixels learns nothing from recordings.\nLeave --recipe"),
-    "no room for one picture": ("plain", "options.room=0", "The GPU has no room for the network with one picture"),
+    "no room for one image": ("plain", "options.room=0", "The GPU has no room for the network with one image"),
     "explosion": ("plain", "{lr: 1e30, clip: null}", "The loss became"),
 }
 UNTAUGHT = {
@@ -85,8 +85,8 @@ REFUSED = {
     ),
     "weights that are not there": ("finetuned/itbench-tiny --weights mine.pt", "No weights 'mine.pt'"),
     "start that it does not have": ("plain --weights other.safetensors", "plain starts from random weights"),
-    "geometry": ("plain --metric rsa", "rsa compares all pictures, and plain has learnt from some of them"),
-    "alignment": ("plain --metric cka", "cka compares all pictures, and plain has learnt from some of them"),
+    "geometry": ("plain --metric rsa", "rsa compares all images, and plain has learnt from some of them"),
+    "alignment": ("plain --metric cka", "cka compares all images, and plain has learnt from some of them"),
     "single features": ("plain --metric one-to-one", "one-to-one looks for single features, and plain has learnt"),
     "predictions of classes alone": (
         "classes-only --metric direct",
@@ -165,16 +165,16 @@ def test_predictions_are_finite_at_sites_that_lack_responses(loss, toys):
     lesson = small_lesson()
     lesson.responses[::2, 0] = np.nan
     lesson.responses[:, 1] = np.nan
-    predicted = fit("plain", lesson, f"response_loss={loss}").predict(lesson.stimuli.pictures)
+    predicted = fit("plain", lesson, f"response_loss={loss}").predict(lesson.stimuli.images)
     assert predicted.shape == lesson.responses.shape
     assert np.isfinite(predicted).all()
     assert loss == "mse" or (predicted > 0).all()
 
 
 def small_lesson():
-    """Return a lesson of pictures of 8 × 8."""
+    """Return a lesson of images of 8 × 8."""
     lesson = Lesson.of("")
-    return replace(lesson, stimuli=replace(lesson.stimuli, pictures=lesson.stimuli.pictures[:][:, ::28, ::28]))
+    return replace(lesson, stimuli=replace(lesson.stimuli, images=lesson.stimuli.images[:][:, ::28, ::28]))
 
 
 class Heard(SilentReporter):
@@ -203,7 +203,7 @@ def test_a_batch_that_memory_has_no_room_for_is_taken_in_parts_and_gives_the_sam
         np.testing.assert_allclose(tight.state[name], values, atol=1e-5, rtol=0, err_msg=name)
 
 
-def test_parts_are_never_empty_where_a_batch_has_fewer_pictures_than_there_are_parts(toys):
+def test_parts_are_never_empty_where_a_batch_has_fewer_images_than_there_are_parts(toys):
     lesson = replace(small_lesson(), validation=np.array([7]))  # batches of 4 and 3
     free, short = (fit("plain", lesson, "batch=4", f"options.room={room}") for room in (4, 1))
     for name, values in free.state.items():

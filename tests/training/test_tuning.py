@@ -1,4 +1,4 @@
-"""Tuning: a study a split that sees training pictures alone, goes on after a kill, and is what a score learns by."""
+"""Tuning: a study a split that sees training images alone, goes on after a kill, and is what a score learns by."""
 
 import json
 import os
@@ -159,7 +159,7 @@ def test_held_out_responses_do_not_enter_a_study(shrunk, tmp_path, monkeypatch):
     after = tuned(shrunk, "--split", "fold0", trials=12)
     assert after[0]["best"].rpartition("/")[2] == before[0]["best"].rpartition("/")[2]
     assert untimed(after)[0]["trials"] == untimed(before)[0]["trials"]
-    (other,) = untimed(tuned(shrunk, "--split", "fold1", trials=2))  # whose training pictures these are
+    (other,) = untimed(tuned(shrunk, "--split", "fold1", trials=2))  # whose training images these are
     assert other["trials"][0]["inner_explained_variance"] < 0.5
 
 

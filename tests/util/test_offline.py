@@ -73,9 +73,9 @@ def itbench_models(register):
 
 
 def build(weights):
-    def ask(pictures):
+    def ask(images):
         urllib.request.urlopen({url!r})
-        return {{"pixels": pictures / 255}}
+        return {{"pixels": images / 255}}
 
     return FunctionModel(ask, layers=("pixels",), identity="remote 1")
 """

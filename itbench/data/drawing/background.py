@@ -57,7 +57,7 @@ def _clutter(rng: np.random.Generator, light: Floats, hues: Floats) -> Floats:
 
 
 def _random_solid(rng: np.random.Generator) -> Solid:
-    """Return one piece of clutter: a bar, box, cylinder, ball or rod anywhere in the picture."""
+    """Return one piece of clutter: a bar, box, cylinder, ball or rod anywhere in the image."""
     surface = Surface(rng.uniform(0.25, 1.0), rng.uniform(0, 1), rng.choice([0.0, 0.2]))
     centre = np.append(rng.uniform(-1.1, 1.1, 2), rng.uniform(-0.5, 0.5))
     turn = rng.uniform(-180, 180, 3)

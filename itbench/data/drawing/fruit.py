@@ -32,7 +32,7 @@ def make_fruit(kind: int, rng: np.random.Generator) -> list[Solid]:
 
 
 def _leaf(base: tuple[float, float, float], length: float, turn: float, leaf: Surface) -> Solid:
-    """Return a leaf that sets out from a point in the picture plane at an angle in degrees."""
+    """Return a leaf that sets out from a point in the image plane at an angle in degrees."""
     out = np.array([np.cos(np.radians(turn)), np.sin(np.radians(turn)), 0.15]) * length
     return ellipsoid(np.array(base) + out, (length, length * 0.4, 0.04), leaf, (0, 25, turn))
 

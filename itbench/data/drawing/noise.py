@@ -1,6 +1,6 @@
 """Noise as in photographs, and softening.
 
-Both avoid matrix products, whose threads cost more than the work where several pictures are drawn at once.
+Both avoid matrix products, whose threads cost more than the work where several images are drawn at once.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ def noise(rng: np.random.Generator, size: int, steepness: float) -> Floats:
     return (field / deviation).astype(np.float32)
 
 
-def soften(picture: Floats, passes: int) -> Floats:
-    """Return a picture blurred by 1-2-1 filters along both sides.
+def soften(image: Floats, passes: int) -> Floats:
+    """Return an image blurred by 1-2-1 filters along both sides.
 
     Parameters
     ----------
-    picture : (h, w, c) array of float32
+    image : (h, w, c) array of float32
         Any number of channels.
     passes : int
         How often; the deviation of the blur is the square root of half of it, in pixels.
@@ -52,18 +52,18 @@ def soften(picture: Floats, passes: int) -> Floats:
     Returns
     -------
     (h, w, c) array of float32
-        The blurred picture; its edges repeat outwards.
+        The blurred image; its edges repeat outwards.
     """
     for _ in range(passes):
-        tall = np.concatenate([picture[:1], picture, picture[-1:]])
-        picture = tall[1:-1] * np.float32(0.5) + (tall[:-2] + tall[2:]) * np.float32(0.25)
-        wide = np.concatenate([picture[:, :1], picture, picture[:, -1:]], axis=1)
-        picture = wide[:, 1:-1] * np.float32(0.5) + (wide[:, :-2] + wide[:, 2:]) * np.float32(0.25)
-    return picture
+        tall = np.concatenate([image[:1], image, image[-1:]])
+        image = tall[1:-1] * np.float32(0.5) + (tall[:-2] + tall[2:]) * np.float32(0.25)
+        wide = np.concatenate([image[:, :1], image, image[:, -1:]], axis=1)
+        image = wide[:, 1:-1] * np.float32(0.5) + (wide[:, :-2] + wide[:, 2:]) * np.float32(0.25)
+    return image
 
 
 @lru_cache(maxsize=8)
 def _frequencies(size: int) -> Floats:
-    """Return the cycles per picture of each term of a real Fourier transform, 1 for the mean."""
+    """Return the cycles per image of each term of a real Fourier transform, 1 for the mean."""
     down, across = np.fft.fftfreq(size, 1 / size), np.fft.rfftfreq(size, 1 / size)
     return np.maximum(np.hypot(down[:, None], across), 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""From linear light to a picture: exposure, vignette, film curve and grain."""
+"""From linear light to an image: exposure, vignette, film curve and grain."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def luminance(light: Floats) -> Floats:
 
 
 def develop(light: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Expose and develop a picture.
+    """Expose and develop an image.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def develop(light: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     Returns
     -------
     (size, size, 3) array of uint8
-        The picture, sRGB.
+        The image, sRGB.
     """
     size = len(light)
     tint = np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)

@@ -26,9 +26,9 @@ class View:
     Parameters
     ----------
     x, y : float
-        Centre of the object, as a fraction of half the picture: x to the right, y up, -1..1.
+        Centre of the object, as a fraction of half the image: x to the right, y up, -1..1.
     size : float
-        Radius of the object, as a fraction of half the picture.
+        Radius of the object, as a fraction of half the image.
     yaw, pitch, roll : float
         Degrees, applied in this order; see `rotation`.
     """
@@ -72,7 +72,7 @@ def place(solids: Sequence[Solid], view: View) -> list[Solid]:
     Returns
     -------
     list of Solid
-        The parts in picture coordinates, half the picture being 1.
+        The parts in image coordinates, half the image being 1.
     """
     turn = view.size * rotation(view.yaw, view.pitch, view.roll)
     return [solid.moved(turn, (view.x, view.y, 0.0)) for solid in solids]
@@ -115,7 +115,7 @@ def draw(solids: Sequence[Solid], view: View, *, seed: int, size: int = 128) -> 
     Returns
     -------
     (size, size, 3) array of uint8
-        The picture, sRGB.
+        The image, sRGB.
     """
     rng = np.random.default_rng((seed % 2**63, 2))
     behind = draw_background(rng, size)

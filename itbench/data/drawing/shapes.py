@@ -2,7 +2,7 @@
 
 Every shape is convex, so the point the viewer sees is the last one along the ray. A ray is given in
 the coordinates of the shape as ``origin + z * step``; the origin varies from pixel to pixel, the step
-does not, because the rays of an orthographic picture are parallel.
+does not, because the rays of an orthographic image are parallel.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class Solid:
         Parameters
         ----------
         x, y : array_like
-            Where the lines of sight cross the picture plane; broadcast against each other.
+            Where the lines of sight cross the image plane; broadcast against each other.
 
         Returns
         -------
@@ -146,7 +146,7 @@ def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> NDArray
     Parameters
     ----------
     yaw, pitch, roll : float
-        Degrees. Positive pitch shows the top, positive roll turns anticlockwise in the picture.
+        Degrees. Positive pitch shows the top, positive roll turns anticlockwise in the image.
 
     Returns
     -------

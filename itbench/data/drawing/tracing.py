@@ -35,7 +35,7 @@ class Sight:
 
 
 def lines(size: int, radius: float = 1.0, centre: tuple[float, float] = (0.0, 0.0)) -> tuple[Floats, Floats]:
-    """Return where the lines of sight of a square picture cross its plane.
+    """Return where the lines of sight of a square image cross its plane.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Brain-Score's public assembly of Majaj & Hong (2015): every repetition, joined with its pictures.
+"""Brain-Score's public assembly of Majaj & Hong (2015): every repetition, joined with its images.
 
-A netCDF-4 file of responses, a CSV with one row per picture, and a zip of the pictures, as
+A netCDF-4 file of responses, a CSV with one row per image, and a zip of the images, as
 https://github.com/brain-score/vision publishes them.
 """
 
@@ -35,7 +35,7 @@ RENAMED = {"object_name": "object", "category_name": "category"}
 
 
 def read_assembly(netcdf: Path, csv: Path, images: Path, region: str, reporter: Reporter) -> Recordings:
-    """Read the responses of one region, with one row per picture of the CSV.
+    """Read the responses of one region, with one row per image of the CSV.
 
     The values are read a block of chunks at a time into the array that is returned; there is no second copy of them.
 
@@ -44,9 +44,9 @@ def read_assembly(netcdf: Path, csv: Path, images: Path, region: str, reporter: 
     netcdf : Path
         Holds the variable ``dicarlo.MajajHong2015.public`` (neuroid, presentation, time_bin) with flat coordinates.
     csv : Path
-        One row per picture, found by ``image_id``.
+        One row per image, found by ``image_id``.
     images : Path
-        Zip of the pictures that the CSV names, all of one size.
+        Zip of the images that the CSV names, all of one size.
     region : str
         Such as ``IT``: of the coordinate ``region``.
     reporter : Reporter
@@ -55,7 +55,7 @@ def read_assembly(netcdf: Path, csv: Path, images: Path, region: str, reporter: 
     -------
     Recordings
         ``majajhong2015-REGION``. Stimuli have the columns of the CSV as coordinates, sites those of the neuroids.
-        Repetitions of a picture are numbered by the order of the coordinate ``repetition``; NaN where a picture has
+        Repetitions of an image are numbered by the order of the coordinate ``repetition``; NaN where an image has
         fewer than another.
 
     Raises
@@ -77,14 +77,14 @@ def read_assembly(netcdf: Path, csv: Path, images: Path, region: str, reporter: 
         window = [float(_column(assembly, key)[0]) for key in NEEDED["time_bin"]]
     responses = make_responses(values, table["image_id"], sites=sites)
     names, read = list_images(images)
-    pictures = ImageFiles.open(as_listed(table["filename"], names, images), read)
-    stimuli = StimulusSet(tuple(table["image_id"]), pictures, _metadata(table, sites))
+    files = ImageFiles.open(as_listed(table["filename"], names, images), read)
+    stimuli = StimulusSet(tuple(table["image_id"]), files, _metadata(table, sites))
     fewest, most = repetitions_per_stimulus(responses)
     about = {
         "region": region,
         "window": window,
         "animals": sorted(set(sites["animal"])),
-        "counts": f"{len(rows)} presentations of {len(stimuli)} pictures, {fewest} to {most} repetitions",
+        "counts": f"{len(rows)} presentations of {len(stimuli)} images, {fewest} to {most} repetitions",
     }
     return Recordings(f"majajhong2015-{region.lower()}", stimuli, responses, about)
 
@@ -136,22 +136,22 @@ def _chosen(regions: NDArray[Any], region: str, path: Path) -> NDArray[np.bool_]
 
 
 def _rows(shown: NDArray[Any], ids: Sequence[str], netcdf: Path, csv: Path) -> NDArray[np.intp]:
-    """Return the row in the CSV of the picture of every presentation."""
+    """Return the row in the CSV of the image of every presentation."""
     row_of = {name: row for row, name in enumerate(ids)}
     present = set(shown.tolist())
     for here, there, names in ((netcdf, csv, present - set(row_of)), (csv, netcdf, set(row_of) - present)):
         if names:
             raise BadRecordings(
                 f"{len(names)} image_id of {here} are not in {there}: {', '.join(sorted(map(str, names))[:5])}.",
-                known="The two must name the same pictures.",
+                known="The two must name the same images.",
             )
     return np.array([row_of[name] for name in shown.tolist()])
 
 
 def _ranks(rows: NDArray[np.intp], repetitions: NDArray[Any]) -> NDArray[np.intp]:
-    """Return, for every presentation, which of its picture's repetitions it is, counted from 0."""
+    """Return, for every presentation, which of its image's repetitions it is, counted from 0."""
     order = np.lexsort((repetitions, rows))
-    first = np.searchsorted(rows[order], rows[order])  # where the picture's presentations begin
+    first = np.searchsorted(rows[order], rows[order])  # where the image's presentations begin
     ranks = np.empty(len(rows), np.intp)
     ranks[order] = np.arange(len(rows)) - first
     return ranks

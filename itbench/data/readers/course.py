@@ -21,7 +21,7 @@ from itbench.util.progress import Reporter
 
 PARTS = {"train": ("train", 4), "val": ("test", 3), "test": ("unrecorded", 3)}  # of the file: our split, digits of ids
 RECORDED = ("train", "val")
-CACHE = {"rdcc_nbytes": 100 * 2**20, "rdcc_nslots": 100_003}  # chunks that span more pictures than one slice stay here
+CACHE = {"rdcc_nbytes": 100 * 2**20, "rdcc_nslots": 100_003}  # chunks that span more images than one slice stay here
 
 
 def read_course_file(path: Path, reporter: Reporter) -> Recordings:
@@ -38,8 +38,8 @@ def read_course_file(path: Path, reporter: Reporter) -> Recordings:
     -------
     Recordings
         With the stimulus coordinates ``split`` (``train``, ``test``, ``unrecorded``), ``part`` (the file's own word),
-        ``object`` and, if all objects are known, ``category``. The responses to unrecorded pictures are NaN. The
-        pictures stay in the file; they are uint8 if that is exact to rounding, else float32, as ``about`` says.
+        ``object`` and, if all objects are known, ``category``. The responses to unrecorded images are NaN. The
+        images stay in the file; they are uint8 if that is exact to rounding, else float32, as ``about`` says.
 
     Raises
     ------
@@ -49,16 +49,16 @@ def read_course_file(path: Path, reporter: Reporter) -> Recordings:
         If it departs from that form; says where.
     """
     with readable(path, "HDF5"):
-        file = h5py.File(path, "r", **CACHE)  # stays open: pictures are read in slices
+        file = h5py.File(path, "r", **CACHE)  # stays open: images are read in slices
         parts = _datasets(file, path)
-        pictures = {f"stimulus_{part}": _pictures(parts, part, path) for part in PARTS}
+        images = {f"stimulus_{part}": _images(parts, part, path) for part in PARTS}
         objects = {part: _objects(parts, part, path) for part in PARTS}
         spikes = _spikes(parts, path)
-        seen = survey(pictures, path, reporter)
-    reporter.note(f"pictures: {seen}")
+        seen = survey(images, path, reporter)
+    reporter.note(f"images: {seen}")
     counts = {part: len(names) for part, names in objects.items()}
     ids = tuple(f"{part}-{number:0{PARTS[part][1]}d}" for part, n in counts.items() for number in range(n))
-    stimuli = StimulusSet(ids, UndonePictures(tuple(pictures.values()), seen.exact), _metadata(objects))
+    stimuli = StimulusSet(ids, UndoneImages(tuple(images.values()), seen.exact), _metadata(objects))
     silent = np.full((counts["test"], spikes.shape[1]), np.nan, spikes.dtype)
     about = {
         "region": "IT",
@@ -94,22 +94,22 @@ def _datasets(file: h5py.File, path: Path) -> dict[str, h5py.Dataset]:
     return {key: file[key] for key in keys}
 
 
-def _pictures(parts: Mapping[str, h5py.Dataset], part: str, path: Path) -> h5py.Dataset:
-    pictures, size = parts[f"stimulus_{part}"], parts["stimulus_train"].shape[2:]
-    if pictures.ndim != 4 or pictures.shape[1:] != (3, *size) or not pictures.size:
+def _images(parts: Mapping[str, h5py.Dataset], part: str, path: Path) -> h5py.Dataset:
+    images, size = parts[f"stimulus_{part}"], parts["stimulus_train"].shape[2:]
+    if images.ndim != 4 or images.shape[1:] != (3, *size) or not images.size:
         raise BadRecordings(
-            f"{path}: stimulus_{part} has the shape {pictures.shape}.",
-            known="It must be (stimulus, 3, y, x), with 3 colours and one size of picture in all parts.",
+            f"{path}: stimulus_{part} has the shape {images.shape}.",
+            known="It must be (stimulus, 3, y, x), with 3 colours and one size of image in all parts.",
         )
-    if pictures.dtype not in (np.float32, np.float64):
-        raise BadRecordings(f"{path}: stimulus_{part} is of type {pictures.dtype}, not float32 or float64.")
-    return pictures
+    if images.dtype not in (np.float32, np.float64):
+        raise BadRecordings(f"{path}: stimulus_{part} is of type {images.dtype}, not float32 or float64.")
+    return images
 
 
 def _objects(parts: Mapping[str, h5py.Dataset], part: str, path: Path) -> list[str]:
     key, n = f"object_{part}", parts[f"stimulus_{part}"].shape[:1]
     if parts[key].shape != n:
-        raise BadRecordings(f"{path}: {key} has the shape {parts[key].shape}, but there are {n[0]} pictures.")
+        raise BadRecordings(f"{path}: {key} has the shape {parts[key].shape}, but there are {n[0]} images.")
     if h5py.check_string_dtype(parts[key].dtype) is None:
         raise BadRecordings(f"{path}: {key} is of type {parts[key].dtype}, not bytes.")
     return [name.decode("latin-1") for name in parts[key][:].tolist()]
@@ -124,7 +124,7 @@ def _spikes(parts: Mapping[str, h5py.Dataset], path: Path) -> NDArray[np.floatin
         if parts[key].shape != (n, *sites) or not parts[key].size:
             raise BadRecordings(
                 f"{path}: {key} has the shape {parts[key].shape}.",
-                known=f"It must be (stimulus, site) for {n} pictures, with the same sites in train and val.",
+                known=f"It must be (stimulus, site) for {n} images, with the same sites in train and val.",
             )
         if parts[key].dtype.kind not in "iuf":
             raise BadRecordings(f"{path}: {key} is of type {parts[key].dtype}, not numbers.")
@@ -142,13 +142,13 @@ ROUNDING = 255 * 8 * 2**-24
 With u = 2^-24, p / 255 is off by u at most, the difference by 2.1 u, its quotient by std times another 1.2 u: 3.3 u,
 which is doubled for constants and products that were rounded in another order. Stored as float64, the same holds.
 """
-FARTHEST_OUT = 255  # beyond 0…255, where resampled pictures overshoot: what lies farther out was never normalised so
-BLOCK = 32  # pictures looked at at a time; in float64, 39 MB for 224 × 224
+FARTHEST_OUT = 255  # beyond 0…255, where resampled images overshoot: what lies farther out was never normalised so
+BLOCK = 32  # images looked at at a time; in float64, 39 MB for 224 × 224
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What all values of some pictures have in common.
+    """What all values of some images have in common.
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ class Survey:
 
 
 @dataclass(frozen=True, eq=False)
-class UndonePictures:
-    """Pictures (stimulus, y, x, 3) without their normalisation, read from several datasets (stimulus, 3, y, x) in turn.
+class UndoneImages:
+    """Images (stimulus, y, x, 3) without their normalisation, read from several datasets (stimulus, 3, y, x) in turn.
 
     Parameters
     ----------
@@ -205,22 +205,22 @@ class UndonePictures:
             before += len(part)
         return np.concatenate(found)
 
-    def _stored(self, pictures: NDArray[np.float64]) -> NDArray[Any]:
+    def _stored(self, images: NDArray[np.float64]) -> NDArray[Any]:
         if self.exact:
-            return np.rint(pictures, out=pictures).astype(np.uint8)
-        return np.clip(pictures, 0, 255, out=pictures).astype(np.float32)
+            return np.rint(images, out=images).astype(np.uint8)
+        return np.clip(images, 0, 255, out=images).astype(np.float32)
 
 
 def undone(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return normalised pictures (stimulus, 3, y, x) as (stimulus, y, x, 3) in 0…255."""
-    pictures = np.moveaxis(values, 1, 3) * np.array(STD)
-    pictures += MEAN
-    pictures *= 255
-    return pictures
+    """Return normalised images (stimulus, 3, y, x) as (stimulus, y, x, 3) in 0…255."""
+    images = np.moveaxis(values, 1, 3) * np.array(STD)
+    images += MEAN
+    images *= 255
+    return images
 
 
 def survey(parts: Mapping[str, h5py.Dataset], path: Path, reporter: Reporter) -> Survey:
-    """Look at every value of every picture once.
+    """Look at every value of every image once.
 
     Raises
     ------
@@ -229,22 +229,22 @@ def survey(parts: Mapping[str, h5py.Dataset], path: Path, reporter: Reporter) ->
     """
     lowest, highest, farthest = np.inf, -np.inf, 0.0
     darkest = np.inf  # as stored
-    with reporter.progress("pictures checked", sum(map(len, parts.values())), "pictures") as advance:
+    with reporter.progress("images checked", sum(map(len, parts.values())), "images") as advance:
         for key, part in parts.items():
             for start in range(0, len(part), BLOCK):
                 values = part[start : start + BLOCK]
                 if not np.isfinite(values).all():
-                    where = f"pictures {start} to {start + len(values) - 1}"
+                    where = f"images {start} to {start + len(values) - 1}"
                     raise BadRecordings(f"{path}: {key} holds values that are no numbers, among {where}.")
-                pictures = undone(values)
+                images = undone(values)
                 darkest = min(darkest, float(values.min()))
-                lowest, highest = min(lowest, float(pictures.min())), max(highest, float(pictures.max()))
-                pictures -= np.rint(pictures)
-                farthest = max(farthest, float(np.abs(pictures, out=pictures).max()))
+                lowest, highest = min(lowest, float(images.min())), max(highest, float(images.max()))
+                images -= np.rint(images)
+                farthest = max(farthest, float(np.abs(images, out=images).max()))
                 advance(len(values))
     if darkest >= 0 or lowest < -FARTHEST_OUT or highest > 255 + FARTHEST_OUT:
         raise BadRecordings(
-            f"{path}: the pictures are not normalised with ImageNet's mean and standard deviation.",
+            f"{path}: the images are not normalised with ImageNet's mean and standard deviation.",
             known=f"Their lowest value is {darkest:g}; undone, they would go from {lowest:.0f} to {highest:.0f}, "
             "not from 0 to 255.",
         )

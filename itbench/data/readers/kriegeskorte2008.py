@@ -1,7 +1,7 @@
 """Dissimilarities in monkey and human IT of 92 objects: the supplement of Kriegeskorte et al. (2008).
 
 Two MATLAB files, as https://github.com/rsagroup/rsatoolbox publishes them in ``demos/92imageData``. They hold the
-pictures, and RDMs whose entries are 1 − Pearson's r over sites; the responses themselves were not published.
+images, and RDMs whose entries are 1 − Pearson's r over sites; the responses themselves were not published.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def read_kriegeskorte(supplement: Path, brains: Path, species: str) -> Recording
     Parameters
     ----------
     supplement : Path
-        ``Kriegeskorte_Neuron2008_supplementalData.mat``: pictures, and one RDM for each species.
+        ``Kriegeskorte_Neuron2008_supplementalData.mat``: images, and one RDM for each species.
     brains : Path
         ``92_brainRDMs.mat``: human RDMs, 4 subjects × 2 sessions. Their mean must be the human RDM of the supplement,
         which shows that the two files belong together.
@@ -85,15 +85,15 @@ def _subjects(path: Path) -> tuple[list[str], NDArray[np.float64]]:
 
 
 def _stimuli(objects: Sequence[Any], path: Path) -> StimulusSet:
-    pictures = np.stack([np.asarray(_of(one, "image", path)) for one in objects])
-    if pictures.dtype != np.uint8:
-        raise BadRecordings(f"The pictures of {path} are {pictures.dtype}, not uint8.")
+    images = np.stack([np.asarray(_of(one, "image", path)) for one in objects])
+    if images.dtype != np.uint8:
+        raise BadRecordings(f"The images of {path} are {images.dtype}, not uint8.")
     metadata: dict[str, NDArray[Any]] = {
         flag: np.array([int(_of(one, flag, path)) for one in objects]) for flag in FLAGS
     }
     category = np.array([str(_of(one, "category", path)) for one in objects], dtype=object)
     ids = tuple(f"object{number:02d}" for number in range(1, len(objects) + 1))
-    return StimulusSet(ids, pictures, {"category": category, **metadata})
+    return StimulusSet(ids, images, {"category": category, **metadata})
 
 
 def _load(path: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""synthetic-it: pictures drawn after the design of Majaj & Hong 2015, and IT sites simulated on them.
+"""synthetic-it: images drawn after the design of Majaj & Hong 2015, and IT sites simulated on them.
 
 Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418, showed 64 objects of 8 categories at varied
 position, size and pose on unrelated backgrounds. Here everything is drawn and simulated from a seed, and every site's
@@ -30,10 +30,10 @@ RELIABILITY = (0.6, 0.95)  # of the mean over repetitions, from the noisiest sit
 
 
 def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixels: int = PIXELS) -> Recordings:
-    """Draw the pictures and simulate the sites.
+    """Draw the images and simulate the sites.
 
-    The response of site s to picture i in repetition r is ``signal[s, i] + noise[s, i, r]``. The signal has variance 1
-    over the pictures, and is a sum of three parts in shares that are the site's own: tuning to the object's identity
+    The response of site s to image i in repetition r is ``signal[s, i] + noise[s, i, r]``. The signal has variance 1
+    over the images, and is a sum of three parts in shares that are the site's own: tuning to the object's identity
     (the same at every position, size and pose), tuning to position, size and rotation, and the energy of one Gabor
     filter. The noise is Gaussian with variance v, so the mean over R repetitions has the reliability 1 / (1 + v / R):
     the explained variance that a perfect model reaches, its square root being the correlation.
@@ -42,7 +42,7 @@ def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixel
     ----------
     seed : int
     views : int
-        Pictures of each of the 64 objects.
+        Images of each of the 64 objects.
     sites, pixels : int
 
     Returns
@@ -55,8 +55,8 @@ def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixel
     shown = [(category, number) for category, number in objects for _ in range(views)]
     rng = np.random.default_rng((seed, 1))
     seen = [sample_view(rng) for _ in shown]
-    pictures = draw_pictures(shown, seen, seed=seed, pixels=pixels)
-    signal, shares = simulate_signal(pictures, np.repeat(np.arange(len(objects)), views), seen, sites, seed)
+    images = draw_images(shown, seen, seed=seed, pixels=pixels)
+    signal, shares = simulate_signal(images, np.repeat(np.arange(len(objects)), views), seen, sites, seed)
     rng = np.random.default_rng((seed, 2))
     reliability = rng.permutation(np.linspace(*RELIABILITY, sites))
     noise_variance = REPETITIONS * (1 - reliability) / reliability
@@ -76,13 +76,13 @@ def synthetic_it(seed: int = 0, *, views: int = VIEWS, sites: int = SITES, pixel
     }
     responses = make_responses((signal + noise).astype(np.float32), ids, sites=columns)
     about = {"region": "IT", "source": "drawn and simulated by itbench", "seed": seed}
-    return Recordings("synthetic-it", StimulusSet(tuple(ids), pictures, metadata), responses, about)
+    return Recordings("synthetic-it", StimulusSet(tuple(ids), images, metadata), responses, about)
 
 
-def draw_pictures(
+def draw_images(
     objects: Sequence[tuple[str, int]], views: Sequence[View], *, seed: int, pixels: int
 ) -> NDArray[np.uint8]:
-    """Draw one picture (pixels, pixels, 3) of each object (category, seed) as its view says."""
+    """Draw one image (pixels, pixels, 3) of each object (category, seed) as its view says."""
     solids = {which: make_object(*which) for which in dict.fromkeys(objects)}
     return np.stack(
         [
@@ -93,11 +93,11 @@ def draw_pictures(
 
 
 def simulate_signal(
-    pictures: NDArray[np.uint8], objects: NDArray[np.intp], views: Sequence[View], sites: int, seed: int
+    images: NDArray[np.uint8], objects: NDArray[np.intp], views: Sequence[View], sites: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return noiseless responses (stimulus, site) of variance 1, and the shares (site, 3) of their parts."""
     rng = np.random.default_rng((seed, 3))
-    parts = [_identity(objects, sites, rng), _pose(views, sites, rng), _energy(pictures, sites, rng)]
+    parts = [_identity(objects, sites, rng), _pose(views, sites, rng), _energy(images, sites, rng)]
     shares = rng.dirichlet(SHARES, sites)
     signal = sum(_standard(part) * np.sqrt(share) for part, share in zip(parts, shares.T, strict=True))
     return _standard(np.asarray(signal)), shares
@@ -123,9 +123,9 @@ def _pose(views: Sequence[View], sites: int, rng: np.random.Generator) -> NDArra
     return _standard(field) + _standard(scaling) + _standard(rotation)
 
 
-def _energy(pictures: NDArray[np.uint8], sites: int, rng: np.random.Generator) -> NDArray[np.float64]:
+def _energy(images: NDArray[np.uint8], sites: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """The energy of one Gabor filter a site: tolerant to phase, not to place."""
-    luminance = pictures.mean(axis=3, dtype=np.float32) / 255 - 0.5
+    luminance = images.mean(axis=3, dtype=np.float32) / 255 - 0.5
     n, pixels, _ = luminance.shape
     axis = np.linspace(-1, 1, pixels)
     x, y = np.meshgrid(axis, axis)

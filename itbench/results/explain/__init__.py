@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from itbench.registry import MetricEntry, Registry
-from itbench.results.explain.comparison import compared_pictures, comparison
+from itbench.results.explain.comparison import compared_images, comparison
 from itbench.results.explain.inputs import has_learnt, layers_read, learning, made, shown
 from itbench.results.explain.readout import agreement, layer_choice, own_measure, readout, splits, together
 from itbench.results.explain.steps import Step, in_words
@@ -49,7 +49,7 @@ def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
 
 
 def _compared(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
-    yield from (layers_read(score), compared_pictures(score), readout(score, entry), comparison(score))
+    yield from (layers_read(score), compared_images(score), readout(score, entry), comparison(score))
 
 
 def _learnt(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:

@@ -9,14 +9,14 @@ import xarray as xr
 from itbench.results.explain.steps import Step, in_words, sentences
 from itbench.statistics.jackknife import honest_choice
 
-PICTURES = """
-    All pictures enter the comparison of a layer with the recordings at once. To know how certain the result is, it is
-    repeated without each of some groups of pictures.
+IMAGES = """
+    All images enter the comparison of a layer with the recordings at once. To know how certain the result is, it is
+    repeated without each of some groups of images.
 """
 CHOICE = """
-    Every group of pictures chooses its layer by the values without it, and what the layer is worth is judged by the
+    Every group of images chooses its layer by the values without it, and what the layer is worth is judged by the
     group itself. Where all choose the same layer, the headline is the value of that layer. The oracle layer is the one
-    with the largest value on all pictures; the regret is what was lost by not knowing it.
+    with the largest value on all images; the regret is what was lost by not knowing it.
 """
 FORMULA = """\
 headline = mean over groups g of [θ_l + p_gl − mean over groups h of p_hl], l = l(g)
@@ -25,11 +25,11 @@ p_gl = G θ_l − (G − 1) θ_(g)l
 l(g): the layer with the largest θ_(g)l"""
 
 
-def compared_pictures(score: xr.Dataset) -> Step:
+def compared_images(score: xr.Dataset) -> Step:
     """Say what is compared with what."""
     n = int(score["group_size"].sum())
-    numbers = {"pictures": n, "groups": score.sizes["group"]}
-    return Step("Pictures compared", sentences(PICTURES), numbers=numbers)
+    numbers = {"images": n, "groups": score.sizes["group"]}
+    return Step("Images compared", sentences(IMAGES), numbers=numbers)
 
 
 def comparison(score: xr.Dataset) -> Step:

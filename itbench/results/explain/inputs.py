@@ -1,4 +1,4 @@
-"""What was shown to what: pictures, the model with its weights, the layers that were read."""
+"""What was shown to what: images, the model with its weights, the layers that were read."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ STANDS_IN = {
         Nothing was learnt.
     """,
 }
-GRAM = "K = X Xᵀ    X: activations (picture, feature), flattened"
+GRAM = "K = X Xᵀ    X: activations (image, feature), flattened"
 CHOSEN = {"candidates": "the candidates of the model", "named": "those that were named"}
 
 
 def shown(score: xr.Dataset) -> Step:
-    """Say which pictures were shown, and to what."""
+    """Say which images were shown, and to what."""
     said = provenance(score)
     digests, n_sites = said["digests"], int(score.attrs["n_sites"])
     region = f" of {score.attrs['region']}" if score.attrs["region"] else ""
     what = f"{counted(n_sites, 'site')}{region} were recorded" if n_sites else f"dissimilarities{region} were measured"
-    pictures = sentences(
-        f"{counted(score.attrs['n_stimuli'], 'picture')} (digest {short(digests.get('stimuli'))}) of"
+    images = sentences(
+        f"{counted(score.attrs['n_stimuli'], 'image')} (digest {short(digests.get('stimuli'))}) of"
         f" {score.attrs['benchmark']} had been shown while {what}",
         f"(digest {short(digests.get('responses'))}){_repetitions(said)}.",
     )
     models = [_model(source) for source in said["sources"]]
     how = f"Computed in {said['precision']} on {said['device']}." if models else ""
-    text = "\n\n".join([pictures, *(models or [_no_model(score)]), how]).strip()
+    text = "\n\n".join([images, *(models or [_no_model(score)]), how]).strip()
     numbers = {"n_stimuli": int(score.attrs["n_stimuli"]), "n_sites": n_sites}
     return Step("What was shown to what", text, numbers=numbers)
 
@@ -52,7 +52,7 @@ def layers_read(score: xr.Dataset, streamed: bool = False) -> Step:
     pool = {"cls": "Of token layers, the class token was taken.", "mean": "Of token layers, the mean over patches."}
     which = CHOSEN.get(said["layers"], said["layers"])
     kept = (
-        f"What is kept of each is the inner product of every two pictures: a matrix of {n:,} × {n:,}, however many"
+        f"What is kept of each is the inner product of every two images: a matrix of {n:,} × {n:,}, however many"
         " features the layer has. All that follows is computed from it."
     )
     text = sentences(
@@ -88,7 +88,7 @@ def _model(source: Mapping[str, Any]) -> str:
     origin = f" (from {source['source']})" if source.get("source") else ""
     how = identity.get("preprocessing")
     prepared = (
-        f"Every picture was prepared as {' '.join(how.split())}."
+        f"Every image was prepared as {' '.join(how.split())}."
         if how
         else f"It computes: {identity.get('function', 'not said')}."
     )
@@ -140,7 +140,7 @@ def made(score: xr.Dataset) -> Step:
 
 
 HOW = """
-    In every split it learnt anew, from the pictures to learn from and their responses alone; those held out were shown
+    In every split it learnt anew, from the images to learn from and their responses alone; those held out were shown
     to it afterwards.
 """
 FIGURES = {
@@ -163,7 +163,7 @@ def learning(score: xr.Dataset) -> Step:
     core = f"{learner['model']} is built on {learner['core']}." if learner["core"] else ""
     losses = ", ".join(f"{name} × {weight:g}" for name, weight in recipe.losses.items() if weight)
     inner = (
-        f"{recipe.validation:.0%} of the pictures to learn from were set aside: they choose the epoch that counts."
+        f"{recipe.validation:.0%} of the images to learn from were set aside: they choose the epoch that counts."
         if recipe.validation
         else "All of them were learnt from, and the last epoch counts."
     )

@@ -1,4 +1,4 @@
-"""Which pictures were learnt from and which held out, and what the metric does with a Gram."""
+"""Which images were learnt from and which held out, and what the metric does with a Gram."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from itbench.results.summary import at_chosen_layer, in_each_split
 
 
 def splits(score: xr.Dataset) -> Step:
-    """Say how the pictures were divided."""
+    """Say how the images were divided."""
     train, test = (score[name].values for name in ("n_train", "n_test"))
     n = len(train)
-    sizes = f"{_range(train)} pictures to learn from and {_range(test)} held out"
+    sizes = f"{_range(train)} images to learn from and {_range(test)} held out"
     text = sentences(
         splits_in_words(provenance(score)["splits"]),
         f"{counted(n, 'split')}{', each with' if n > 1 else ' with'} {sizes}.",
         "Whatever is learnt, the centre and the penalties included, is learnt from the former alone.",
     )
     numbers: dict[str, Value] = {"splits": n, "learnt_from": _range(train), "held_out": _range(test)}
-    return Step("Pictures to learn from, pictures held out", text, numbers=numbers)
+    return Step("Images to learn from, images held out", text, numbers=numbers)
 
 
 def splits_in_words(plan: Mapping[str, Any]) -> str:
-    """Return a sentence on how pictures are divided."""
+    """Return a sentence on how images are divided."""
     if plan["kind"] == "provided":
-        return "The division is the one published with the pictures."
+        return "The division is the one published with the images."
     if plan["kind"] == "none":
-        return "The pictures are not divided: nothing is learnt that could be tried on others."
+        return "The images are not divided: nothing is learnt that could be tried on others."
     if plan["kind"] != "kfold":
         return f"The splits are those that belong to the metric ({plan['kind'].removeprefix('of ')})."
     balance = f", each with every {plan['stratify']} in equal shares" if plan.get("stratify") else ""
@@ -93,15 +93,15 @@ def _range(sizes: Any) -> str:
 
 
 HOW = """
-    Every split chooses its layer by the explained variance of inner predictions: each picture to learn from is
-    predicted by a readout that learnt from others of them. The pictures held out take no part in it.
+    Every split chooses its layer by the explained variance of inner predictions: each image to learn from is
+    predicted by a readout that learnt from others of them. The images held out take no part in it.
 """
 HOW_LEARNT = """
-    Every split chooses its layer by the explained variance of the pictures that it set aside while it learnt, each
-    predicted by a readout that was fitted to the others. The pictures held out take no part in it.
+    Every split chooses its layer by the explained variance of the images that it set aside while it learnt, each
+    predicted by a readout that was fitted to the others. The images held out take no part in it.
 """
 ORACLE = """
-    The oracle layer is the best one on the held-out pictures, which nobody may know beforehand; the regret is what was
+    The oracle layer is the best one on the held-out images, which nobody may know beforehand; the regret is what was
     lost by not knowing it.
 """
 INNER = "chosen(split) = the layer l with the largest mean over sites of inner EV(split, l)"
@@ -184,7 +184,7 @@ def _mean(values: xr.DataArray) -> float | None:
 
 
 FORMULAS = {
-    "explained_variance": "EV = 1 − Var(y − ŷ) / Var(y)    y: recorded, ŷ: predicted, over held-out pictures",
+    "explained_variance": "EV = 1 − Var(y − ŷ) / Var(y)    y: recorded, ŷ: predicted, over held-out images",
     "correlation": "r = Cov(y, ŷ) / √(Var(y) Var(ŷ))",
 }
 WORDS = {
@@ -204,7 +204,7 @@ def agreement(score: xr.Dataset, measure: str) -> Step:
         for split, layer, row in zip(score["split"].values, score["chosen_layer"].values, values, strict=True)
     ]
     text = sentences(
-        f"At every site, over the held-out pictures of a split, at the layer that the split chose. {WORDS[measure]}",
+        f"At every site, over the held-out images of a split, at the layer that the split chose. {WORDS[measure]}",
         f"Averaged over {counted(len(rows), 'split')}, then over {counted(len(found), 'site')}.",
     )
     numbers: dict[str, Any] = {
@@ -227,6 +227,6 @@ def own_measure(score: xr.Dataset) -> Step:
     ]
     text = sentences(
         f"The headline of this metric, {in_words(name)}, compares the recorded with the predicted responses of all",
-        f"sites and held-out pictures of a split at once, and is averaged over {counted(len(rows), 'split')}.",
+        f"sites and held-out images of a split at once, and is averaged over {counted(len(rows), 'split')}.",
     )
     return Step(in_words(name), text, numbers={"splits": rows, name: float(values.mean())})

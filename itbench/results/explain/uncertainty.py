@@ -21,7 +21,7 @@ RANDOM_HALVES = """
     Averaged over 100 random halvings; where the number of repetitions is odd, the factor 2 grows with what is left out.
 """
 ABOVE = """
-    it exceeds 1: reliability and explained variance are estimates from a limited number of repetitions and pictures,
+    it exceeds 1: reliability and explained variance are estimates from a limited number of repetitions and images,
     and where the one comes out too low or the other too high, their ratio passes 1. That is chance, not a model better
     than the recordings.
 """
@@ -46,7 +46,7 @@ def ceiling(score: xr.Dataset, own: bool) -> Step:
     fewest, most = provenance(score)["repetitions"]
     if not len(found):
         text = (
-            f"There is none: every picture has {_times(fewest, most)} of every site, so noise and signal cannot be told"
+            f"There is none: every image has {_times(fewest, most)} of every site, so noise and signal cannot be told"
             " apart. No score can be corrected for noise."
         )
         return Step("Ceiling", text)
@@ -105,17 +105,17 @@ SHOWN = 8  # sites that a text names
 PERCENTILES = "interval = 2.5th to 97.5th percentile of the draws"
 JACKKNIFE = "draw = θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean over g of θ_(g))    z_g: standard normal"
 OF_GROUPS = """
-    Draws around the headline by the jackknife: as far spread as it changes when groups of pictures are left out. They
-    speak of other pictures, not of other sites.
+    Draws around the headline by the jackknife: as far spread as it changes when groups of images are left out. They
+    speak of other images, not of other sites.
 """
 OF_SPLITS = "Draws around the headline by the jackknife: as far spread as it changes when splits are left out."
-OF_PICTURES_AND_SITES = """
-    Each draw takes as many of the held-out pictures again, with replacement within their split, and as many of the
-    sites, and measures anew. Readouts are not learnt anew, so it speaks of these readouts on other pictures and sites
-    like these. Two scores on the same recordings and splits drew the same pictures and sites.
+OF_IMAGES_AND_SITES = """
+    Each draw takes as many of the held-out images again, with replacement within their split, and as many of the
+    sites, and measures anew. Readouts are not learnt anew, so it speaks of these readouts on other images and sites
+    like these. Two scores on the same recordings and splits drew the same images and sites.
 """
 UNSCORED = """
-    A site is scored if it has a response to every picture that is used, and its responses are not all equal in any part
+    A site is scored if it has a response to every image that is used, and its responses are not all equal in any part
     of any split. Those that are not scored take no part in any mean:
 """
 
@@ -132,7 +132,7 @@ def certainty(score: xr.Dataset) -> Step | None:
         if "value" in score
         else (OF_SPLITS, JACKKNIFE)
         if "agreement" in score
-        else (OF_PICTURES_AND_SITES, "")
+        else (OF_IMAGES_AND_SITES, "")
     )
     formula = "\n".join(filter(None, (drawn, PERCENTILES)))
     numbers = {"draws": len(draws), "low": low, "high": high}
