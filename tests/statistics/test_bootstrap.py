@@ -244,7 +244,7 @@ def test_without_a_ceiling_nothing_is_corrected():
 
 
 def test_an_unknown_kind_of_draws_is_named():
-    with pytest.raises(UnknownName, match=r"unknown kind of draws 'picture'.*\n.*images"):
+    with pytest.raises(UnknownName, match=r"unknown kind of draws 'stimulus'.*\n.*stimuli"):
         readout_draws(*held_out(), np.arange(60), FOLDS, over="stimulus")
 
 
