@@ -111,6 +111,8 @@ class Suite:
         """
         where = f"{path}: "
         values = {"name": path.stem, **_checked("suite", _content(path), SUITE, where)}
+        if "pictures" in values:
+            values["images"] = values.pop("pictures")
         contents, sources = values.pop("rows", []), values.get("sources", {})
         if not contents:
             raise BadSuite(f"{where}a suite needs rows.", todo="Such as: rows: [{model: pixels}]")
@@ -216,7 +218,8 @@ SUITE = {
     "name": name_text,
     "description": _sentence,
     "benchmark": name_text,
-    "pictures": whole_number(0),
+    "images": whole_number(0),
+    "pictures": whole_number(0),  # the former name of images
     "small": mapping,
     "sources": _sources,
     "rows": _list,
