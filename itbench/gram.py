@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from itbench.util.arrays import Array
+
 
 @dataclass(frozen=True, eq=False)
 class Gram:
@@ -32,8 +34,8 @@ class Gram:
            [11., 25.]])
     """
 
-    matrix: NDArray[np.float64]
-    row_sums: NDArray[np.float64]
+    matrix: Array
+    row_sums: Array
     n_features: int
     stimulus_ids: tuple[str, ...]
 

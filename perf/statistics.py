@@ -16,7 +16,8 @@ from typing import Any
 import click
 import numpy as np
 
-from itbench.statistics.explained_variance import Array, explained_variance
+from itbench.statistics.explained_variance import explained_variance
+from itbench.util.arrays import Array
 from perf.commands import LAUNCHER, measured
 from perf.table import Row, show
 

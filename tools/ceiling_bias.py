@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from itbench.data.drawing.scene import View
 from itbench.data.fetch import load_recordings
@@ -23,10 +22,10 @@ from itbench.data.responses import mean_over_repetitions
 from itbench.statistics.explained_variance import correlation
 from itbench.statistics.noise_ceiling import site_reliability
 from itbench.statistics.noise_power import normalised_correlation, r2_er
+from itbench.util.arrays import Array
 from itbench.util.tables import markdown
 from perf.commands import write_section
 
-Array = NDArray[np.float64]
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ceilings.md"
 REPETITIONS = (2, 5, 10, 30)
 SHARE = 0.5  # of the signal's variance that the predictions of the table explain

@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.check.findings import Broken, Check, Doubtful
-from itbench.check.metric import Array, MetricSubject, explains_its_options, imports_nothing_heavy
+from itbench.check.metric import MetricSubject, explains_its_options, imports_nothing_heavy
 from itbench.data.responses import make_responses
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
 from itbench.statistics.jackknife import image_groups
+from itbench.util.arrays import Array
 
 SLACK = 1e-6  # for sums in another order
 

@@ -15,8 +15,7 @@ from itbench.gram import Gram
 from itbench.metrics import options
 from itbench.metrics.protocols import JointReadout, Readout, ReadoutResult
 from itbench.registry import MetricEntry
-
-Array = NDArray[np.float64]
+from itbench.util.arrays import Array
 
 STIMULI, FEATURES, SITES = 200, 20, 6
 TEST, UNUSED = 40, 10  # stimuli; the others train

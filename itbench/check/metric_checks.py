@@ -9,11 +9,12 @@ import numpy as np
 from itbench.check.comparison_checks import COMPARISON_CHECKS
 from itbench.check.findings import Broken, Check, Doubtful, Report, conduct
 from itbench.check.fresh_process import FreshLook
-from itbench.check.metric import NOISE, SITES, TEST, Array, MetricSubject, explains_its_options, imports_nothing_heavy
+from itbench.check.metric import NOISE, SITES, TEST, MetricSubject, explains_its_options, imports_nothing_heavy
 from itbench.check.readout_checks import READOUT_CHECKS
 from itbench.metrics.protocols import Channels
 from itbench.registry import MetricEntry
 from itbench.statistics.explained_variance import explained_variance
+from itbench.util.arrays import Array
 
 
 def rates_features(subject: MetricSubject) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from itbench.check.findings import Broken, Check, Doubtful, one_line
-from itbench.check.metric import SITES, TEST, Array, MetricSubject, explains_its_options, imports_nothing_heavy
+from itbench.check.metric import SITES, TEST, MetricSubject, explains_its_options, imports_nothing_heavy
 from itbench.metrics.protocols import ReadoutResult
 from itbench.statistics.explained_variance import explained_variance
+from itbench.util.arrays import Array
 
 OUTLIER = 1e6  # standard deviations
 SLACK = 1e-6  # of the predictions' scale, for sums in another order

@@ -20,6 +20,7 @@ from itbench.scoring.plan import make_learner, start_at_hand
 from itbench.scoring.run import Entrant
 from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Predictor, TrainableModel, Training
+from itbench.util.arrays import Array
 
 SMALL = ("epochs=1", "batch=3", "patience=0", "members=1", "precision=float32")  # of the recipe, to be quick
 LARGE = 30_000_000  # numbers in a state: whatever makes more is fitted once only
@@ -189,8 +190,8 @@ class Lesson:
     """
 
     stimuli: StimulusSet
-    responses: NDArray[np.float64]
-    taught: NDArray[np.float64]
+    responses: Array
+    taught: Array
     classes: Sequence[str] = ()
     validation: NDArray[np.intp] = field(default_factory=lambda: np.array(VALIDATION))
 

@@ -18,6 +18,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.responses import DIMS, make_responses, mean_over_repetitions
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
+from itbench.util.arrays import Array
 
 SAMPLE = 256  # images by which sites are compared
 SHARED = 0.5  # of a site's values at least must be found in another for the two to be one
@@ -98,16 +99,14 @@ def link(course: Recordings, public: Recordings) -> tuple[Recordings, LinkReport
     return _linked(course, public, rows[found], images[found], sites if report.repetitions else None), report
 
 
-def _rounding(responses: xr.DataArray) -> NDArray[np.float64]:
+def _rounding(responses: xr.DataArray) -> Array:
     """Return how far two means of one site may differ and still be equal."""
     axes = ("repetition", "stimulus")
     largest = np.maximum(responses.max(axes).values, -responses.min(axes).values).astype(np.float64)
     return np.maximum(responses.sizes["repetition"] * np.finfo(np.float32).eps * largest, np.finfo(np.float32).tiny)
 
 
-def _match_sites(
-    ours: NDArray[np.float64], theirs: NDArray[np.float64], rounding: NDArray[np.float64], names: tuple[str, str]
-) -> NDArray[np.intp]:
+def _match_sites(ours: Array, theirs: Array, rounding: Array, names: tuple[str, str]) -> NDArray[np.intp]:
     """Return for each of our sites the one of theirs that has its values, at whatever images; -1 for none."""
     sample = ours[:: max(1, len(ours) // SAMPLE)]
     shared = np.zeros((ours.shape[1], theirs.shape[1]))
@@ -128,9 +127,7 @@ def _match_sites(
     return np.where(unique.any(axis=1), unique.argmax(axis=1), -1)
 
 
-def _match_images(
-    ours: NDArray[np.float64], theirs: NDArray[np.float64], rounding: NDArray[np.float64], names: tuple[str, str]
-) -> tuple[NDArray[np.intp], int]:
+def _match_images(ours: Array, theirs: Array, rounding: Array, names: tuple[str, str]) -> tuple[NDArray[np.intp], int]:
     """Return for each of our images the one of theirs with equal means, -1 for none; and how many were ambiguous."""
     from sklearn.metrics import pairwise_distances  # takes a second to import
 

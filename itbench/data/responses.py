@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.errors import BadRecordings
+from itbench.util.arrays import Array
 
 DIMS = ("repetition", "stimulus", "site")
 
@@ -42,7 +43,7 @@ def make_responses(
     return xr.DataArray(array, dims=DIMS, coords=coords, name="responses", attrs=attrs)
 
 
-def mean_over_repetitions(responses: xr.DataArray) -> NDArray[np.float64]:
+def mean_over_repetitions(responses: xr.DataArray) -> Array:
     """Return the mean response (stimulus, site) over the repetitions that there are.
 
     A stimulus that a site never saw stays NaN.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadActivations, NoSpace
 from itbench.gram import Gram, times_transpose
+from itbench.util.arrays import Array
 from itbench.util.files import disk_errors
 
 PANEL_BYTES = 192 * 2**20
@@ -204,7 +205,7 @@ class _Panel:
 
 
 class _Layer:
-    def __init__(self, panels: list[_Panel], row_sums: NDArray[np.float64]) -> None:
+    def __init__(self, panels: list[_Panel], row_sums: Array) -> None:
         self.panels, self.row_sums = panels, row_sums
         self.reference: NDArray[np.floating] | None = None
         self._axes: tuple[int, ...] | None = None

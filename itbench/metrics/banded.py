@@ -16,7 +16,7 @@ from itbench.gram import Gram
 from itbench.metrics.kernel import centre, eigenbasis
 from itbench.metrics.protocols import JointReadoutResult
 from itbench.metrics.ridge import leave_one_out, read_layer
-from itbench.statistics.explained_variance import Array
+from itbench.util.arrays import Array
 
 FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen
 SMALL = 1000  # training images: kernels of fewer are decomposed faster by one thread than by several

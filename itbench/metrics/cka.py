@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from itbench.errors import UnknownName
-from itbench.metrics.leave_out import Array, Groups, Remaining, centred, ratio
+from itbench.metrics.leave_out import Groups, Remaining, centred, ratio
+from itbench.util.arrays import Array
 
 ESTIMATORS = ("debiased", "biased")
 

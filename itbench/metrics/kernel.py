@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption, UnknownName
 from itbench.gram import Gram
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 RANK_TOLERANCE = 1e-9  # of the largest eigenvalue: what float32 activations leave where there is nothing
 BLOCKS = 16  # of rows that are turned around at a time
 KERNELS = ("linear", "cosine", "rbf")

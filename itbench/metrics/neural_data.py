@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadRecordings
 from itbench.gram import Gram
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 REST = 1e-10  # of the largest eigenvalue: what rounding leaves where there is nothing
 
 

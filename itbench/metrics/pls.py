@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.gram import Gram
-from itbench.metrics.kernel import Array, centre, nothing
+from itbench.metrics.kernel import centre, nothing
+from itbench.util.arrays import Array
 
 SEED = 0  # of the inner folds
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.metrics.leave_out import Array, Groups, centred, n_groups
+from itbench.metrics.leave_out import Groups, centred, n_groups
+from itbench.util.arrays import Array
 
 
 def procrustes(matrix: Array, factor: Array, groups: Groups | None = None) -> Array:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.metrics.leave_out import Array, Groups, n_groups
+from itbench.metrics.leave_out import Groups, n_groups
+from itbench.util.arrays import Array
 
 Ranks = NDArray[np.signedinteger[Any]]
 

@@ -11,7 +11,8 @@ import xarray as xr
 from itbench.data.responses import DIMS
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.gram import Gram
-from itbench.metrics.neural_data import Array, NeuralData
+from itbench.metrics.neural_data import NeuralData
+from itbench.util.arrays import Array
 
 DISTANCES = ("correlation", "euclidean", "cosine", "crossnobis")
 FLAT = 1e-12  # of a pattern's mean square: a variance below it is that of equal values

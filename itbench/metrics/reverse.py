@@ -10,7 +10,8 @@ import numpy as np
 from itbench.data.splits import Split, SplitPlan
 from itbench.gram import Gram
 from itbench.metrics.kernel import centre, eigenbasis
-from itbench.metrics.leave_out import Array, Groups, Remaining
+from itbench.metrics.leave_out import Groups, Remaining
+from itbench.util.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

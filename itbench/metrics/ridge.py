@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.kernel import Array, Eigenbasis, eigenbasis
+from itbench.metrics.kernel import Eigenbasis, eigenbasis
 from itbench.metrics.protocols import ReadoutResult
+from itbench.util.arrays import Array
 
 GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer
 CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly

@@ -8,9 +8,10 @@ import numpy as np
 
 from itbench.errors import UnknownName
 from itbench.metrics.cka import centred_alignment
-from itbench.metrics.leave_out import Array, Groups, Remaining, ratio
+from itbench.metrics.leave_out import Groups, Remaining, ratio
 from itbench.metrics.neural_data import centred_from_distances
 from itbench.metrics.rank_correlation import kendall_of_pairs, spearman_of_pairs
+from itbench.util.arrays import Array
 
 
 def whitened_cosine(one: Array, other: Array, groups: Groups | None = None) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.metrics.protocols import JointReadoutResult, ReadoutResult
-from itbench.statistics.explained_variance import Array
+from itbench.util.arrays import Array
 
 FOLDS = 5  # of the training rows: weights learnt on some are tried on the others
 SEED = 0  # of these folds

@@ -17,9 +17,9 @@ from itbench.results.find import command_of
 from itbench.results.score_file import provenance
 from itbench.results.summary import ceilings_of, summary
 from itbench.statistics.bootstrap import interval
-from itbench.statistics.explained_variance import Array
 from itbench.statistics.permutation import Permuted, permute, significant
 from itbench.statistics.resampling import MEASURES
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
 
 PERMUTATION = "permutation of images"

@@ -15,8 +15,8 @@ from itbench.errors import UnknownName
 from itbench.results.formats import KEYS
 from itbench.results.score_file import failures, provenance, scores_in
 from itbench.results.summary import sites_text, summary
-from itbench.statistics.explained_variance import Array
 from itbench.statistics.ranks import rank_intervals
+from itbench.util.arrays import Array
 
 Row = dict[str, Any]
 CEILING = "ceiling"  # the baseline that no model can pass

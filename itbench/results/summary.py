@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from itbench.results.score_file import NAMES, provenance
 from itbench.statistics.bootstrap import interval
 from itbench.statistics.brainscore import brainscore_ratio
 from itbench.statistics.noise_ceiling import corrected
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 FIGURES = ("explained_variance", "correlation")
 CORRECTED = ("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling")
 LABELS = {  # of the columns of tables

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from itbench.errors import ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
@@ -31,6 +30,7 @@ from itbench.statistics.jackknife import draws as jackknife_draws
 from itbench.statistics.noise_ceiling import site_reliability
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter, SilentReporter, StageTimer
 
 
@@ -238,7 +238,7 @@ def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
     ).assign_coords(measure=list(draws))
 
 
-def _over_splits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _over_splits(values: Array) -> Array:
     """Return draws of a mean over splits, by leaving one split out at a time."""
     without = (values.sum() - values) / (len(values) - 1)
     return jackknife_draws(float(values.mean()), without, DRAWS, SEED)

@@ -13,8 +13,8 @@ from itbench.gram import Gram
 from itbench.metrics.protocols import JointReadout, JointReadoutResult, Readout, ReadoutResult
 from itbench.scoring.task import Task
 from itbench.statistics.explained_variance import correlation, explained_variance, refuse_impossible, shares
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
 Compare = Callable[[Array, Array], float]
 

@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from itbench.errors import BadScore
 from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
 from itbench.statistics.jackknife import DRAWS, SEED, draws, honest_choice, image_groups, standard_error
-
-Array = NDArray[np.float64]
+from itbench.util.arrays import Array
 
 
 def compare_layers(

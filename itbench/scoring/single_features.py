@@ -21,9 +21,9 @@ from itbench.extraction.gram_reducer import FLOAT, PANEL_BYTES
 from itbench.metrics.protocols import Channels, ReadoutResult
 from itbench.models.layers import parts
 from itbench.models.protocols import Model
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
 
-Array = NDArray[np.float64]
 BLOCK_BYTES = 128 * 2**20  # of what is computed of some features at once
 ROUNDING = 1e-6  # of a feature's root mean square: the deviation that float32 may leave of a constant
 FEWEST = 3  # rows to choose a feature on: any feature fits two

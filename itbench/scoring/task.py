@@ -20,9 +20,8 @@ from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
 from itbench.scoring.run import Metric, Run
 from itbench.statistics.explained_variance import varies
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

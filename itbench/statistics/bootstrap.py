@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from itbench.errors import UnknownName
-from itbench.statistics.explained_variance import Array
 from itbench.statistics.resampling import MEASURES, HeldOutRows, ImageSums, Resampled, median, scorable
+from itbench.util.arrays import Array
 
 OVER = ("both", "stimuli", "sites")
 CHUNK = 48 * 10**6  # bytes that one block of draws takes

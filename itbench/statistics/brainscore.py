@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from itbench.data.responses import DIMS, mean_over_repetitions
 from itbench.data.splits import Split
 from itbench.errors import ItbenchError, UnknownName
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 SPLITS, TRAIN_SHARE, SEED = 10, 0.9, 1
 OBJECT = ("object_name", "object")  # Brain-Score's name of the coordinate, and ours
 

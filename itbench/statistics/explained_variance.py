@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadScore
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 SLACK = 1e-9  # rounding allowed to a law that holds exactly
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from itbench.util.arrays import Array
+
 GROUPS = 50
 FEW = 100  # images: of fewer, each is a group by itself
 

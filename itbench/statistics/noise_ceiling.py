@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from itbench.errors import BadRecordings, UnknownName
 from itbench.statistics.noise_power import variance_reliability
 from itbench.statistics.reliability import split_half
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 METHODS: dict[str, Callable[[xr.DataArray, int, int], Array]] = {
     "split-half": lambda responses, splits, seed: split_half(responses, splits=splits, seed=seed),
     "variance": lambda responses, splits, seed: variance_reliability(responses),

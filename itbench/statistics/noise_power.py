@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from itbench.data.responses import DIMS, mean_over_repetitions
 from itbench.statistics.reliability import count_repetitions, repeated_enough, varies_where
-
-Array = NDArray[np.float64]
+from itbench.util.arrays import Array
 
 
 class Power(NamedTuple):

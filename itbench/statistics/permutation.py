@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from itbench.statistics.explained_variance import Array
 from itbench.statistics.resampling import MEASURES, HeldOutRows, Resampled, agreement_of, moments, scorable
+from itbench.util.arrays import Array
 
 CHUNK = 48 * 10**6  # bytes that one block of permutations takes
 ROUNDING = 1e-12  # of a difference: what is as large but for rounding counts as large

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from itbench.statistics.bootstrap import interval
-from itbench.statistics.explained_variance import Array
+from itbench.util.arrays import Array
 
 
 def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> list[tuple[int, int]]:

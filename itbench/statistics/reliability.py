@@ -7,8 +7,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.data.responses import DIMS
+from itbench.util.arrays import Array
 
-Array = NDArray[np.float64]
 BLOCK = 64 * 10**6  # bytes of half means held at a time
 
 
@@ -131,7 +131,7 @@ def repeated_enough(count: NDArray[np.intp]) -> NDArray[np.bool_]:
     return np.asarray(repeated >= np.maximum(FEWEST, SHARE * seen))
 
 
-def mean_inverse(count: NDArray[np.integer]) -> NDArray[np.float64]:
+def mean_inverse(count: NDArray[np.integer]) -> Array:
     """Return the mean of 1 / R over the stimuli (stimulus, site) that a site saw: 1 over the harmonic mean of R."""
     seen = (count >= 1).sum(axis=0)
     return np.where(count >= 1, 1.0 / np.maximum(count, 1), 0.0).sum(axis=0) / np.maximum(seen, 1)
@@ -140,12 +140,12 @@ def mean_inverse(count: NDArray[np.integer]) -> NDArray[np.float64]:
 ROUNDING = 1e-12  # of the largest value: smaller differences are none
 
 
-def rounding(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def rounding(values: Array) -> Array:
     """Return what rounding can make of a difference between the values (stimulus, site) of a site."""
     return ROUNDING * np.abs(values).max(axis=0)
 
 
-def varies_where(used: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.bool_]:
+def varies_where(used: NDArray[np.bool_], values: Array) -> NDArray[np.bool_]:
     """Say at which sites the values (stimulus, site) that are `used` vary by more than rounding."""
     high = np.where(used, values, -np.inf).max(axis=0)
     low = np.where(used, values, np.inf).min(axis=0)

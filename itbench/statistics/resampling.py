@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from itbench.statistics.explained_variance import Array, varies
+from itbench.statistics.explained_variance import varies
+from itbench.util.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

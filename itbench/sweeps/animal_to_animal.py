@@ -13,6 +13,7 @@ from itbench.gram import Gram
 from itbench.metrics.protocols import Readout, ReadoutResult
 from itbench.scoring.held_out import HeldOut
 from itbench.scoring.task import Task
+from itbench.util.arrays import Array
 
 LAYER = "other animals"
 COORDINATE = "animal"
@@ -74,7 +75,7 @@ def animals_of(task: Task) -> NDArray[np.str_]:
     return np.asarray(animals)
 
 
-def _parts(animals: NDArray[np.str_], responses: NDArray[np.float64]) -> Iterator[tuple[NDArray[np.bool_], Gram]]:
+def _parts(animals: NDArray[np.str_], responses: Array) -> Iterator[tuple[NDArray[np.bool_], Gram]]:
     """Yield the sites of each animal, and the Gram of all others' responses (stimulus, site)."""
     for animal in np.unique(animals):
         own = animals == animal
@@ -82,7 +83,7 @@ def _parts(animals: NDArray[np.str_], responses: NDArray[np.float64]) -> Iterato
 
 
 def _reading(
-    readout: Readout, parts: Sequence[tuple[NDArray[np.bool_], Gram]], responses: NDArray[np.float64], split: Split
+    readout: Readout, parts: Sequence[tuple[NDArray[np.bool_], Gram]], responses: Array, split: Split
 ) -> ReadoutResult:
     """Return what is read of all animals in one split, as one reading."""
     n_sites = responses.shape[1]

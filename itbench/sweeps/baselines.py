@@ -26,6 +26,7 @@ from itbench.statistics.noise_ceiling import site_reliability
 from itbench.statistics.reliability import count_repetitions, repeated_enough
 from itbench.sweeps.animal_to_animal import LAYER, animals_of, read_other_animals
 from itbench.sweeps.runner import find_existing_score
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter, StageTimer
 
 TWIN = "itbench-tiny"  # whose random weights are a baseline where no model is named
@@ -180,7 +181,6 @@ def _reordered(gram: Gram, order: NDArray[np.intp]) -> Gram:
 
 
 OWN = {"layers": "candidates", "device": "", "precision": "float32", "pool": "none", "degrees": ""}
-Array = NDArray[np.float64]
 
 
 def animals(task: Task, metric: Metric) -> Baseline:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import UnknownName
 from itbench.models.recipe import AUGMENTATIONS
+from itbench.util.arrays import Array
 
 
 class Augment:
@@ -71,7 +72,7 @@ class Augment:
             batch = _coloured(batch, *(self.strength * (2 * drawn[:, 3:].T - 1)))
         return batch.contiguous(memory_format=torch.channels_last)
 
-    def _sources(self, batch: torch.Tensor, drawn: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    def _sources(self, batch: torch.Tensor, drawn: Array) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return of every image the rows (batch, y) and the columns (batch, x) from which its pixels come."""
         sources = []
         for size, uniform in zip(batch.shape[2:], drawn.T[:2], strict=True):
@@ -93,9 +94,7 @@ def _moved(batch: torch.Tensor, rows: NDArray[np.int32], columns: NDArray[np.int
     return moved.reshape(n, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _coloured(
-    batch: torch.Tensor, saturation: NDArray[np.float64], contrast: NDArray[np.float64], brightness: NDArray[np.float64]
-) -> torch.Tensor:
+def _coloured(batch: torch.Tensor, saturation: Array, contrast: Array, brightness: Array) -> torch.Tensor:
     red, green, blue = batch.unbind(1)
     grey = (red + green).add_(blue).div_(3)[:, None]
     mean = grey.mean((1, 2, 3))

@@ -27,6 +27,7 @@ from itbench.training.study_files import best_changes, recipe_of
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet
 from itbench.util import environment
+from itbench.util.arrays import Array
 from itbench.util.files import digest
 from itbench.util.progress import Reporter
 
@@ -154,7 +155,7 @@ class SplitTrainer:
             self._models[options] = made
         return self._models[options]
 
-    def _taught(self, split: Split) -> NDArray[np.float64] | None:
+    def _taught(self, split: Split) -> Array | None:
         """Return what the teacher predicts of the training rows from other training rows (train, site)."""
         teacher = self.run.teacher
         if teacher is None:

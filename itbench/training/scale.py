@@ -12,6 +12,7 @@ from torch import Tensor
 from itbench.errors import BadRecordings
 from itbench.models.recipe import Recipe
 from itbench.training.losses import rates
+from itbench.util.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Scale:
         """Return responses in units of the output; of rates, before softplus is taken off."""
         return torch.from_numpy(((responses - self.mean) / self.scale).astype(np.float32))
 
-    def to_responses(self, output: Tensor) -> NDArray[np.float64]:
+    def to_responses(self, output: Tensor) -> Array:
         """Return outputs in the units of the recordings."""
         said = rates(output) if self.rates else output
         return self.mean.astype(np.float64) + self.scale * said.double().numpy()

@@ -26,6 +26,7 @@ from itbench.training.losses import Outputs, Targets, as_outputs
 from itbench.training.protocols import Training
 from itbench.training.ridge_start import start_from_ridge
 from itbench.training.scale import Scale
+from itbench.util.arrays import Array
 
 AT_ONCE = 32  # images predicted in one forward pass
 
@@ -197,7 +198,7 @@ class TrainedNetwork(Network):
         }
         return {**tensors, "mean": self.scale.mean, "scale": self.scale.scale, "rates": np.array(self.scale.rates)}
 
-    def predict(self, images: Images) -> NDArray[np.float64]:
+    def predict(self, images: Images) -> Array:
         """Return responses (image, site) to images (image, y, x, 3), in the units of the recordings.
 
         Raises

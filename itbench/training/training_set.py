@@ -11,6 +11,7 @@ from itbench.data.splits import Split
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings, UnknownName
 from itbench.models.recipe import Recipe
+from itbench.util.arrays import Array
 from itbench.util.files import digest
 
 
@@ -35,21 +36,21 @@ class TrainingSet:
     """
 
     stimuli: StimulusSet
-    responses: NDArray[np.float64]
+    responses: Array
     validation: NDArray[np.intp]
     classes: tuple[str, ...]
-    taught: NDArray[np.float64] | None
+    taught: Array | None
     digests: dict[str, str]
 
     @classmethod
     def of(
         cls,
         stimuli: StimulusSet,
-        responses: NDArray[np.float64],
+        responses: Array,
         split: Split,
         recipe: Recipe,
         seed: int,
-        taught: NDArray[np.float64] | None,
+        taught: Array | None,
     ) -> TrainingSet:
         """Take the training rows of a split out of all stimuli and their responses (stimulus, site).
 

@@ -1,0 +1,6 @@
+"""Array: the type of float64 arrays, for annotations."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
