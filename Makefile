@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test fast lint perf clean
 
@@ -12,10 +13,10 @@ demo: $(READY)  ## score pixels and a small network, trained and not, and print 
 	@cat leaderboard/README.md
 
 test: $(READY) lint  ## style, types and all tests, the slow ones too
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 fast: $(READY)  ## the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -18,8 +18,8 @@ from PIL import Image
 from itbench.data.catalog import KNOWN
 from itbench.plugins import load_plugins
 from tests.kit.commands import ROOT, SHARED, run
-from tests.kit.majaj import Experiment, write_course_file, write_public
 from tools import metrics_table, trained_table
+from tools.majaj_files import Experiment, write_course_file, write_public
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

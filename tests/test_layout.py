@@ -33,6 +33,10 @@ def imported(path):
             yield from (name.name for name in node.names)
 
 
+def python_files(folder):
+    return pytest.mark.parametrize("path", sorted((ROOT / folder).rglob("*.py")), ids=lambda path: path.stem)
+
+
 def rank(module):
     return RANKS.index(module.split(".")[1])
 
@@ -62,7 +66,7 @@ def test_only_models_and_training_name_torch(module):
     assert not uses or module.split(".")[1] in TORCH
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda path: path.stem)
+@python_files("plugins")
 def test_plugins_are_short_and_import_only_the_public_names(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 80
     allowed = {"itbench", "numpy", "torch", "torchvision", "timm", "dataclasses", "functools", "pathlib", "typing"}
@@ -70,6 +74,22 @@ def test_plugins_are_short_and_import_only_the_public_names(path):
         assert target.split(".")[0] in allowed
         if path.parent.name == "models":
             assert target.count(".") <= 1
+
+
+@python_files("tests")
+def test_no_test_file_imports_another(path):
+    ours = [target for target in imported(path) if target.split(".")[0] in ("tests", "conftest")]
+    assert [target for target in ours if not target.startswith("tests.kit")] == []
+
+
+@python_files("tests/kit")
+def test_every_helper_of_the_tests_says_what_it_is(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@python_files("tools")
+def test_tools_import_nothing_of_the_tests(path):
+    assert [target for target in imported(path) if target.split(".")[0] == "tests"] == []
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import click
 from drawn_hvm import DrawnExperiment
-
-from tests.kit.majaj import write_public
+from majaj_files import write_public
 
 
 @click.command()

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import click
 from drawn_hvm import DrawnExperiment
-
-from tests.kit.majaj import write_course_file
+from majaj_files import write_course_file
 
 
 @click.command()

@@ -16,9 +16,9 @@ from itbench.data.stimuli import StimulusSet
 from itbench.statistics.noise_ceiling import site_reliability, subject_bounds
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
-from tests.kit.majaj import Experiment, write_course_file, write_public
 from tests.kit.subjects import subjects
 from tests.kit.toy import toy_recordings
+from tools.majaj_files import Experiment, write_course_file, write_public
 
 
 def benchmark_of(home, recordings):

@@ -16,7 +16,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
-from tests.kit.majaj import POSE, Experiment, write_course_file, write_public
+from tools.majaj_files import POSE, Experiment, write_course_file, write_public
 
 MADE = Experiment()
 

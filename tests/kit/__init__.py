@@ -1,1 +1,1 @@
-"""Helpers of the tests: toy recordings, commands in this process and others, servers, files as labs write them."""
+"""Helpers of the tests: toy models and recordings, commands in this and other processes, servers, lab files."""

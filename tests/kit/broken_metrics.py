@@ -1,4 +1,4 @@
-"""A plugin of metrics that break one rule each, and of two that keep them all."""
+"""Plugin of readout metrics that break one rule of `itbench check` each, and two that keep them all."""
 
 from dataclasses import dataclass, field
 

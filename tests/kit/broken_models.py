@@ -1,4 +1,4 @@
-"""A plugin of models that break one rule each, named after the rule; the specification of ``itbench check``."""
+"""Plugin of models that break one rule of `itbench check` each, named after the rule that it breaks."""
 
 from itertools import count
 

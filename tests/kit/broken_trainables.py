@@ -1,4 +1,4 @@
-"""A plugin of models that learn and break one rule each, named after the rule: ridge on random features, in NumPy."""
+"""Plugin of trainable models that break one rule of `itbench check` each: ridge on random features, in NumPy."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Run itbench commands in this process, and Python code in another."""
+"""Run itbench commands in this process, and Python code in another process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of downloads share: one file, ways to fetch it here and in another process."""
+"""Download one file in this process or another, for the tests of downloads."""
 
 from __future__ import annotations
 

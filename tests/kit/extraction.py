@@ -1,4 +1,4 @@
-"""Images to extract activations from, and what a file holds; used by the tests of extraction."""
+"""Write image folders and read activations files, for the tests of extraction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated features of several layers, their Grams, and responses that they drive."""
+"""Simulated features of several layers, their Grams, and responses that are linear in them."""
 
 import numpy as np
 

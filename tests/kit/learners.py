@@ -1,4 +1,4 @@
-"""Small networks that learn: one with all that a training which goes on must bring back, and one that explodes.
+"""Plugin of small trainable networks: one with dropout, batch norm and a pause to be killed in, one that explodes.
 
 ITBENCH_TEST_PAUSE holds the first up for so many seconds in every batch, so that it can be killed on its way.
 """

@@ -1,4 +1,4 @@
-"""Functions that are slow, wide, or break a rule."""
+"""Plugin of function models that are slow, wide, or break a rule of extraction."""
 
 import os
 import time

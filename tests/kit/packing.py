@@ -1,4 +1,4 @@
-"""Files of a lab to pack: images in a folder and a zip, responses, a CSV; used by the tests of packing."""
+"""Write a lab's images, responses and CSV in the current folder, and run `itbench data pack` on them."""
 
 from __future__ import annotations
 

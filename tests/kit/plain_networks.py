@@ -1,4 +1,4 @@
-"""Small networks that learn: a plain one, which may have room for few images, and one of classes alone."""
+"""Plugin of small trainable networks: one that may run out of memory, one that is trained on classes alone."""
 
 from collections import OrderedDict
 

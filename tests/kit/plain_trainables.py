@@ -1,4 +1,4 @@
-"""Models that learn without torch: a least-squares fit whose best recipe is known in closed form."""
+"""Plugin of trainable models without torch: least squares whose best recipe is known in closed form."""
 
 import os
 import time

@@ -1,4 +1,4 @@
-"""Small recordings with gaps."""
+"""Small simulated recordings with missing responses."""
 
 import numpy as np
 

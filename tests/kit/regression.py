@@ -1,4 +1,4 @@
-"""Random features and responses of several shapes."""
+"""Random features and responses of several shapes, for the tests of regression metrics."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Simulated repetitions of known signal and noise, with gaps."""
+"""Simulated repetitions of known signal and noise, some of them missing, for the tests of noise ceilings."""
 
 import functools
 

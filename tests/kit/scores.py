@@ -1,4 +1,4 @@
-"""Scores of known predictions, as `itbench score` writes them, without a model."""
+"""Score files of known predictions, as `itbench score` writes them, without a model."""
 
 import json
 

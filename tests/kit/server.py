@@ -1,4 +1,4 @@
-"""What goes wrong on the way: a web server with faults, Google Drive behind a proxy, a small disk, a killed process."""
+"""Local web server with faults, a stand-in of Google Drive, a full disk, a killed process: used by download tests."""
 
 from __future__ import annotations
 

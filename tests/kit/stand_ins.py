@@ -1,4 +1,4 @@
-"""Small known data sets in the place of the real ones: one of one file, two that share three files."""
+"""Small data sets under known names: one of a single file, two that share three files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated dissimilarities of several subjects."""
+"""Simulated representational dissimilarities of several subjects."""
 
 import numpy as np
 

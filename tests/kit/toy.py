@@ -1,4 +1,4 @@
-"""A toy model and toy recordings with a known score."""
+"""Toy models and toy recordings with a known score."""
 
 from __future__ import annotations
 

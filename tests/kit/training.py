@@ -1,4 +1,4 @@
-"""Processes that train the networks of tests/learners.py, and what they leave."""
+"""Score a trainable network of `learners.py` in this or another process, and read the trained weights."""
 
 from __future__ import annotations
 

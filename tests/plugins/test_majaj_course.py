@@ -9,7 +9,7 @@ from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.errors import BadRecordings, DamagedFile
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run_python
-from tests.kit.majaj import MEAN, STD, Experiment, write_course_file
+from tools.majaj_files import MEAN, STD, Experiment, write_course_file
 
 MADE = Experiment()
 PARTS = ["train"] * 12 + ["val"] * 4 + ["test"] * 4

@@ -9,7 +9,7 @@ from itbench.data.readers.course import CATEGORY_OF
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run_python
-from tests.kit.majaj import POSE, Experiment, assembly, rewrite, rows_of, write_public, write_rows
+from tools.majaj_files import POSE, Experiment, assembly, rewrite, rows_of, write_public, write_rows
 
 MADE = Experiment()
 

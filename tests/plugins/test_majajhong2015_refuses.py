@@ -10,7 +10,7 @@ from PIL import Image
 from itbench.data.readers.assembly import read_assembly
 from itbench.errors import BadRecordings, DamagedFile, UnknownName
 from itbench.util.progress import SilentReporter
-from tests.kit.majaj import VARIABLE, Experiment, png, rewrite, rows_of, write_public, write_rows
+from tools.majaj_files import VARIABLE, Experiment, png, rewrite, rows_of, write_public, write_rows
 
 MADE = Experiment()
 

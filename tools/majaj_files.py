@@ -1,4 +1,4 @@
-"""Files of the forms in which Majaj & Hong (2015) was published, of any size, of an experiment that was never done."""
+"""Write files of the forms in which Majaj & Hong (2015) was published, of any size, with made-up responses."""
 
 from __future__ import annotations
 
