@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from itbench.errors import BadOption, ItbenchError, UnknownName
-from itbench.util.schema import Check, mapping, name_text, number, numbers, one_of, texts, truth, whole_number
+from itbench.util.schema import (
+    ENDINGS,
+    Check,
+    check_mapping,
+    mapping,
+    name_text,
+    number,
+    numbers,
+    one_of,
+    parse_yaml,
+    read_yaml,
+    texts,
+    truth,
+    whole_number,
+)
 
 LOSSES = ("responses", "classes", "picture", "teacher")
 AUGMENTATIONS = ("shift", "flip", "colour")
-ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,9 @@ class Recipe:
     tune: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            try:
-                object.__setattr__(self, item.name, CHECKS[item.name](value))
-            except (TypeError, ValueError) as error:
-                raise BadOption(f"The recipe's {item.name} must be {error}, not {value!r}.") from None
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name, value in check_mapping(values, CHECKS, "recipe", BadOption, where="The recipe's ").items():
+            object.__setattr__(self, name, value)
         if not any(self.losses.values()):
             raise BadOption("The recipe's losses are all 0: nothing is learnt.", todo="Such as: losses.responses=1")
         for loss, key in (("classes", self.label), ("teacher", self.teacher)):
@@ -133,7 +140,7 @@ class Recipe:
         BadOption, UnknownName
             Naming the file and the key.
         """
-        return cls().with_values(_read(path), where=f"{path}: ")
+        return cls().with_values(read_yaml(path, "recipe", BadOption, CHECKS), where=f"{path}: ")
 
     def with_values(self, values: Mapping[str, Any], where: str = "") -> Recipe:
         """Return this recipe with other values of some keys; ``losses.classes`` is one entry of a mapping."""
@@ -166,13 +173,13 @@ class Recipe:
         for change in changes:
             key, equals, value = change.partition("=")
             if change.endswith(ENDINGS) and not equals:
-                values |= _read(Path(change).expanduser())
+                values |= read_yaml(Path(change).expanduser(), "recipe", BadOption, CHECKS)
             elif not equals or not key:
                 raise BadOption(
                     f"{change!r} is not a change of a recipe.", todo="Such as: --recipe lr=1e-4, or --recipe FILE.yaml"
                 )
             else:
-                values[key] = _parse(key, value)
+                values[key] = parse_yaml(value, f"The recipe's {key}={value!r}", BadOption)
         return self.with_values(values)
 
     def as_dict(self) -> dict[str, Any]:
@@ -183,32 +190,6 @@ class Recipe:
         """Return the keys whose values differ from `other`'s, with their values here."""
         theirs = other.as_dict()
         return {key: value for key, value in self.as_dict().items() if value != theirs[key]}
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads ``1e-4`` as a number, as YAML 1.2 does; PyYAML wants a point in it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadOption(f"{path} cannot be read as a recipe: {error}.") from error
-    if not isinstance(content, Mapping):
-        raise BadOption(f"{path} is no recipe: it must hold keys with values, such as 'epochs: 40'.")
-    return dict(content)
-
-
-def _parse(key: str, value: str) -> Any:
-    try:
-        return yaml.load(value, _Loader)
-    except yaml.YAMLError as error:
-        raise BadOption(f"The recipe's {key}={value!r} cannot be read: {error}.") from error
 
 
 _positive = number(math.nextafter(0, 1), math.inf, "a number above 0")

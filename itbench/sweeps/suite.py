@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, BadSuite, ItbenchError, UnknownName
 from itbench.extraction.forward import ExtractionSettings
@@ -20,10 +18,19 @@ from itbench.registry import Registry
 from itbench.scoring.plan import plan_run
 from itbench.scoring.run import Run
 from itbench.util.folders import builtin_root
-from itbench.util.schema import Check, mapping, name_text, number, texts, whole_number
+from itbench.util.schema import (
+    ENDINGS,
+    check_mapping,
+    mapping,
+    name_text,
+    number,
+    read_yaml,
+    sentence,
+    texts,
+    whole_number,
+)
 
 Range = tuple[float, float]
-ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,8 @@ class Suite:
             Naming the file, the row and the key.
         """
         where = f"{path}: "
-        values = {"name": path.stem, **_checked("suite", _content(path), SUITE, where)}
+        content = {"name": path.stem, **read_yaml(path, "suite", BadSuite, SUITE)}
+        values = check_mapping(content, SUITE, "suite", BadSuite, where=where)
         if "pictures" in values:
             values["images"] = values.pop("pictures")
         contents, sources = values.pop("rows", []), values.get("sources", {})
@@ -143,10 +151,8 @@ def find_suite(name: str) -> Path:
 
 
 def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
-    values = _checked("row", content, ROW, where)
-    if "model" not in values:
-        raise BadSuite(f"{where}key 'model' is missing.")
-    published = _checked("published score", values.pop("published", {}), PUBLISHED, where)
+    values = check_mapping(content, ROW, "row", BadSuite, where=where, required=("model",))
+    published = check_mapping(values.pop("published", {}), PUBLISHED, "published score", BadSuite, where=where)
     if published:
         named = published.get("source") or ("",)
         for source in named:
@@ -159,30 +165,6 @@ def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
     return row if row.name else replace(row, name=" ".join(filter(None, parts)))
 
 
-def _content(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadSuite(f"Cannot read the suite file {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadSuite(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-
-
-def _checked(kind: str, content: Any, checks: Mapping[str, Check], where: str) -> dict[str, Any]:
-    """Return the values of a mapping, each checked; refuse a key that has no check."""
-    if not isinstance(content, Mapping):
-        raise BadSuite(f"{where}a {kind} is a mapping of {', '.join(checks)}, not {content!r}.")
-    checked = {}
-    for key, value in content.items():
-        if key not in checks:
-            raise UnknownName.of(f"key of a {kind}", str(key), checks, where=where)
-        try:
-            checked[key] = checks[key](value)
-        except ValueError as error:
-            raise BadSuite(f"{where}key {key!r} must be {error}, not {value!r}.") from None
-    return checked
-
-
 def _range(value: Any) -> Range:
     """Check a number of at most 1, or the lowest and the highest of several."""
     words = "a number of at most 1, or [lowest, highest]"
@@ -192,12 +174,8 @@ def _range(value: Any) -> Range:
     return low, high
 
 
-def _sentence(value: Any) -> str:
-    return " ".join(name_text(value).split())
-
-
 def _sources(value: Any) -> dict[str, str]:
-    return {key: _sentence(words) for key, words in mapping(value).items()}
+    return {key: sentence(text) for key, text in mapping(value).items()}
 
 
 def _list(value: Any) -> list[Any]:
@@ -216,7 +194,7 @@ ROW = {
 }
 SUITE = {
     "name": name_text,
-    "description": _sentence,
+    "description": sentence,
     "benchmark": name_text,
     "images": whole_number(0),
     "pictures": whole_number(0),  # the former name of images

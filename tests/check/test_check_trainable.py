@@ -23,7 +23,7 @@ SMALL = [name.replace("*", "itbench-tiny") for name in LEARNERS if name not in L
 ONE_LARGE = "resnet50-finetuned"
 
 BROKEN = [
-    ("no such recipe", "recipe", "nowhere.yaml cannot be read as a recipe"),
+    ("no such recipe", "recipe", "nowhere.yaml: No such file"),
     ("option", "recipe", "options of recipes/option.yaml are not those of the factory"),
     ("no such metric", "recipe", "unknown metric 'indirect'. Did you mean direct?"),
     ("no factory", "factory", "KeyError: 'no such file'"),

@@ -88,9 +88,12 @@ def test_a_relative_path_of_data_is_scored(toy, home):
 
 
 BAD = {
-    "unknown key": (LEAST + "windows: [1, 2]\n", ["unknown key 'windows'", "Did you mean window?", *KEYS]),
-    "key that is no text": (LEAST + "3: x\n", ["unknown key '3'", *KEYS]),
-    "the name of a field": (LEAST + "file: x.yaml\n", ["unknown key 'file'"]),
+    "unknown key": (
+        LEAST + "windows: [1, 2]\n",
+        ["key of a benchmark 'windows'", "Did you mean window?", *KEYS],
+    ),
+    "key that is no text": (LEAST + "3: x\n", ["unknown key of a benchmark '3'", *KEYS]),
+    "the name of a field": (LEAST + "file: x.yaml\n", ["unknown key of a benchmark 'file'"]),
     "no data": ("name: mine\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
     "empty data": ("data:\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
     "splits as text": ("data: toy\nsplits: kfold\n", ["key 'splits' must be a mapping with a kind, not 'kfold'"]),
@@ -112,11 +115,16 @@ BAD = {
     "list of data": (LEAST.replace("toy", "[a, b]"), ["key 'data' must be text, not ['a', 'b']"]),
     "no YAML": ("name: [mine\n", ["is not YAML"]),
     "tabs": ("name:\n\t- a\n", ["is not YAML"]),
-    "impossible date": (LEAST + "description: 2020-13-45\n", ["is not YAML", "month must be in 1..12"]),
+    "impossible date": (
+        LEAST + "description: 2020-13-45\n",
+        ["is not YAML", "'2020-13-45': month must be", "line 4"],
+    ),
     "code": (LEAST + "citation: !!python/object/apply:os.getcwd []\n", ["is not YAML"]),
+    "no number": (LEAST + "degrees: !!int x\n", ["is not YAML", "'x': invalid literal", "line 4"]),
+    "no date": (LEAST + "degrees: !!timestamp x\n", ["is not YAML", "'x'", "line 4"]),
     "nested without end": ("[" * 3000, ["is not YAML"]),
-    "a list": ("- name\n- data\n", ["holds no mapping of keys", "It needs name, data."]),
-    "nothing": ("", ["holds no mapping of keys"]),
+    "a list": ("- name\n- data\n", ["a benchmark must be a mapping of keys to values, not ['name', 'data']", *KEYS]),
+    "nothing": ("", ["must be a mapping of keys to values, not None"]),
 }
 
 

@@ -38,35 +38,35 @@ def test_a_change_sets_one_key(change, key, value):
     ("change", "said"),
     [
         ("epoch=3", "unknown key of a recipe 'epoch'.\nDid you mean epochs"),
-        ("epochs=0", "epochs must be a whole number from 1, not 0"),
-        ("epochs=2.5", "epochs must be a whole number from 1, not 2.5"),
-        ("epochs=true", "epochs must be a whole number from 1, not True"),
-        ("members=0", "members must be a whole number from 1"),
-        ("lr=0", "lr must be a number above 0"),
-        ("lr=-1", "lr must be a number above 0"),
-        ("lr=nan", "lr must be a number above 0"),
-        ("lr=fast", "lr must be a number above 0, not 'fast'"),
-        ("clip=0", "clip must be a number above 0"),
-        ("warmup=1", "warmup must be a number from 0 to below 1"),
-        ("average=1", "average must be a number from 0 to below 1"),
-        ("probe=1", "probe must be true or false"),
-        ("schedule=linear", "schedule must be cosine or constant"),
-        ("precision=float16", "precision must be auto or float32 or bfloat16"),
-        ("augment=[rotate]", "augment must be a list of shift, flip, colour"),
-        ("freeze=[1]", "freeze must be a list of patterns"),
+        ("epochs=0", "key 'epochs' must be a whole number from 1, not 0"),
+        ("epochs=2.5", "key 'epochs' must be a whole number from 1, not 2.5"),
+        ("epochs=true", "key 'epochs' must be a whole number from 1, not True"),
+        ("members=0", "key 'members' must be a whole number from 1"),
+        ("lr=0", "key 'lr' must be a number above 0"),
+        ("lr=-1", "key 'lr' must be a number above 0"),
+        ("lr=nan", "key 'lr' must be a number above 0"),
+        ("lr=fast", "key 'lr' must be a number above 0, not 'fast'"),
+        ("clip=0", "key 'clip' must be a number above 0"),
+        ("warmup=1", "key 'warmup' must be a number from 0 to below 1"),
+        ("average=1", "key 'average' must be a number from 0 to below 1"),
+        ("probe=1", "key 'probe' must be true or false"),
+        ("schedule=linear", "key 'schedule' must be cosine or constant"),
+        ("precision=float16", "key 'precision' must be auto or float32 or bfloat16"),
+        ("augment=[rotate]", "key 'augment' must be a list of shift, flip, colour"),
+        ("freeze=[1]", "key 'freeze' must be a list of patterns"),
         ("losses.faces=1", "unknown loss 'faces'"),
-        ("losses.responses=-1", "losses must be numbers from 0"),
+        ("losses.responses=-1", "key 'losses' must be numbers from 0"),
         ("losses.responses=0", "losses are all 0"),
         ("losses.classes=1", "needs a label, such as label=object"),
         ("losses.teacher=1", "needs a teacher"),
         ("validation=0", "keeps no images to see when"),
         ("{probe: true, response_loss: poisson}", "needs losses.responses and mse"),
         ("{probe: true, losses: {picture: 1}}", "needs losses.responses and mse"),
-        ("options=3", "options must be a mapping"),
+        ("options=3", "key 'options' must be a mapping"),
         ("lr.x=1", "the recipe's lr has no entries"),
         ("lr", "'lr' is not a change of a recipe"),
-        ("options={", "cannot be read"),
-        ("nowhere.yaml", "nowhere.yaml cannot be read as a recipe"),
+        ("options={", "The recipe's options='{' is not YAML"),
+        ("nowhere.yaml", "Cannot read the recipe file nowhere.yaml: No such file"),
     ],
 )
 def test_what_cannot_be_is_refused(change, said):
@@ -78,10 +78,10 @@ def test_what_cannot_be_is_refused(change, said):
 def test_a_file_is_named_in_what_is_wrong_with_it(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("epochs: many\n")
-    with pytest.raises(BadOption, match=r"mine\.yaml: The recipe's epochs must be a whole number from 1, not 'many'"):
+    with pytest.raises(BadOption, match=r"mine\.yaml: The recipe's key 'epochs' must be a whole number.*, not 'many'"):
         Recipe.read(path)
     path.write_text("- epochs\n")
-    with pytest.raises(BadOption, match="is no recipe"):
+    with pytest.raises(BadOption, match=r"mine\.yaml: a recipe must be a mapping of keys to values, not \['epochs'\]"):
         Recipe.read(path)
 
 

@@ -42,7 +42,7 @@ def test_every_key_is_read(tmp_path):
         layers=("conv1", "conv2"),
         metric="ridge",
         options={"components": "none"},
-        recipe={"lr": "1e-3"},
+        recipe={"lr": 1e-3},
         published=Published((0.1, 0.2), (0.4, 0.4), ("a report, table 2", "another report")),
     )
     assert read(tmp_path, WHOLE) == Suite(
@@ -81,10 +81,10 @@ def test_a_row_without_a_name_is_called_by_what_it_runs(tmp_path, row, name):
         ("rows: []", BadSuite, "needs rows"),
         ("{}", BadSuite, "needs rows"),
         ("rows: 3", BadSuite, "'rows' must be a list of rows, not 3"),
-        ("[1]", BadSuite, "a suite is a mapping of name"),
+        ("[1]", BadSuite, "a suite must be a mapping of keys to values, not [1]"),
         ("rows: [", BadSuite, "is not YAML"),
         ("rowz: []", UnknownName, "unknown key of a suite 'rowz'.\nDid you mean rows?"),
-        ("rows: [pixels]", BadSuite, "row 1: a row is a mapping of name"),
+        ("rows: [pixels]", BadSuite, "row 1: a row must be a mapping of keys to values, not 'pixels'"),
         ("rows: [{name: a}]", BadSuite, "row 1: key 'model' is missing"),
         (
             "rows: [{model: a}, {model: b, layer: c}]",

@@ -168,7 +168,7 @@ def test_held_out_responses_do_not_enter_a_study(shrunk, tmp_path, monkeypatch):
     [
         (["pixels"], "pixels learns nothing from recordings"),
         (["shrunk", "--split", "fold9"], "unknown split 'fold9'"),
-        (["shrunk", "--recipe", "tune.lr=[0]"], "tune, lr: The recipe's lr must be a number above 0"),
+        (["shrunk", "--recipe", "tune.lr=[0]"], "tune, lr: The recipe's key 'lr' must be a number above 0"),
         (["shrunk", "--recipe", "tune.ephocs=[1]"], "Did you mean epochs"),
         (["shrunk", "--recipe", "tune.lr={low: 1, high: 0}"], "low must be a number below high"),
         (["shrunk", "--recipe", "validation=0", "--recipe", "patience=0"], "--recipe validation=0.1"),
