@@ -36,10 +36,10 @@ def recordings() -> tuple[Array, Array, Array, Array]:
 
 def bootstrap() -> float:
     """Draw images and sites; return the standard error of the mean explained variance."""
-    from itbench.statistics.bootstrap import readout_draws
+    from itbench.statistics.bootstrap import bootstrap_draws
 
     recorded, first, _, split = recordings()
-    return float(readout_draws(recorded, first, np.arange(IMAGES), split, n=DRAWS)["explained_variance"].std())
+    return float(bootstrap_draws(recorded, first, np.arange(IMAGES), split, n=DRAWS)["explained_variance"].std())
 
 
 def bootstrap_loop() -> float:
@@ -72,10 +72,10 @@ def bootstrap_scipy() -> float:
 
 def permutation() -> float:
     """Swap the predictions of two models; return p."""
-    from itbench.statistics.permutation import permute
+    from itbench.statistics.permutation import permutation_test
 
     recorded, first, second, split = recordings()
-    return permute(recorded, (first, second), np.arange(IMAGES), split, n=DRAWS).p
+    return permutation_test(recorded, (first, second), np.arange(IMAGES), split, n=DRAWS).p
 
 
 def permutation_loop() -> float:

@@ -10,7 +10,7 @@ from itbench.check.metric import MetricSubject, explains_its_options, imports_no
 from itbench.data.responses import make_responses
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
-from itbench.statistics.jackknife import image_groups
+from itbench.statistics.jackknife import jackknife_groups
 from itbench.util.arrays import Array
 
 SLACK = 1e-6  # for sums in another order
@@ -82,7 +82,7 @@ def recorded_of(responses: Array) -> NeuralData:
 
 def groups_of(subject: MetricSubject) -> NDArray[np.intp]:
     """Return the groups of images to leave out."""
-    return image_groups(len(subject.gram))
+    return jackknife_groups(len(subject.gram))
 
 
 def _metric(subject: MetricSubject) -> Comparison:

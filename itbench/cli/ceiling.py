@@ -92,11 +92,11 @@ def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> lis
 def _of_subjects(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
     import numpy as np
 
-    from itbench.statistics.noise_ceiling import RDM_METHODS, subject_bounds
+    from itbench.statistics.noise_ceiling import RDM_METHODS, rdm_ceiling
 
     above = np.triu_indices(rdms.shape[1], 1)
     pairs = rdms.values[:, above[0], above[1]]
-    bounds = {method: subject_bounds(pairs, method) for method in methods or RDM_METHODS}
+    bounds = {method: rdm_ceiling(pairs, method) for method in methods or RDM_METHODS}
     return [{"method": method, **found._asdict(), "subjects": len(pairs)} for method, found in bounds.items()]
 
 

@@ -15,7 +15,7 @@ from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
 from itbench.metrics.kernel import centre, eigenbasis
 from itbench.metrics.protocols import JointReadoutResult
-from itbench.metrics.ridge import leave_one_out, read_layer
+from itbench.metrics.ridge import leave_one_out, ridge_readout
 from itbench.util.arrays import Array
 
 FOLDS = 5  # of the training rows, by which mixtures and penalties are chosen
@@ -102,7 +102,9 @@ def banded_ridge(
     return JointReadoutResult(
         predictions=mean + found.contributions.sum(axis=0),
         inner_predictions=_leave_one_out(scaled, responses, train, found),
-        alone={layer: read_layer(gram, responses, train, test, None, search.alphas) for layer, gram in scaled.items()},
+        alone={
+            layer: ridge_readout(gram, responses, train, test, None, search.alphas) for layer, gram in scaled.items()
+        },
         weights=found.mixture,
         contributions=found.contributions,
         without=np.array(rest).reshape(len(groups), len(test), responses.shape[1]),

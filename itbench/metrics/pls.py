@@ -15,7 +15,7 @@ SEED = 0  # of the inner folds
 
 
 @dataclass(frozen=True, eq=False)
-class LatentReading:
+class PLSResult:
     """What partial least squares says in one split.
 
     Parameters
@@ -34,7 +34,7 @@ class LatentReading:
 
 def partial_least_squares(
     gram: Gram, responses: Array, train: NDArray[np.integer], test: NDArray[np.integer], components: int, folds: int
-) -> LatentReading:
+) -> PLSResult:
     """Predict the test rows, and every training row from inner folds of the others.
 
     Component after component, the weights w of the features X and c of the responses Y, both of length 1 and both
@@ -62,7 +62,7 @@ def partial_least_squares(
     inner_predictions = np.empty_like(responses)
     for rows, fit in zip(held, inner, strict=True):
         inner_predictions[rows] = fit.predict(rows)
-    return LatentReading(whole.predict(np.arange(len(train), len(kernel))), inner_predictions, whole.components)
+    return PLSResult(whole.predict(np.arange(len(train), len(kernel))), inner_predictions, whole.components)
 
 
 def _start(kernel: Array, responses: Array, held: list[NDArray[np.intp]]) -> list[_Fit]:

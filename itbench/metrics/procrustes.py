@@ -9,7 +9,7 @@ from itbench.metrics.leave_out import Groups, centred, n_groups
 from itbench.util.arrays import Array
 
 
-def procrustes(matrix: Array, factor: Array, groups: Groups | None = None) -> Array:
+def procrustes_similarity(matrix: Array, factor: Array, groups: Groups | None = None) -> Array:
     """Return ‖Xᵀ Y‖_* / (‖X‖_F ‖Y‖_F), X and Y centred, of all images and without each group.
 
     It is the cosine of the angular Procrustes distance (Williams et al. 2021, NeurIPS), and 1 − d/2 with the squared

@@ -67,7 +67,7 @@ def rdm_of_gram(gram: Gram, distance: str) -> Array:
     return rdm
 
 
-def rdm_of_recorded(recorded: NeuralData, distance: str) -> Array:
+def rdm_of_neural_data(recorded: NeuralData, distance: str) -> Array:
     """Return the dissimilarities of mean responses; the mean over subjects where RDMs were recorded.
 
     Parameters

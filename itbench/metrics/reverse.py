@@ -15,7 +15,7 @@ from itbench.util.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Reverse:
+class ReverseResult:
     """What the sites leave of every image's activations.
 
     Parameters
@@ -42,14 +42,16 @@ class Reverse:
         return np.where(power > 0, 1.0 - self.residual @ kept / np.where(power > 0, power, 1.0), 0.0)
 
 
-def folds_by_name(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Split]:
+def seeded_folds(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Split]:
     """Return seeded folds of stimuli that do not depend on their order."""
     rows = np.argsort(np.array(stimulus_ids))
     splits = SplitPlan("kfold", folds, seed).divide(len(rows), {})
     return [Split(split.name, rows[split.train], rows[split.test]) for split in splits]
 
 
-def reverse_explained(gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None) -> Reverse:
+def reverse_prediction(
+    gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None
+) -> ReverseResult:
     """Predict the activations of held-out images from the sites by ridge, all from the Gram.
 
     With responses Y centred on the training rows, P = Y* (YᵀY + α)⁻¹ Yᵀ takes training activations to test ones, and
@@ -79,7 +81,7 @@ def reverse_explained(gram: Gram, factor: Array, splits: list[Split], alphas: Ar
         residual[split.test] = square - 2 * np.einsum("ij,ij->i", p, cross @ u) + fitted
         power[split.test] = square
         chosen.append(best)
-    return Reverse(residual, power, np.array(chosen))
+    return ReverseResult(residual, power, np.array(chosen))
 
 
 def _errors(own: Array, u: Array, s: Array, inside: Array, alphas: Array) -> Array:

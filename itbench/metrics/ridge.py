@@ -14,7 +14,7 @@ from itbench.metrics.kernel import Eigenbasis, eigenbasis
 from itbench.metrics.protocols import ReadoutResult
 from itbench.util.arrays import Array
 
-GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer
+ALPHA_GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer
 CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
 GAIN = 1e-4  # of a site's variance: an edge of the grid that is better by less does not matter
 
@@ -31,7 +31,7 @@ def check_alphas(alphas: Collection[float]) -> tuple[float, ...]:
     return tuple(sorted(alphas))
 
 
-def read_layer(
+def ridge_readout(
     gram: Gram,
     responses: Array,
     train: NDArray[np.integer],
@@ -62,7 +62,7 @@ def read_layer(
     inner = leave_one_out(basis, responses, grid, per_site=per_site)
     alpha = grid[inner.best]
     remarks = _edge_remarks(inner, grid, responses) if len(grid) > 1 else ()
-    return ReadoutResult(predict(basis, responses, alpha), inner.predictions, alpha, remarks)
+    return ReadoutResult(ridge_predict(basis, responses, alpha), inner.predictions, alpha, remarks)
 
 
 def _edge_remarks(inner: LeaveOneOut, alphas: Array, responses: Array) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
     return LeaveOneOut(error, best, predictions)
 
 
-def predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
+def ridge_predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
     """Predict the test rows by ridge with one penalty per site.
 
     Minimises |y − b − T w|² + α |w|² per site over the training rows, T their component scores.
@@ -155,7 +155,7 @@ def predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
     return mean + basis.cross @ (projected / (basis.values[:, None] + alpha))
 
 
-def leave_one_out_unpenalised(basis: Eigenbasis, responses: Array) -> Array:
+def leave_one_out_least_squares(basis: Eigenbasis, responses: Array) -> Array:
     """Predict every training row from all others by least squares, of least norm where many fit, in closed form.
 
     y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Uᵀ. Where h_ii = 1, as in every row once

@@ -33,7 +33,7 @@ def whitened_cosine(one: Array, other: Array, groups: Groups | None = None) -> A
     return centred_alignment(centred_from_distances(one), centred_from_distances(other), "biased", groups)
 
 
-def check_compare(compare: str) -> None:
+def check_comparison(compare: str) -> None:
     """Refuse a way to compare RDMs that does not exist.
 
     Raises
@@ -59,7 +59,7 @@ def compare_rdms(one: Array, other: Array, compare: str, groups: Groups | None =
     ------
     UnknownName
     """
-    check_compare(compare)
+    check_comparison(compare)
     return COMPARE[compare](one, other, groups)
 
 

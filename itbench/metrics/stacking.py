@@ -85,7 +85,7 @@ def check_penalty(penalty: float) -> None:
         raise BadOption(f"Option penalty={penalty} must be 0 or a positive number.")
 
 
-def non_negative(gram: Array, target: Array) -> Array:
+def non_negative_least_squares(gram: Array, target: Array) -> Array:
     """Minimise wᵀAw − 2bᵀw with w ≥ 0 for many problems at once, by the active set method.
 
     Parameters
@@ -197,7 +197,7 @@ class _Level:
         scaled = self.products / np.where(square > 0, square, 1.0)[..., None, None]
         n = len(keep)
         gram = scaled[..., keep[:, None], keep] + self.penalty * np.eye(n)
-        found = non_negative(gram.reshape(-1, n, n), scaled[..., keep, -1].reshape(-1, n))
+        found = non_negative_least_squares(gram.reshape(-1, n, n), scaled[..., keep, -1].reshape(-1, n))
         weights = np.zeros(self.errors.shape)
         weights[:, keep] = found.reshape(*square.shape, n).swapaxes(1, 2)
         return weights, self.means[:, -1] - (weights * self.means[:, :-1]).sum(axis=1)

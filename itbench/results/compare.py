@@ -16,8 +16,8 @@ from itbench.results.comparable import departures, is_comparison, measure_of, na
 from itbench.results.find import command_of
 from itbench.results.score_file import provenance
 from itbench.results.summary import ceilings_of, summary
-from itbench.statistics.bootstrap import interval
-from itbench.statistics.permutation import Permuted, permute, significant
+from itbench.statistics.bootstrap import percentile_interval
+from itbench.statistics.permutation import PermutationResult, benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
@@ -96,7 +96,7 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
     """Compare two scores of the same images, sites and splits.
 
     The interval of the difference is that of draws in pairs, over images and sites as each score has them. Where both
-    hold predictions of single images, p comes from swapping these (`permute`), which takes the sites as they are;
+    hold predictions of single images, p comes from `permutation_test`, which keeps the sites;
     else from the standard error of the paired draws, as if the difference were normal.
 
     Parameters
@@ -123,7 +123,7 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
     swapped = None if is_comparison(a) or measure not in MEASURES else _swap(a, b, responses, measure)
     standing = [_standing(score, swapped, sign) for score, sign in ((a, 1), (b, -1))]
     value = standing[0].value - standing[1].value
-    low, high = map(_finite, interval(difference))
+    low, high = map(_finite, percentile_interval(difference))
     rows = a["row_stimulus"].values if "row_stimulus" in a else None
     return PairedComparison(
         str(a.attrs["benchmark"]),
@@ -169,14 +169,14 @@ def normal_p(value: float, draws: Array) -> float:
     return math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
 
 
-def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> Permuted:
+def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> PermutationResult:
     if responses is None:
         raise BadScore(
             "Scores with predictions are compared by the responses that were recorded, and none were given.",
             todo="Pass responses_of(score, benchmark).",
         )
     stimulus = a["row_stimulus"].values
-    return permute(
+    return permutation_test(
         responses[stimulus],
         (a["predictions"].values, b["predictions"].values),
         stimulus,
@@ -187,7 +187,7 @@ def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -
     )
 
 
-def _standing(score: xr.Dataset, swapped: Permuted | None, sign: int) -> Standing:
+def _standing(score: xr.Dataset, swapped: PermutationResult | None, sign: int) -> Standing:
     found = summary(score)
     better = None if swapped is None else sign * swapped.site_difference > 0
     return Standing(
@@ -199,7 +199,7 @@ def _standing(score: xr.Dataset, swapped: Permuted | None, sign: int) -> Standin
         _finite(found["low"]),
         _finite(found["high"]),
         None if better is None else int(better.sum()),
-        None if swapped is None or better is None else int((better & significant(swapped.site_p)).sum()),
+        None if swapped is None or better is None else int((better & benjamini_hochberg(swapped.site_p)).sum()),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from itbench.results.diff_items import Departure, departures
 from itbench.results.score_file import NAMES, provenance
 from itbench.results.summary import FIGURES, LABELS, at_chosen_layer, chosen_layers, summary
-from itbench.statistics.bootstrap import interval
+from itbench.statistics.bootstrap import percentile_interval
 
 WIDTH = 88  # columns of text
 ROUNDING = 1e-4  # of a number: what kernels, devices and versions may change
@@ -185,7 +185,7 @@ def _value(score: xr.Dataset, measure: str) -> float:
 def _interval(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[float | None, float | None]:
     if not paired(a, b, measure):
         return None, None
-    return interval(a["draws"].sel(measure=measure).values - b["draws"].sel(measure=measure).values)
+    return percentile_interval(a["draws"].sel(measure=measure).values - b["draws"].sel(measure=measure).values)
 
 
 def _choices_differ(a: xr.Dataset, b: xr.Dataset) -> bool:
@@ -226,5 +226,5 @@ def _width(score: xr.Dataset) -> float | None:
     """Return the width of the interval of the mean explained variance."""
     if "draws" not in score or FIGURES[0] not in score["measure"].values:
         return None
-    low, high = interval(score["draws"].sel(measure=FIGURES[0]).values)
+    low, high = percentile_interval(score["draws"].sel(measure=FIGURES[0]).values)
     return high - low

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 
 from itbench.results.score_file import NAMES, provenance
-from itbench.statistics.bootstrap import interval
+from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.brainscore import brainscore_ratio
-from itbench.statistics.noise_ceiling import corrected
+from itbench.statistics.noise_ceiling import ceiling_corrected
 from itbench.util.arrays import Array
 
 FIGURES = ("explained_variance", "correlation")
@@ -141,7 +141,7 @@ def _ceiling(score: xr.Dataset, ev: Any) -> dict[str, Any]:
     """Return the ceiling and what is corrected by it; None where there are no repetitions."""
     if "ceiling" not in score:
         return dict.fromkeys(CORRECTED)
-    ratio = corrected(ev, score["ceiling"].values)
+    ratio = ceiling_corrected(ev, score["ceiling"].values)
     return {
         "ceiling": _mean(score["ceiling"], np.median),
         "explained_variance_corrected": _mean(score["ceiling"].copy(data=ratio)),
@@ -170,7 +170,7 @@ def _interval(score: xr.Dataset) -> dict[str, float | None]:
     measure = score.attrs.get("measure", FIGURES[0])
     if "draws" not in score or measure not in score["measure"].values:
         return {"low": None, "high": None}
-    low, high = interval(score["draws"].sel(measure=measure).values)
+    low, high = percentile_interval(score["draws"].sel(measure=measure).values)
     return {"low": low, "high": high} if low <= high else {"low": None, "high": None}  # of too few draws it is NaN
 
 

@@ -24,9 +24,8 @@ from itbench.scoring.run import Metric, Run
 from itbench.scoring.single_features import read_channels
 from itbench.scoring.task import Task, grams_of, layers_by_model, load_models
 from itbench.scoring.trained_layers import predict_each_split, read_trained_layers, read_trained_layers_together
-from itbench.statistics.bootstrap import readout_draws
-from itbench.statistics.jackknife import DRAWS, SEED
-from itbench.statistics.jackknife import draws as jackknife_draws
+from itbench.statistics.bootstrap import bootstrap_draws
+from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
 from itbench.statistics.noise_ceiling import site_reliability
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
@@ -225,7 +224,7 @@ def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
     reliability = getattr(metric, "ceiling", site_reliability)
     ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
     rows, splits = dataset["row_stimulus"].values, dataset["row_split"].values
-    draws = readout_draws(
+    draws = bootstrap_draws(
         task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
     )
     if "agreement" in dataset and dataset.sizes["split"] > 1:

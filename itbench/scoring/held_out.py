@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 from itbench.gram import Gram
 from itbench.metrics.protocols import JointReadout, JointReadoutResult, Readout, ReadoutResult
 from itbench.scoring.task import Task
-from itbench.statistics.explained_variance import correlation, explained_variance, refuse_impossible, shares
+from itbench.statistics.explained_variance import (
+    check_explained_variance,
+    correlation,
+    explained_variance,
+    variance_shares,
+)
 from itbench.util.arrays import Array
 
 PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
@@ -53,7 +58,7 @@ class HeldOut:
             if self.compare:
                 agreement.append(self.compare(test, reading.predictions))
             self.remarks += [f"layer {layer}: {remark}" for remark in reading.remarks]
-        refuse_impossible(*(np.array(measured[name]) for name in PER_SITE[:2]))
+        check_explained_variance(*(np.array(measured[name]) for name in PER_SITE[:2]))
         for name, values in measured.items():
             self._per_site[name][layer] = np.array(values)
         if self.compare:
@@ -78,7 +83,7 @@ class HeldOut:
         recorded = [self._recorded[split.test] for split in self.task.splits]
         pairs = list(zip(recorded, readings, strict=True))
         weight = np.array([said.weights for said in readings])
-        share = np.array([shares(test, said.contributions) for test, said in pairs])
+        share = np.array([variance_shares(test, said.contributions) for test, said in pairs])
         unique = np.array([_unique(test, said) for test, said in pairs])
         self._joint = xr.Dataset(
             {

@@ -12,7 +12,14 @@ from itbench.errors import BadScore
 from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.protocols import Comparison, ComparisonResult
-from itbench.statistics.jackknife import DRAWS, SEED, draws, honest_choice, image_groups, standard_error
+from itbench.statistics.jackknife import (
+    DRAWS,
+    SEED,
+    cross_validated_choice,
+    jackknife_draws,
+    jackknife_error,
+    jackknife_groups,
+)
 from itbench.util.arrays import Array
 
 
@@ -22,7 +29,7 @@ def compare_layers(
     """Compare layers with what was recorded, one Gram at a time.
 
     The layer is chosen for every fifth of the images by the others. `headline` is what the layers chosen so are worth
-    on the images that did not choose them, see `honest_choice`.
+    on the images that did not choose them, see `cross_validated_choice`.
 
     Parameters
     ----------
@@ -45,7 +52,7 @@ def compare_layers(
     BadScore
         If a value is not finite.
     """
-    groups = image_groups(len(recorded), SEED)
+    groups = jackknife_groups(len(recorded), SEED)
     said: dict[str, ComparisonResult] = {}
     widths: dict[str, int] = {}
     for layer, gram in grams:
@@ -54,11 +61,11 @@ def compare_layers(
     values = np.array([said[layer].value for layer in layers])
     without = np.stack([said[layer].without for layer in layers])
     _require_finite(values, without, layers)
-    chosen, headline, headline_without = honest_choice(values, without)
-    drawn = draws(headline, headline_without, DRAWS, SEED)
+    chosen, headline, headline_without = cross_validated_choice(values, without)
+    drawn = jackknife_draws(headline, headline_without, DRAWS, SEED)
     data: dict[str, Any] = {
         "value": ("layer", values),
-        "standard_error": ("layer", [standard_error(row) for row in without]),
+        "standard_error": ("layer", [jackknife_error(row) for row in without]),
         "without": (("layer", "group"), without),
         "group_size": ("group", np.bincount(groups)),
         "headline": headline,

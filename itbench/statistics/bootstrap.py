@@ -16,7 +16,7 @@ OVER = ("both", "stimuli", "sites")
 CHUNK = 48 * 10**6  # bytes that one block of draws takes
 
 
-def readout_draws(
+def bootstrap_draws(
     recorded: ArrayLike,
     predicted: ArrayLike,
     row_stimulus: ArrayLike,
@@ -79,7 +79,7 @@ def readout_draws(
     return {name: _centred([block[name] for block in blocks], MEASURES[name][0](once)) for name in names}
 
 
-def interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """Return the percentile interval of draws (draw,) (Efron & Tibshirani 1993, ch. 13).
 
     NaN if fewer than half of the draws have a value: there are then too few images to speak of an interval.

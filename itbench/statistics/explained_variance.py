@@ -46,7 +46,7 @@ def correlation(recorded: Array, predicted: Array) -> Array:
     return np.where(varies(recorded), np.clip(r, -1.0, 1.0), np.nan)
 
 
-def shares(recorded: Array, contributions: Array) -> Array:
+def variance_shares(recorded: Array, contributions: Array) -> Array:
     """Divide the explained variance of a sum of predictions among its parts: the product measure.
 
     With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum
@@ -84,7 +84,7 @@ def varies(values: Array) -> NDArray[np.bool_]:
     return np.isfinite(low) & np.isfinite(high) & (high > low)
 
 
-def refuse_impossible(ev: Array, r: Array) -> None:
+def check_explained_variance(ev: Array, r: Array) -> None:
     """Raise if an explained variance exceeds the squared correlation, which no prediction can do.
 
     With the best possible scaling of ŷ the explained variance is r²; any other scaling gives less.

@@ -11,10 +11,10 @@ GROUPS = 50
 FEW = 100  # images: of fewer, each is a group by itself
 
 
-def image_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
+def jackknife_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
     """Return the group of every one of `n` images: 50 random groups of equal size but for one, or one image each.
 
-    >>> image_groups(5)
+    >>> jackknife_groups(5)
     array([0, 1, 2, 3, 4])
     """
     if n < FEW:
@@ -22,7 +22,7 @@ def image_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
     return np.random.default_rng(seed).permutation(np.arange(n) % GROUPS)
 
 
-def standard_error(without: NDArray[np.floating]) -> float:
+def jackknife_error(without: NDArray[np.floating]) -> float:
     """Return the standard error of a statistic from its values without each group.
 
     SE² = (G − 1) / G Σ_g (θ_(g) − mean θ_(.))² (Efron & Tibshirani 1993, An Introduction to the Bootstrap, eq. 11.5).
@@ -36,7 +36,7 @@ def standard_error(without: NDArray[np.floating]) -> float:
     return float(np.sqrt((n_groups - 1) / n_groups * np.square(without - without.mean()).sum()))
 
 
-def draws(value: float, without: NDArray[np.floating], n: int, seed: int = 0) -> Array:
+def jackknife_draws(value: float, without: NDArray[np.floating], n: int, seed: int = 0) -> Array:
     """Return `n` values that a statistic might have had, normal around it.
 
     θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean θ_(.)), with standard normal z_g that depend on the seed alone: the draws
@@ -66,7 +66,7 @@ SEED = 0  # one for all scores: draws of two scores on the same recordings and s
 PARTS = 5
 
 
-def honest_choice(values: Array, without: Array, seed: int = SEED) -> tuple[NDArray[np.intp], float, Array]:
+def cross_validated_choice(values: Array, without: Array, seed: int = SEED) -> tuple[NDArray[np.intp], float, Array]:
     """Choose a layer for every fifth of the images by the other four, and say what the choice is worth.
 
     The jackknife's pseudo-values p_gl = G θ_l − (G − 1) θ_(g)l say what a group of images g thinks of layer l. The

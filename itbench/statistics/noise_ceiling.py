@@ -47,7 +47,7 @@ def site_reliability(responses: xr.DataArray, method: str = "split-half", splits
     return METHODS[method](responses, splits, seed)
 
 
-def corrected(ev: Array, ceiling: Array) -> Array:
+def ceiling_corrected(ev: Array, ceiling: Array) -> Array:
     """Return explained variance over the ceiling of its site: of what can be explained, the share that is.
 
     Parameters
@@ -72,9 +72,7 @@ class Bounds(NamedTuple):
     upper: float
 
 
-def subject_bounds(
-    rdms: Array, method: str = "pearson", compare: Callable[[Array, Array], float] | None = None
-) -> Bounds:
+def rdm_ceiling(rdms: Array, method: str = "pearson", compare: Callable[[Array, Array], float] | None = None) -> Bounds:
     """Return the bounds of what the best possible model scores on the dissimilarities of several subjects.
 
     Upper: each subject is compared with the mean of all, itself among them; no model comes nearer to these subjects.

@@ -49,7 +49,7 @@ class Moments(NamedTuple):
     repetitions: NDArray[np.intp]
 
 
-def power(responses: xr.DataArray) -> Power:
+def signal_and_noise_power(responses: xr.DataArray) -> Power:
     """Estimate signal and noise power.
 
     The noise power is the variance over repetitions, averaged over stimuli. The signal power is what it leaves of the
@@ -77,7 +77,7 @@ def variance_reliability(responses: xr.DataArray) -> Array:
     """Return the reliability (site,) of the mean over repetitions: signal / (signal + noise of the mean).
 
     The ceiling CCmax of Schoppe, Harper, Willmore, King & Schnupp (2016), Front. Comput. Neurosci. 10:10, squared.
-    `responses` are as `power` takes them. NaN for a site whose mean does not vary.
+    `responses` are as `signal_and_noise_power` takes them. NaN for a site whose mean does not vary.
     """
     found = moments(responses)
     varies = varies_where(found.repetitions >= 1, found.mean)

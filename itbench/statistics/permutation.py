@@ -17,7 +17,7 @@ BY_CORRELATION = ("correlation", "brainscore")  # measures whose figure at one s
 
 
 @dataclass(frozen=True, eq=False)
-class Permuted:
+class PermutationResult:
     """What swapping says of two models.
 
     Parameters
@@ -36,7 +36,7 @@ class Permuted:
     site_p: Array
 
 
-def permute(
+def permutation_test(
     recorded: ArrayLike,
     predicted: tuple[ArrayLike, ArrayLike],
     row_stimulus: ArrayLike,
@@ -46,7 +46,7 @@ def permute(
     ceiling: ArrayLike | None = None,
     n: int = 10_000,
     seed: int = 0,
-) -> Permuted:
+) -> PermutationResult:
     """Test whether two models predict equally well, by swapping their predictions of random images.
 
     If it did not matter which model a prediction of an image comes from, the difference observed would be one among
@@ -83,7 +83,7 @@ def permute(
             difference, at_site = swaps.differences(swapped, measure, known)
             exceeding += int((np.abs(difference) >= abs(observed) - ROUNDING).sum())
             site_exceeding += (np.abs(at_site) >= np.abs(site_observed) - ROUNDING).sum(axis=0)
-    return Permuted(
+    return PermutationResult(
         float(observed),
         (exceeding + 1) / (n + 1),
         _everywhere(site_observed, usable),
@@ -91,7 +91,7 @@ def permute(
     )
 
 
-def significant(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
+def benjamini_hochberg(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
     """Say which hypotheses to reject so that at most `rate` of those rejected are true, in expectation.
 
     Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57, 289–300. NaN is never rejected, and not counted.

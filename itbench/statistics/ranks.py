@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from itbench.statistics.bootstrap import interval
+from itbench.statistics.bootstrap import percentile_interval
 from itbench.util.arrays import Array
 
 
@@ -45,4 +45,4 @@ def _difference(value: float, first: Array | None, second: Array | None) -> tupl
     """Return the interval of a difference; NaN, of which nothing is beyond doubt, where there are too few draws."""
     if first is None or second is None or len(first) != len(second):
         return value, value
-    return interval(first - second)
+    return percentile_interval(first - second)

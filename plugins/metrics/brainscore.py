@@ -57,6 +57,6 @@ class BrainScoreRidge(Protocol):
     )
 
     def __call__(self, gram, responses, train, test):
-        from itbench.metrics.ridge import read_layer
+        from itbench.metrics.ridge import ridge_readout
 
-        return read_layer(gram, responses, train, test, None, (PENALTY,), per_site=False)
+        return ridge_readout(gram, responses, train, test, None, (PENALTY,), per_site=False)

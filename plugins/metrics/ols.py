@@ -31,12 +31,12 @@ class LeastSquares:
 
     def __call__(self, gram, responses, train, test):
         from itbench.metrics.kernel import eigenbasis
-        from itbench.metrics.ridge import leave_one_out_unpenalised, predict
+        from itbench.metrics.ridge import leave_one_out_least_squares, ridge_predict
 
         basis = eigenbasis(gram, train, test, self.components)
         n_sites = responses.shape[1]
-        predictions = predict(basis, responses, np.zeros(n_sites))
-        inner = leave_one_out_unpenalised(basis, responses)
+        predictions = ridge_predict(basis, responses, np.zeros(n_sites))
+        inner = leave_one_out_least_squares(basis, responses)
         return ReadoutResult(predictions, inner, np.full(n_sites, np.nan), remarks(basis))
 
 

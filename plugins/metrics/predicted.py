@@ -7,7 +7,7 @@ each site, and RDMs are compared after that, on images that the weights were not
 from dataclasses import dataclass, field
 
 from itbench import Gram, hookimpl
-from itbench.metrics.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
 
 
 @hookimpl
@@ -20,7 +20,7 @@ def itbench_metrics(register):
 class Predicted:
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
     alphas: tuple[float, ...] = field(
-        default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+        default=ALPHA_GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
     )
 
     def __post_init__(self):
@@ -30,7 +30,7 @@ class Predicted:
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, gram, responses, train, test):
-        return read_layer(gram, responses, train, test, self.components, self.alphas)
+        return ridge_readout(gram, responses, train, test, self.components, self.alphas)
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,11 @@ class PredictedSimilarity(Predicted):
 
     def __post_init__(self):
         from itbench.metrics.rdm import check_distance
-        from itbench.metrics.rsa import check_compare
+        from itbench.metrics.rsa import check_comparison
 
         super().__post_init__()
         check_distance(self.distance)
-        check_compare(self.rdms_by)
+        check_comparison(self.rdms_by)
 
     def compare(self, recorded, predicted):
         from itbench.metrics.rdm import rdm_of_gram

@@ -23,7 +23,7 @@ class Procrustes:
     formula = "‖Xᵀ Y‖_* / (‖X‖ ‖Y‖)\nX, Y: centred activations and responses; ‖·‖_*: sum of singular values"
 
     def __call__(self, gram, recorded, groups):
-        from itbench.metrics.procrustes import procrustes
+        from itbench.metrics.procrustes import procrustes_similarity
 
-        value, *without = procrustes(gram.matrix, recorded.factor, groups)
+        value, *without = procrustes_similarity(gram.matrix, recorded.factor, groups)
         return ComparisonResult(float(value), np.array(without))

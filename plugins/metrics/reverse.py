@@ -46,11 +46,11 @@ class ReversePrediction:
             raise BadOption(f"Option folds={self.folds} must be at least 2.")
 
     def __call__(self, gram, recorded, groups):
-        from itbench.metrics.reverse import folds_by_name, reverse_explained
+        from itbench.metrics.reverse import reverse_prediction, seeded_folds
 
-        splits = folds_by_name(gram.stimulus_ids, self.folds, self.seed)
+        splits = seeded_folds(gram.stimulus_ids, self.folds, self.seed)
         alphas = np.array(self.alphas)
-        found = reverse_explained(gram, recorded.factor, splits, alphas, self.components)
+        found = reverse_prediction(gram, recorded.factor, splits, alphas, self.components)
         value, *without = found.explained(groups)
         return ComparisonResult(float(value), np.array(without), remarks(found.alphas, alphas))
 

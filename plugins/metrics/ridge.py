@@ -7,7 +7,7 @@ per site. Everything is learnt from the training images alone.
 from dataclasses import dataclass, field
 
 from itbench import hookimpl
-from itbench.metrics.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
 
 
 @hookimpl
@@ -25,7 +25,7 @@ class Ridge:
 
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
     alphas: tuple[float, ...] = field(
-        default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+        default=ALPHA_GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
     )
     alpha: float | None = field(default=None, metadata={"help": "one fixed penalty, nothing is chosen"})
     per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all"})
@@ -48,4 +48,4 @@ class Ridge:
 
         made = kernel_gram(gram, train, self.kernel, self.width)
         alphas = self.alphas if self.alpha is None else (self.alpha,)
-        return read_layer(made, responses, train, test, self.components, alphas, per_site=self.per_site)
+        return ridge_readout(made, responses, train, test, self.components, alphas, per_site=self.per_site)

@@ -33,15 +33,15 @@ class SimilarityAnalysis:
 
     def __post_init__(self):
         from itbench.metrics.rdm import check_distance
-        from itbench.metrics.rsa import check_compare
+        from itbench.metrics.rsa import check_comparison
 
         check_distance(self.distance)
-        check_compare(self.compare)
+        check_comparison(self.compare)
 
     def __call__(self, gram, recorded, groups):
-        from itbench.metrics.rdm import rdm_of_gram, rdm_of_recorded
+        from itbench.metrics.rdm import rdm_of_gram, rdm_of_neural_data
         from itbench.metrics.rsa import compare_rdms
 
-        model, brain = rdm_of_gram(gram, self.distance), rdm_of_recorded(recorded, self.distance)
+        model, brain = rdm_of_gram(gram, self.distance), rdm_of_neural_data(recorded, self.distance)
         value, *without = compare_rdms(model, brain, self.compare, groups)
         return ComparisonResult(float(value), np.array(without))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from itbench import hookimpl
-from itbench.metrics.ridge import GRID, check_alphas, read_layer
+from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
 
 
 @hookimpl
@@ -29,7 +29,7 @@ class Stacked:
         default=1000, metadata={"help": "principal components of each layer at most; none: all features"}
     )
     alphas: tuple[float, ...] = field(
-        default=GRID, metadata={"help": "penalties of each layer to choose from: low:high:count or a,b,c"}
+        default=ALPHA_GRID, metadata={"help": "penalties of each layer to choose from: low:high:count or a,b,c"}
     )
     penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
@@ -52,7 +52,7 @@ class Stacked:
 
         def read(gram):
             made = kernel_gram(gram, train, self.kernel, self.width)
-            return read_layer(made, responses, train, test, self.components, self.alphas)
+            return ridge_readout(made, responses, train, test, self.components, self.alphas)
 
         alone = {layer: read(gram) for layer, gram in grams.items()}
         return stack(alone, responses, groups, penalty=self.penalty)

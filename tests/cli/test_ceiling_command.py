@@ -13,7 +13,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
-from itbench.statistics.noise_ceiling import site_reliability, subject_bounds
+from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
 from tests.kit.subjects import subjects
@@ -90,7 +90,7 @@ def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
     rows = rows_of("-b", path)
     assert [row["method"] for row in rows] == ["pearson", "spearman", "cosine"]
     for row in rows:
-        lower, upper = subject_bounds(subjects(4), row["method"])
+        lower, upper = rdm_ceiling(subjects(4), row["method"])
         expected = {"benchmark": "rdms", "method": row["method"], "lower": lower, "upper": upper, "subjects": 4}
         assert row == pytest.approx(expected)
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import xarray as xr
 
-from itbench.statistics.bootstrap import readout_draws
+from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.explained_variance import correlation, explained_variance
-from itbench.statistics.jackknife import draws as jackknife_draws
+from itbench.statistics.jackknife import jackknife_draws
 
 ABOUT = {
     "digests": {"stimuli": "1" * 64, "responses": "2" * 64, "content": "3" * 64, "weights": "4" * 64},
@@ -37,7 +37,7 @@ def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, ke
             values[1, number, layer] = correlation(recorded[at], quality * predicted[at])
     per_site = {"explained_variance": values[0], "correlation": values[1], "inner_explained_variance": values[0]}
     data = {name: (("split", "layer", "site"), value) for name, value in per_site.items()}
-    drawn = readout_draws(recorded[stimulus], predicted[stimulus], stimulus, split, ceiling=ceiling, n=n_draws)
+    drawn = bootstrap_draws(recorded[stimulus], predicted[stimulus], stimulus, split, ceiling=ceiling, n=n_draws)
     if ceiling is not None:
         data["ceiling"] = ("site", ceiling)
     if n_draws:

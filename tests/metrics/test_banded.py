@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from itbench import Gram, ItbenchError
 from itbench.plugins import load_plugins
-from itbench.statistics.explained_variance import explained_variance, shares
+from itbench.statistics.explained_variance import explained_variance, variance_shares
 from tests.kit.layers import TEST, TRAIN, driven_by, features, grams_of
 
 ALPHAS = tuple(np.geomspace(1e-2, 1e3, 11))
@@ -100,7 +100,9 @@ def test_contributions_sum_to_the_prediction_and_shares_to_its_explained_varianc
     mean = responses[TRAIN].mean(axis=0)
     np.testing.assert_allclose(reading.contributions.sum(axis=0) + mean, reading.predictions, atol=1e-10)
     expected = explained_variance(responses[TEST], reading.predictions)
-    np.testing.assert_allclose(shares(responses[TEST], reading.contributions).sum(axis=0), expected, atol=1e-10)
+    np.testing.assert_allclose(
+        variance_shares(responses[TEST], reading.contributions).sum(axis=0), expected, atol=1e-10
+    )
 
 
 def test_without_a_group_is_what_the_other_layers_give(said):

@@ -10,7 +10,7 @@ from scipy.spatial.distance import squareform
 from itbench import Gram, NeuralData
 from itbench.data.responses import make_responses
 from itbench.errors import BadOption, BadRecordings, UnknownName
-from itbench.metrics.rdm import crossnobis, rdm_of_gram, rdm_of_recorded
+from itbench.metrics.rdm import crossnobis, rdm_of_gram, rdm_of_neural_data
 
 IDS = [f"p{number}" for number in range(20)]
 
@@ -28,7 +28,7 @@ def test_rdms_are_those_of_rsatoolbox(distance):
     x = patterns()
     oracle = squareform(calc_rdm(Dataset(x), method=distance).dissimilarities[0])
     np.testing.assert_allclose(rdm_of_gram(Gram.from_features(x), distance), oracle, atol=1e-10)
-    np.testing.assert_allclose(rdm_of_recorded(recorded(x), distance), oracle, atol=1e-10)
+    np.testing.assert_allclose(rdm_of_neural_data(recorded(x), distance), oracle, atol=1e-10)
 
 
 def test_cosine_is_the_closed_form():
@@ -62,7 +62,7 @@ def test_crossnobis_is_that_of_rsatoolbox():
         obs_descriptors={"picture": np.tile(np.arange(20), 4), "run": np.repeat(np.arange(4), 20)},
     )
     oracle = calc_rdm(stacked, method="crossnobis", descriptor="picture", cv_descriptor="run")
-    ours = rdm_of_recorded(recorded(repetitions), "crossnobis")
+    ours = rdm_of_neural_data(recorded(repetitions), "crossnobis")
     np.testing.assert_allclose(ours, squareform(oracle.dissimilarities[0]), atol=1e-10)
 
 
@@ -74,7 +74,7 @@ def test_crossnobis_is_not_raised_by_noise_where_repetitions_are_missing():
         repetitions = patterns()[None] + 3 * rng.standard_normal((5, 20, 50))
         repetitions[2:, :8] = np.nan
         found.append(crossnobis(make_responses(repetitions, IDS)))
-        plain.append(rdm_of_recorded(recorded(repetitions), "euclidean"))
+        plain.append(rdm_of_neural_data(recorded(repetitions), "euclidean"))
     upper = np.triu_indices(20, 1)
     assert abs((np.mean(found, axis=0) - truth)[upper].mean()) < 0.03
     assert (np.mean(plain, axis=0) - truth)[upper].mean() > 3
@@ -84,16 +84,16 @@ def test_crossnobis_is_not_raised_by_noise_where_repetitions_are_missing():
 def test_crossnobis_needs_two_repetitions(repetitions):
     values = np.broadcast_to(repetitions.reshape(len(repetitions), 20, -1), (len(repetitions), 20, 3))
     with pytest.raises(BadRecordings, match="crossnobis needs 2"):
-        rdm_of_recorded(recorded(values), "crossnobis")
+        rdm_of_neural_data(recorded(values), "crossnobis")
 
 
 def test_recorded_rdms_are_averaged_over_subjects_and_keep_their_distance():
     both = np.stack([rdm_of_gram(Gram.from_features(patterns(seed=seed)), "correlation") for seed in (1, 2)])
     rdms = xr.DataArray(both, dims=("subject", "stimulus", "other_stimulus"), coords={"subject": ["a", "b"]})
     side = NeuralData(tuple(IDS), rdms=rdms, distance="correlation")
-    np.testing.assert_array_equal(rdm_of_recorded(side, "correlation"), both.mean(axis=0))
+    np.testing.assert_array_equal(rdm_of_neural_data(side, "correlation"), both.mean(axis=0))
     with pytest.raises(BadOption, match="RDMs of correlation distances; none of euclidean"):
-        rdm_of_recorded(side, "euclidean")
+        rdm_of_neural_data(side, "euclidean")
 
 
 def test_a_distance_that_is_not_known_is_refused():

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge, RidgeCV
 from itbench import Gram, NeuralData
 from itbench.data.responses import make_responses
 from itbench.data.splits import SplitPlan
-from itbench.metrics.reverse import folds_by_name, reverse_explained
+from itbench.metrics.reverse import reverse_prediction, seeded_folds
 from itbench.plugins import load_plugins
 
 N = 90
@@ -34,7 +34,7 @@ def reduced(x, split, components):
 @pytest.mark.parametrize("wide", [40, 150])
 def test_residuals_are_those_of_sklearn(wide, components):
     x, y = data(wide)
-    found = reverse_explained(Gram.from_features(x), y, SPLITS, ALPHAS, components)
+    found = reverse_prediction(Gram.from_features(x), y, SPLITS, ALPHAS, components)
     residual, power = np.zeros(N), np.zeros(N)
     for split, alpha in zip(SPLITS, found.alphas, strict=True):
         train, test = reduced(x, split, components)
@@ -51,7 +51,7 @@ def test_residuals_are_those_of_sklearn(wide, components):
 def test_more_sites_than_images_and_a_single_penalty():
     x, y = data(sites=200)
     alpha = np.array([10.0])
-    found = reverse_explained(Gram.from_features(x), y, SPLITS, alpha, None)
+    found = reverse_prediction(Gram.from_features(x), y, SPLITS, alpha, None)
     split = SPLITS[0]
     predicted = Ridge(10.0).fit(y[split.train], x[split.train]).predict(y[split.test])
     np.testing.assert_allclose(found.residual[split.test], np.square(x[split.test] - predicted).sum(axis=1), rtol=1e-8)
@@ -60,20 +60,20 @@ def test_more_sites_than_images_and_a_single_penalty():
 def test_activations_that_the_sites_determine_are_explained_and_unrelated_ones_are_not():
     x, y = data(noise=1e-3)
     rng = np.random.default_rng(1)
-    known = reverse_explained(Gram.from_features(x), y, SPLITS, ALPHAS, None).explained()[0]
-    unrelated = reverse_explained(Gram.from_features(x), rng.standard_normal(y.shape), SPLITS, ALPHAS, None)
+    known = reverse_prediction(Gram.from_features(x), y, SPLITS, ALPHAS, None).explained()[0]
+    unrelated = reverse_prediction(Gram.from_features(x), rng.standard_normal(y.shape), SPLITS, ALPHAS, None)
     assert known > 0.999
     assert abs(unrelated.explained()[0]) < 0.1
 
 
 def test_a_layer_that_does_not_vary_has_nothing_to_explain():
-    found = reverse_explained(Gram.from_features(np.zeros((N, 5))), data()[1], SPLITS, ALPHAS, None)
+    found = reverse_prediction(Gram.from_features(np.zeros((N, 5))), data()[1], SPLITS, ALPHAS, None)
     assert found.explained().tolist() == [0.0]
 
 
 def test_leaving_out_a_group_leaves_out_its_residuals():
     x, y = data()
-    found = reverse_explained(Gram.from_features(x), y, SPLITS, ALPHAS, None)
+    found = reverse_prediction(Gram.from_features(x), y, SPLITS, ALPHAS, None)
     groups = np.arange(N) % 10
     rest = groups != 4
     expected = 1 - found.residual[rest].sum() / found.power[rest].sum()
@@ -83,10 +83,10 @@ def test_leaving_out_a_group_leaves_out_its_residuals():
 def test_folds_do_not_depend_on_the_order_of_the_images():
     names = [f"p{number}" for number in range(40)]
     turned = names[::-1]
-    for one, other in zip(folds_by_name(names, 4, 1), folds_by_name(turned, 4, 1), strict=True):
+    for one, other in zip(seeded_folds(names, 4, 1), seeded_folds(turned, 4, 1), strict=True):
         assert {names[row] for row in one.test} == {turned[row] for row in other.test}
         assert not set(one.train) & set(one.test)
-    assert sorted(row for split in folds_by_name(names, 4, 1) for row in split.test) == list(range(40))
+    assert sorted(row for split in seeded_folds(names, 4, 1) for row in split.test) == list(range(40))
 
 
 def test_a_penalty_at_the_edge_of_the_grid_is_said():

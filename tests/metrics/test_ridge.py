@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
 from itbench.metrics.kernel import eigenbasis
-from itbench.metrics.ridge import leave_one_out, predict
+from itbench.metrics.ridge import leave_one_out, ridge_predict
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
 from tests.kit.regression import SHAPES, data
@@ -120,8 +120,8 @@ def test_leaking_test_rows_on_purpose_changes_the_score():
     honest = eigenbasis(gram, train, test, 20)
     everything = eigenbasis(gram, np.arange(60), test, 20)
     alpha = np.full(6, 1.0)
-    leaked = explained_variance(responses[test], predict(everything, responses, alpha))
-    clean = explained_variance(responses[test], predict(honest, responses[train], alpha))
+    leaked = explained_variance(responses[test], ridge_predict(everything, responses, alpha))
+    clean = explained_variance(responses[test], ridge_predict(honest, responses[train], alpha))
     assert (leaked > clean + 0.05).all()
 
 

@@ -9,9 +9,9 @@ from scipy.spatial.distance import pdist, squareform
 from itbench import Gram
 from itbench.errors import UnknownName
 from itbench.metrics.cka import centred_alignment, check_estimator
-from itbench.metrics.procrustes import procrustes
+from itbench.metrics.procrustes import procrustes_similarity
 from itbench.metrics.rank_correlation import concordance, smaller_before
-from itbench.metrics.rsa import check_compare, compare_rdms
+from itbench.metrics.rsa import check_comparison, compare_rdms
 
 GROUPS = np.random.default_rng(5).permutation(np.arange(45) % 9)
 THEIRS = {"pearson": "corr", "spearman": "spearman", "kendall": "tau-a", "cosine": "cosine", "whitened": "cosine_cov"}
@@ -128,7 +128,7 @@ def test_a_large_common_offset_costs_no_digits():
 @pytest.mark.parametrize("sites", [12, 80])
 def test_procrustes_is_scipys_with_any_group_left_out(sites):
     x, y = features(sites=sites)
-    values = procrustes(x @ x.T, y, GROUPS)
+    values = procrustes_similarity(x @ x.T, y, GROUPS)
     for value, rows in zip(values, remaining(45, GROUPS), strict=True):
         a, b = (centred(z[rows]) / np.linalg.norm(centred(z[rows])) for z in (x, y))
         wide = np.zeros((len(rows), max(a.shape[1], b.shape[1])))
@@ -139,15 +139,15 @@ def test_procrustes_is_scipys_with_any_group_left_out(sites):
         assert value == pytest.approx(1 - np.linalg.norm(a @ rotation - b) ** 2 / 2, abs=1e-9)
 
 
-@pytest.mark.parametrize("measure", [centred_alignment, procrustes])
+@pytest.mark.parametrize("measure", [centred_alignment, procrustes_similarity])
 def test_images_that_are_all_alike_say_nothing(measure):
     alike = Gram.from_features(np.full((45, 30), 0.1)).matrix
     y = features()[1]
-    second = y if measure is procrustes else y @ y.T
+    second = y if measure is procrustes_similarity else y @ y.T
     assert measure(alike, second, groups=GROUPS).tolist() == [0.0] * 10
 
 
-@pytest.mark.parametrize(("check", "known"), [(check_compare, "pearson"), (check_estimator, "debiased")])
+@pytest.mark.parametrize(("check", "known"), [(check_comparison, "pearson"), (check_estimator, "debiased")])
 def test_what_is_not_known_is_refused_with_what_is(check, known):
     with pytest.raises(UnknownName, match=f"Did you mean {known}"):
         check(known + "s")

@@ -9,9 +9,9 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from itbench import ItbenchError, ReadoutResult
-from itbench.metrics.stacking import non_negative, stack
+from itbench.metrics.stacking import non_negative_least_squares, stack
 from itbench.plugins import load_plugins
-from itbench.statistics.explained_variance import explained_variance, shares
+from itbench.statistics.explained_variance import explained_variance, variance_shares
 from tests.kit.layers import TEST, TRAIN, driven_by, features, grams_of
 
 
@@ -79,7 +79,7 @@ def test_solver_agrees_with_scipy(size):
     target = rng.standard_normal((200, size + 3))
     gram, right = factor.swapaxes(1, 2) @ factor, np.einsum("pki,pk->pi", factor, target)
     expected = np.array([nnls(one, other)[0] for one, other in zip(factor, target, strict=True)])
-    found = non_negative(gram, right)
+    found = non_negative_least_squares(gram, right)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
     assert (found >= 0).all()
     assert size == 1 or ((found > 0).any(axis=1) & (found == 0).any(axis=1)).sum() > 50  # some are on the boundary
@@ -206,7 +206,9 @@ def test_shares_sum_to_the_explained_variance():
     responses = driven_by(layers.values())
     reading = stacked()(grams_of(layers), responses[TRAIN], TRAIN, TEST)
     expected = explained_variance(responses[TEST], reading.predictions)
-    np.testing.assert_allclose(shares(responses[TEST], reading.contributions).sum(axis=0), expected, atol=1e-10)
+    np.testing.assert_allclose(
+        variance_shares(responses[TEST], reading.contributions).sum(axis=0), expected, atol=1e-10
+    )
 
 
 def test_inner_predictions_are_of_weights_that_did_not_see_the_fold():

@@ -11,7 +11,7 @@ from itbench.data.readers.kriegeskorte2008 import read_kriegeskorte
 from itbench.data.recordings_file import read_recordings
 from itbench.errors import BadRecordings, DamagedFile
 from itbench.metrics.neural_data import NeuralData
-from itbench.metrics.rdm import rdm_of_recorded
+from itbench.metrics.rdm import rdm_of_neural_data
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import SHARED, run
 
@@ -199,7 +199,7 @@ def test_monkey_and_human_it_are_as_alike_as_published(imported):
     means = []
     for recordings in imported.values():
         side = NeuralData(recordings.stimuli.ids, rdms=recordings.rdms, distance=recordings.about["distance"])
-        means.append(rdm_of_recorded(side, "correlation")[upper])
+        means.append(rdm_of_neural_data(side, "correlation")[upper])
     assert pearsonr(*means)[0] == pytest.approx(0.491, abs=5e-4)
     assert spearmanr(*means)[0] == pytest.approx(0.439, abs=5e-4)
     assert imported["kriegeskorte2008-human-it"].rdms.shape == (4, 92, 92)

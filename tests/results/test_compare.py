@@ -14,7 +14,7 @@ from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.results.compare import compare_scores
 from itbench.results.find import find_scores
 from itbench.statistics.explained_variance import correlation, explained_variance
-from itbench.statistics.permutation import permute, significant
+from itbench.statistics.permutation import benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES
 from tests.kit.commands import run
 from tests.kit.scores import ABOUT, comparison_score, readout_score
@@ -68,7 +68,7 @@ def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
         differences.append(figure(both[0]) - figure(both[1]))
     exact = (np.abs(differences) >= abs(differences[0]) - 1e-12).mean()
     as_they_are = after_swaps(recorded, first, second, row_stimulus, row_split, [], measure)
-    given = permute(
+    given = permutation_test(
         recorded, (first, second), row_stimulus, row_split, measure=measure, ceiling=CEILING, n=20_000, seed=1
     )
     np.testing.assert_allclose(given.difference, differences[0])
@@ -93,7 +93,7 @@ def test_p_of_a_site_is_that_of_scipy():
         vectorized=True,
         rng=np.random.default_rng(0),
     )
-    ours = permute(recorded, (first, second), np.arange(30), np.zeros(30, int), n=20_000)
+    ours = permutation_test(recorded, (first, second), np.arange(30), np.zeros(30, int), n=20_000)
     np.testing.assert_allclose(ours.difference, theirs.statistic)
     np.testing.assert_allclose(ours.p, theirs.pvalue, atol=0.015)
     np.testing.assert_allclose(ours.site_p, [ours.p])
@@ -101,7 +101,7 @@ def test_p_of_a_site_is_that_of_scipy():
 
 def test_swaps_of_one_model_with_itself_find_no_difference():
     recorded, first, _ = two_models()
-    found = permute(recorded, (first, first), np.arange(60), FOLDS, n=100)
+    found = permutation_test(recorded, (first, first), np.arange(60), FOLDS, n=100)
     assert found.difference == 0
     assert found.p == 1
     np.testing.assert_array_equal(found.site_p, 1.0)
@@ -109,14 +109,14 @@ def test_swaps_of_one_model_with_itself_find_no_difference():
 
 def test_the_smallest_p_is_that_of_no_swap_as_good():
     recorded, first, second = two_models(worse=3)
-    assert permute(recorded, (first, second), np.arange(60), FOLDS, n=99).p == 1 / 100
+    assert permutation_test(recorded, (first, second), np.arange(60), FOLDS, n=99).p == 1 / 100
 
 
 def test_the_size_of_blocks_does_not_matter(monkeypatch):
     recorded, first, second = two_models(worse=0.05)
-    whole = permute(recorded, (first, second), np.arange(60), FOLDS, n=300)
+    whole = permutation_test(recorded, (first, second), np.arange(60), FOLDS, n=300)
     monkeypatch.setattr("itbench.statistics.permutation.CHUNK", 100_000)
-    blocks = permute(recorded, (first, second), np.arange(60), FOLDS, n=300)
+    blocks = permutation_test(recorded, (first, second), np.arange(60), FOLDS, n=300)
     assert whole.p == blocks.p
     np.testing.assert_array_equal(whole.site_p, blocks.site_p)
 
@@ -124,9 +124,9 @@ def test_the_size_of_blocks_does_not_matter(monkeypatch):
 def test_a_site_that_one_model_does_not_predict_is_left_out():
     recorded, first, second = two_models()
     first[0, 2] = np.nan
-    found = permute(recorded, (first, second), np.arange(60), FOLDS, n=50)
+    found = permutation_test(recorded, (first, second), np.arange(60), FOLDS, n=50)
     rest = [0, 1, 3, 4, 5]
-    expected = permute(recorded[:, rest], (first[:, rest], second[:, rest]), np.arange(60), FOLDS, n=50)
+    expected = permutation_test(recorded[:, rest], (first[:, rest], second[:, rest]), np.arange(60), FOLDS, n=50)
     assert (found.difference, found.p) == (expected.difference, expected.p)
     assert np.flatnonzero(np.isnan(found.site_p)).tolist() == [2]
     assert np.flatnonzero(np.isnan(found.site_difference)).tolist() == [2]
@@ -134,7 +134,7 @@ def test_a_site_that_one_model_does_not_predict_is_left_out():
 
 @pytest.mark.slow
 def test_equal_models_get_p_below_5_percent_in_5_percent_of_cases():
-    p = [permute(*equal_models(seed), np.arange(40), np.arange(40) % 2, n=199).p for seed in range(1_000)]
+    p = [permutation_test(*equal_models(seed), np.arange(40), np.arange(40) % 2, n=199).p for seed in range(1_000)]
     assert 0.035 < (np.array(p) <= 0.05).mean() < 0.065
     assert scipy.stats.kstest(p, "uniform").pvalue > 1e-3
 
@@ -149,14 +149,14 @@ def test_sites_found_significant_are_those_of_scipy(seed):
     p = np.random.default_rng(seed).random(200) ** 3
     expected = scipy.stats.false_discovery_control(p) <= 0.05
     assert 0 < expected.sum() < 200
-    np.testing.assert_array_equal(significant(p), expected)
+    np.testing.assert_array_equal(benjamini_hochberg(p), expected)
     p = np.append(p, np.nan)
-    np.testing.assert_array_equal(significant(p), np.append(expected, False))
+    np.testing.assert_array_equal(benjamini_hochberg(p), np.append(expected, False))
 
 
 @pytest.mark.parametrize("p", [[], [np.nan], [0.9, 0.8]], ids=["none", "missing", "large"])
 def test_nothing_is_significant_where_nothing_is(p):
-    assert not significant(np.array(p)).any()
+    assert not benjamini_hochberg(np.array(p)).any()
 
 
 def compared(**how):

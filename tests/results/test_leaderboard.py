@@ -14,7 +14,7 @@ from itbench import read_score, write_score
 from itbench.errors import ItbenchWarning, UnknownName
 from itbench.results.formats import KEYS, render
 from itbench.results.leaderboard import compile_leaderboard
-from itbench.statistics.bootstrap import interval
+from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.ranks import rank_intervals
 from tests.kit.commands import run
 from tests.kit.scores import MEASURES, comparison_score, readout_score, small_score
@@ -442,7 +442,7 @@ def test_models_that_cannot_be_told_apart_share_a_rank(folder):
 
 def test_the_headline_comes_with_its_interval(folder):
     path = put_predictions(folder, "net", 0.5)
-    low, high = interval(xr.load_dataset(path, engine="h5netcdf")["draws"].values[0])
+    low, high = percentile_interval(xr.load_dataset(path, engine="h5netcdf")["draws"].values[0])
     (row,) = compile_leaderboard(folder)
     assert (row["low"], row["high"]) == (low, high)
     assert low < row["value"] == row["EV"] < high

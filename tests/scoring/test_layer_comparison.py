@@ -13,7 +13,7 @@ from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.summary import summary
 from itbench.scoring.layer_comparison import compare_layers
-from itbench.statistics.jackknife import draws, honest_choice, image_groups, standard_error
+from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
 
 N = 120
 IDS = tuple(f"p{number}" for number in range(N))
@@ -47,7 +47,7 @@ def layers(seed=0):
 def test_leaving_out_is_comparing_the_rest(registry, name, options):
     grams, recorded = layers()
     metric = registry.metric(name).readout(**options)
-    groups = image_groups(N)
+    groups = jackknife_groups(N)
     said = metric(grams["noise2"], recorded, groups)
     slow = ComparisonResult.by_leaving_out(
         lambda gram, side: metric(gram, side, np.arange(len(gram)) % 2).value, grams["noise2"], recorded, groups
@@ -61,7 +61,7 @@ def test_leaving_out_is_comparing_the_rest(registry, name, options):
 def test_the_layer_nearest_to_the_brain_is_the_highest(registry, name, options):
     grams, recorded = layers()
     metric = registry.metric(name).readout(**options)
-    values = [metric(gram, recorded, image_groups(N)).value for gram in grams.values()]
+    values = [metric(gram, recorded, jackknife_groups(N)).value for gram in grams.values()]
     assert values == sorted(values)
     assert values[-1] - values[0] > 0.02
 
@@ -113,8 +113,8 @@ def test_one_layer_keeps_its_value_and_its_draws():
     without = np.random.default_rng(0).normal(0.5, 0.01, 40)
     found = told([0.5], [without])
     assert found["headline"].item() == pytest.approx(0.5)
-    np.testing.assert_allclose(found["draws"].sel(measure="told"), draws(0.5, without, 2000), rtol=1e-6)
-    assert found["standard_error"].item() == pytest.approx(standard_error(without))
+    np.testing.assert_allclose(found["draws"].sel(measure="told"), jackknife_draws(0.5, without, 2000), rtol=1e-6)
+    assert found["standard_error"].item() == pytest.approx(jackknife_error(without))
     assert found["chosen_layer"].values.tolist() == ["a"] * 40
     assert found["group_size"].values.tolist() == [1] * 40
     assert found.attrs["remarks"] == "layer a: mind the gap"
@@ -126,7 +126,7 @@ def test_a_layer_that_every_group_leaves_best_counts_as_if_it_had_been_named():
     found = told([0.2, 0.5], [worse, best])
     assert found["headline"].item() == pytest.approx(0.5)
     assert set(found["chosen_layer"].values) == {"b"}
-    np.testing.assert_allclose(found["draws"][0], draws(0.5, best, 2000), rtol=1e-6)
+    np.testing.assert_allclose(found["draws"][0], jackknife_draws(0.5, best, 2000), rtol=1e-6)
     assert found["value"].values.tolist() == [0.2, 0.5]
 
 
@@ -139,7 +139,7 @@ def test_the_headline_is_not_raised_by_having_many_layers_to_choose_from():
         values = images.mean(axis=1)
         without = (images.sum(axis=1, keepdims=True) - images) / 59
         best.append(values.max())
-        headline.append(honest_choice(values, without)[1])
+        headline.append(cross_validated_choice(values, without)[1])
     assert np.mean(best) > 0.2
     assert abs(np.mean(headline)) < 0.05
 
@@ -150,7 +150,7 @@ def test_the_choice_for_a_fifth_does_not_see_it():
     images[1] = 1.0
     values = images.mean(axis=1)
     without = (images.sum(axis=1, keepdims=True) - images) / 9
-    chosen, headline, left_out = honest_choice(values, without)
+    chosen, headline, left_out = cross_validated_choice(values, without)
     assert chosen[3] == 1
     assert sorted(chosen) == [0] * 8 + [1] * 2
     assert headline == pytest.approx(0.2)  # eight images count with layer 0, worth 0 there; two with layer 1, worth 1
@@ -163,7 +163,7 @@ def test_grams_of_more_images_in_another_order_are_laid_over_the_recorded():
     rows = np.array([*range(60, 110), *range(20)])
     few = recorded.take(rows)
     found = compare_layers(metric, iter(reversed(grams.items())), few, list(grams))
-    expected = [metric(gram.take(rows), few, image_groups(70)).value for gram in grams.values()]
+    expected = [metric(gram.take(rows), few, jackknife_groups(70)).value for gram in grams.values()]
     np.testing.assert_allclose(found["value"], expected)
     assert found["layer"].values.tolist() == list(grams)
     assert found["n_features"].values.tolist() == [30, 30, 30]

@@ -6,7 +6,7 @@ import scipy.stats
 from sklearn.metrics import explained_variance_score
 
 from itbench.errors import UnknownName
-from itbench.statistics.bootstrap import interval, readout_draws
+from itbench.statistics.bootstrap import bootstrap_draws, percentile_interval
 from itbench.statistics.resampling import MEASURES, HeldOutRows
 
 FOLDS = np.arange(60) % 4  # the split that tests each of 60 images
@@ -52,7 +52,7 @@ LAYOUTS = {
 def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split):
     recorded, predicted = (values[row_stimulus] for values in held_out())
     ceiling = np.linspace(0.5, 0.9, 7)
-    given = readout_draws(recorded, predicted, row_stimulus, row_split, ceiling=ceiling, n=20, seed=5)
+    given = bootstrap_draws(recorded, predicted, row_stimulus, row_split, ceiling=ceiling, n=20, seed=5)
     expected = plain(recorded, predicted, row_stimulus, row_split, ceiling, n=20, seed=5)
     assert list(given) == list(MEASURES)
     for name, values in expected.items():
@@ -63,7 +63,7 @@ def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split):
 def test_the_interval_of_a_correlation_is_that_of_scipy():
     recorded, predicted = held_out(sites=1)
     one_split = np.zeros(60, int)
-    ours = readout_draws(recorded, predicted, np.arange(60), one_split, n=20_000, over="stimuli")["correlation"]
+    ours = bootstrap_draws(recorded, predicted, np.arange(60), one_split, n=20_000, over="stimuli")["correlation"]
     theirs = scipy.stats.bootstrap(
         (recorded[:, 0], predicted[:, 0]),
         lambda y, f, axis: scipy.stats.pearsonr(y, f, axis=axis).statistic,
@@ -73,14 +73,14 @@ def test_the_interval_of_a_correlation_is_that_of_scipy():
         rng=np.random.default_rng(1),
     )
     shift = np.corrcoef(recorded.T, predicted.T)[0, 1] - np.median(theirs.bootstrap_distribution)
-    np.testing.assert_allclose(interval(ours), np.array(theirs.confidence_interval) + shift, atol=0.01)
+    np.testing.assert_allclose(percentile_interval(ours), np.array(theirs.confidence_interval) + shift, atol=0.01)
     np.testing.assert_allclose(ours.std(), theirs.standard_error, rtol=0.03)
 
 
 def test_draws_of_sites_have_the_standard_error_of_a_mean():
     recorded, predicted = held_out(sites=50)
     ev = explained_variance_score(recorded, predicted, multioutput="raw_values")
-    draws = readout_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=20_000, over="sites")
+    draws = bootstrap_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=20_000, over="sites")
     np.testing.assert_allclose(draws["explained_variance"].mean(), ev.mean(), atol=0.005)
     np.testing.assert_allclose(draws["explained_variance"].std(), ev.std() / np.sqrt(50), rtol=0.03)
 
@@ -90,7 +90,7 @@ def test_draws_of_images_have_the_standard_error_of_a_correlation():
     rng = np.random.default_rng(0)
     recorded, other = rng.standard_normal((2, 4_000, 1))
     predicted = 0.6 * recorded + 0.8 * other
-    draws = readout_draws(recorded, predicted, np.arange(4_000), np.zeros(4_000, int), n=4_000, over="stimuli")
+    draws = bootstrap_draws(recorded, predicted, np.arange(4_000), np.zeros(4_000, int), n=4_000, over="stimuli")
     rho = np.corrcoef(recorded[:, 0], predicted[:, 0])[0, 1]
     np.testing.assert_allclose(draws["correlation"].std(), (1 - rho**2) / np.sqrt(4_000), rtol=0.07)
 
@@ -106,10 +106,10 @@ def test_every_split_keeps_its_size_where_images_are_tested_once():
 def test_a_image_counts_equally_often_in_all_its_splits():
     """Two splits that test the same images then agree in every draw, and are as one."""
     recorded, predicted = held_out()
-    once = readout_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=50)
+    once = bootstrap_draws(recorded, predicted, np.arange(60), np.zeros(60, int), n=50)
     twice = (np.concatenate([values, values[::-1]]) for values in (recorded, predicted))
     row_stimulus = np.concatenate([np.arange(60), np.arange(60)[::-1]])
-    again = readout_draws(*twice, row_stimulus, np.repeat([0, 1], 60), n=50)
+    again = bootstrap_draws(*twice, row_stimulus, np.repeat([0, 1], 60), n=50)
     np.testing.assert_allclose(again["explained_variance"], once["explained_variance"])
 
 
@@ -118,7 +118,7 @@ def test_draws_of_two_models_belong_together_in_pairs(over):
     recorded, predicted = held_out()
     order = np.random.default_rng(3).permutation(60)
     draws = [
-        readout_draws(recorded[at], f[at], at, FOLDS[at], n=400, over=over)["explained_variance"]
+        bootstrap_draws(recorded[at], f[at], at, FOLDS[at], n=400, over=over)["explained_variance"]
         for at, f in [(np.arange(60), predicted), (order, predicted), (order, predicted + 1e-3 * recorded)]
     ]
     np.testing.assert_allclose(draws[0], draws[1])  # the order of the rows does not matter
@@ -129,7 +129,7 @@ def test_the_seed_decides_and_the_size_of_blocks_does_not(monkeypatch):
     recorded, predicted = held_out()
 
     def draws(seed):
-        return readout_draws(recorded, predicted, np.arange(60), FOLDS, n=100, seed=seed)["correlation"]
+        return bootstrap_draws(recorded, predicted, np.arange(60), FOLDS, n=100, seed=seed)["correlation"]
 
     one, other = draws(0), draws(1)
     assert np.isclose(one, other).mean() < 0.1
@@ -142,7 +142,7 @@ def test_the_median_of_the_draws_is_the_score(n_splits):
     """Even with splits of five images, where draws by themselves would mostly lie below it."""
     recorded, predicted = held_out()
     split = np.arange(60) % n_splits
-    draws = readout_draws(recorded, predicted, np.arange(60), split, n=200)
+    draws = bootstrap_draws(recorded, predicted, np.arange(60), split, n=200)
     ev = [
         explained_variance_score(recorded[split == one], predicted[split == one], multioutput="raw_values")
         for one in range(n_splits)
@@ -152,16 +152,16 @@ def test_the_median_of_the_draws_is_the_score(n_splits):
 
 def test_no_draws_are_none():
     recorded, predicted = held_out()
-    assert {len(draws) for draws in readout_draws(recorded, predicted, np.arange(60), FOLDS, n=0).values()} == {0}
+    assert {len(draws) for draws in bootstrap_draws(recorded, predicted, np.arange(60), FOLDS, n=0).values()} == {0}
 
 
 @pytest.mark.parametrize("where", ["recorded", "predicted", "both"])
 def test_sites_with_missing_values_are_left_out(where):
     recorded, predicted = held_out(sites=8)
-    expected = readout_draws(recorded[:, 1:], predicted[:, 1:], np.arange(60), FOLDS, n=20)
+    expected = bootstrap_draws(recorded[:, 1:], predicted[:, 1:], np.arange(60), FOLDS, n=20)
     for values in {"recorded": [recorded], "predicted": [predicted], "both": [recorded, predicted]}[where]:
         values[4, 0] = np.nan
-    given = readout_draws(recorded, predicted, np.arange(60), FOLDS, n=20)
+    given = bootstrap_draws(recorded, predicted, np.arange(60), FOLDS, n=20)
     for name, values in expected.items():
         np.testing.assert_array_equal(given[name], values)
 
@@ -173,7 +173,7 @@ def test_a_site_that_loses_its_variance_is_nan_in_that_draw_and_never_0(value, s
     recorded = np.full((10, 1), value)
     recorded[3] = 1.0
     predicted = recorded + np.random.default_rng(0).standard_normal((10, 1))
-    draws = readout_draws(scale * recorded, scale * predicted, np.arange(10), np.zeros(10, int), n=10_000)
+    draws = bootstrap_draws(scale * recorded, scale * predicted, np.arange(10), np.zeros(10, int), n=10_000)
     for values in draws.values():
         assert abs(np.isnan(values).mean() - 0.9**10) < 0.02
         assert not (values == 0).any()
@@ -184,9 +184,9 @@ def test_a_site_that_loses_its_variance_leaves_the_others_in():
     recorded[:, 0] = 0.0
     recorded[3, 0] = 1.0
     one_split = np.zeros(10, int)
-    draws = readout_draws(recorded, predicted, np.arange(10), one_split, n=500, over="stimuli")["correlation"]
+    draws = bootstrap_draws(recorded, predicted, np.arange(10), one_split, n=500, over="stimuli")["correlation"]
     alone = [
-        readout_draws(recorded[:, [site]], predicted[:, [site]], np.arange(10), one_split, n=500, over="stimuli")
+        bootstrap_draws(recorded[:, [site]], predicted[:, [site]], np.arange(10), one_split, n=500, over="stimuli")
         for site in (0, 1)
     ]
     lost = np.isnan(alone[0]["correlation"])
@@ -198,14 +198,14 @@ def test_a_site_that_loses_its_variance_leaves_the_others_in():
 def test_a_constant_prediction_correlates_0():
     recorded, predicted = held_out()
     predicted[:] = 0.1
-    draws = readout_draws(recorded, predicted, np.arange(60), FOLDS, n=50)
+    draws = bootstrap_draws(recorded, predicted, np.arange(60), FOLDS, n=50)
     np.testing.assert_allclose(draws["correlation"], 0.0)
     np.testing.assert_allclose(draws["explained_variance"], 0.0, atol=1e-12)
 
 
 def test_a_large_mean_response_does_not_matter():
     recorded, predicted = held_out()
-    at_zero, far = (readout_draws(recorded + m, predicted + m, np.arange(60), FOLDS, n=50) for m in (0.0, 1e6))
+    at_zero, far = (bootstrap_draws(recorded + m, predicted + m, np.arange(60), FOLDS, n=50) for m in (0.0, 1e6))
     for name, values in at_zero.items():
         np.testing.assert_allclose(far[name], values, atol=1e-8)
 
@@ -213,14 +213,14 @@ def test_a_large_mean_response_does_not_matter():
 def test_tiny_benchmarks_have_draws_but_no_interval():
     """Ten splits of two images: almost every draw has one split of twice the same image."""
     recorded, predicted = held_out(n=20, sites=3)
-    draws = readout_draws(recorded, predicted, np.arange(20), np.arange(20) // 2, n=2_000)["correlation"]
+    draws = bootstrap_draws(recorded, predicted, np.arange(20), np.arange(20) // 2, n=2_000)["correlation"]
     assert abs(np.isfinite(draws).mean() - 0.5**10) < 0.005
-    assert np.isnan(interval(draws)).all()
+    assert np.isnan(percentile_interval(draws)).all()
 
 
 def test_no_site_that_can_be_scored_gives_no_number():
     recorded, predicted = held_out()
-    draws = readout_draws(np.full_like(recorded, np.nan), predicted, np.arange(60), FOLDS, ceiling=np.ones(7), n=5)
+    draws = bootstrap_draws(np.full_like(recorded, np.nan), predicted, np.arange(60), FOLDS, ceiling=np.ones(7), n=5)
     assert list(draws) == list(MEASURES)
     assert np.isnan(list(draws.values())).all()
 
@@ -229,7 +229,7 @@ def test_sites_without_a_ceiling_are_left_out_of_what_is_corrected():
     recorded, predicted = held_out()
     ceiling = np.array([0.5, np.nan, 0.8, 0.0, -0.1, 0.9, 0.7])
     one_split = np.zeros(60, int)
-    draws = readout_draws(recorded, predicted, np.arange(60), one_split, ceiling=ceiling, n=4_000, over="sites")
+    draws = bootstrap_draws(recorded, predicted, np.arange(60), one_split, ceiling=ceiling, n=4_000, over="sites")
     ev = explained_variance_score(recorded, predicted, multioutput="raw_values")[ceiling > 0] / ceiling[ceiling > 0]
     np.testing.assert_allclose(np.nanmedian(draws["explained_variance_corrected"]), ev.mean())
     assert np.nanmax(draws["explained_variance_corrected"]) <= ev.max() + np.ptp(ev)
@@ -240,12 +240,12 @@ def test_sites_without_a_ceiling_are_left_out_of_what_is_corrected():
 
 
 def test_without_a_ceiling_nothing_is_corrected():
-    assert list(readout_draws(*held_out(), np.arange(60), FOLDS, n=3)) == ["explained_variance", "correlation"]
+    assert list(bootstrap_draws(*held_out(), np.arange(60), FOLDS, n=3)) == ["explained_variance", "correlation"]
 
 
 def test_an_unknown_kind_of_draws_is_named():
     with pytest.raises(UnknownName, match=r"unknown kind of draws 'stimulus'.*\n.*stimuli"):
-        readout_draws(*held_out(), np.arange(60), FOLDS, over="stimulus")
+        bootstrap_draws(*held_out(), np.arange(60), FOLDS, over="stimulus")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_an_unknown_kind_of_draws_is_named():
     ids=["all", "half", "fewer than half", "none"],
 )
 def test_an_interval_holds_the_middle_of_the_draws(draws, expected):
-    np.testing.assert_allclose(interval(draws), expected)
+    np.testing.assert_allclose(percentile_interval(draws), expected)
 
 
 def coverage(over, n_images, n_sites, repeats, measure):
@@ -270,7 +270,7 @@ def coverage(over, n_images, n_sites, repeats, measure):
         f = rng.standard_normal((n_images, n_sites))
         y = slope * f + 0.8 * rng.standard_normal((n_images, n_sites))
         rows = np.arange(n_images), np.arange(n_images) % 2
-        low, high = interval(readout_draws(y, slope * f, *rows, n=500, over=over)[measure])
+        low, high = percentile_interval(bootstrap_draws(y, slope * f, *rows, n=500, over=over)[measure])
         hits += low <= TRUTH[over][measure] <= high
     return hits / repeats
 

@@ -5,7 +5,12 @@ from scipy.stats import pearsonr
 from sklearn.metrics import explained_variance_score
 
 from itbench.errors import BadScore
-from itbench.statistics.explained_variance import correlation, explained_variance, refuse_impossible, shares
+from itbench.statistics.explained_variance import (
+    check_explained_variance,
+    correlation,
+    explained_variance,
+    variance_shares,
+)
 
 
 @pytest.fixture
@@ -55,9 +60,9 @@ def test_a_constant_prediction_explains_nothing(pair):
 
 
 def test_a_score_that_breaks_the_law_is_refused(pair):
-    refuse_impossible(explained_variance(*pair), correlation(*pair))
+    check_explained_variance(explained_variance(*pair), correlation(*pair))
     with pytest.raises(BadScore, match=r"0\.4000 with correlation 0\.1100"):
-        refuse_impossible(np.array([0.0, 0.40]), np.array([0.1, 0.11]))
+        check_explained_variance(np.array([0.0, 0.40]), np.array([0.1, 0.11]))
 
 
 @pytest.fixture
@@ -70,36 +75,36 @@ def parts(pair):
 def test_shares_sum_to_the_explained_variance(pair, parts):
     recorded, _ = pair
     expected = explained_variance(recorded, parts.sum(axis=0))
-    np.testing.assert_allclose(shares(recorded, parts).sum(axis=0), expected, atol=1e-12)
+    np.testing.assert_allclose(variance_shares(recorded, parts).sum(axis=0), expected, atol=1e-12)
 
 
 def test_shares_agree_with_himalaya_where_all_means_are_0(pair, parts):
     recorded = pair[0] - pair[0].mean(axis=0)
     centred = parts - parts.mean(axis=1, keepdims=True)
-    np.testing.assert_allclose(shares(recorded, centred), r2_score_split(recorded, centred), atol=1e-12)
+    np.testing.assert_allclose(variance_shares(recorded, centred), r2_score_split(recorded, centred), atol=1e-12)
 
 
 def test_constants_do_not_matter_to_shares(pair, parts):
     recorded, _ = pair
-    np.testing.assert_allclose(shares(recorded + 9, parts - 70), shares(recorded, parts), atol=1e-11)
+    np.testing.assert_allclose(variance_shares(recorded + 9, parts - 70), variance_shares(recorded, parts), atol=1e-11)
 
 
 def test_the_share_of_a_part_alone_is_its_explained_variance(pair):
-    np.testing.assert_allclose(shares(pair[0], pair[1][None])[0], explained_variance(*pair), atol=1e-12)
+    np.testing.assert_allclose(variance_shares(pair[0], pair[1][None])[0], explained_variance(*pair), atol=1e-12)
 
 
 def test_uncorrelated_parts_have_the_share_of_each_alone():
     recorded = np.array([[1.0, 1.0, -1.0, -1.0], [1.0, -1.0, 1.0, -1.0]])  # orthogonal, of mean 0
     both = recorded.sum(axis=0)[:, None]
-    np.testing.assert_allclose(shares(both, recorded[:, :, None])[:, 0], [0.5, 0.5])
-    np.testing.assert_allclose(shares(both, np.stack([both, -both]))[:, 0], [2, -2])
+    np.testing.assert_allclose(variance_shares(both, recorded[:, :, None])[:, 0], [0.5, 0.5])
+    np.testing.assert_allclose(variance_shares(both, np.stack([both, -both]))[:, 0], [2, -2])
 
 
 def test_shares_of_a_site_that_cannot_be_scored_are_nan(parts):
     recorded = np.column_stack([np.full(50, 2.5), np.r_[np.nan, np.arange(49.0)], np.arange(50.0)])
-    np.testing.assert_array_equal(np.isnan(shares(recorded, parts[:, :, :3])).all(axis=0), [True, True, False])
+    np.testing.assert_array_equal(np.isnan(variance_shares(recorded, parts[:, :, :3])).all(axis=0), [True, True, False])
 
 
 def test_shares_need_the_same_stimuli_and_sites(pair, parts):
     with pytest.raises(ValueError, match="differ in shape"):
-        shares(pair[0], parts[:, :, :3])
+        variance_shares(pair[0], parts[:, :, :3])

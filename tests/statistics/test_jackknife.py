@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from itbench.metrics.cka import centred_alignment
-from itbench.metrics.procrustes import procrustes
+from itbench.metrics.procrustes import procrustes_similarity
 from itbench.metrics.rsa import compare_rdms
-from itbench.statistics.jackknife import draws, image_groups, standard_error
+from itbench.statistics.jackknife import jackknife_draws, jackknife_error, jackknife_groups
 
 
 def without_each(values):
@@ -16,32 +16,32 @@ def without_each(values):
 def test_the_standard_error_of_a_mean_is_the_textbooks():
     values = np.random.default_rng(0).gamma(2.0, size=60)
     expected = values.std(ddof=1) / np.sqrt(60)
-    assert standard_error(without_each(values)) == pytest.approx(expected)
+    assert jackknife_error(without_each(values)) == pytest.approx(expected)
 
 
 def test_draws_have_the_value_as_mean_and_the_jackknifes_covariance():
     rng = np.random.default_rng(0)
     one = rng.standard_normal(60)
     other = 0.8 * one + 0.6 * rng.standard_normal(60)
-    drawn = np.stack([draws(values.mean(), without_each(values), 200_000) for values in (one, other)])
+    drawn = np.stack([jackknife_draws(values.mean(), without_each(values), 200_000) for values in (one, other)])
     np.testing.assert_allclose(drawn.mean(axis=1), [one.mean(), other.mean()], atol=2e-3)
     np.testing.assert_allclose(np.cov(drawn), np.cov(one, other) / 60, rtol=0.02)
 
 
 def test_draws_depend_on_the_seed_alone():
     without = without_each(np.arange(50.0))
-    np.testing.assert_array_equal(draws(1.0, without, 10, 3), draws(1.0, without, 10, 3))
-    np.testing.assert_allclose(draws(9.0, without, 10, 3) - draws(1.0, without, 10, 3), 8.0)
-    np.testing.assert_array_equal(draws(1.0, without, 10, 3)[:4], draws(1.0, without, 4, 3))
-    assert not np.array_equal(draws(1.0, without, 10, 3), draws(1.0, without, 10, 4))
+    np.testing.assert_array_equal(jackknife_draws(1.0, without, 10, 3), jackknife_draws(1.0, without, 10, 3))
+    np.testing.assert_allclose(jackknife_draws(9.0, without, 10, 3) - jackknife_draws(1.0, without, 10, 3), 8.0)
+    np.testing.assert_array_equal(jackknife_draws(1.0, without, 10, 3)[:4], jackknife_draws(1.0, without, 4, 3))
+    assert not np.array_equal(jackknife_draws(1.0, without, 10, 3), jackknife_draws(1.0, without, 10, 4))
 
 
 def test_groups_are_single_images_where_these_are_few_and_of_equal_size_where_they_are_many():
-    assert image_groups(99).tolist() == list(range(99))
-    sizes = np.bincount(image_groups(3210))
+    assert jackknife_groups(99).tolist() == list(range(99))
+    sizes = np.bincount(jackknife_groups(3210))
     assert (len(sizes), sizes.min(), sizes.max()) == (50, 64, 65)
-    np.testing.assert_array_equal(image_groups(200, seed=1), image_groups(200, seed=1))
-    assert not np.array_equal(image_groups(200, seed=1), image_groups(200))
+    np.testing.assert_array_equal(jackknife_groups(200, seed=1), jackknife_groups(200, seed=1))
+    assert not np.array_equal(jackknife_groups(200, seed=1), jackknife_groups(200))
 
 
 def drawn_world(rng, n):
@@ -62,7 +62,7 @@ def rsa(x, y, groups):
 MEASURES = {
     "cka": lambda x, y, groups: centred_alignment(x @ x.T, y @ y.T, "debiased", groups),
     "rsa": rsa,
-    "procrustes": lambda x, y, groups: procrustes(x @ x.T, y, groups),
+    "procrustes": lambda x, y, groups: procrustes_similarity(x @ x.T, y, groups),
 }
 
 
@@ -73,10 +73,10 @@ def test_the_95_percent_interval_holds_the_truth_nine_times_of_ten_at_least(meas
     """The truth is the mean over many sets of as many images: the interval speaks of other images, not of more."""
     rng = np.random.default_rng(0)
     truth = np.mean([MEASURES[measure](*drawn_world(rng, n), None)[0] for _ in range(400)])
-    groups = image_groups(n)
+    groups = jackknife_groups(n)
     held = []
     for _ in range(300):
         value, *without = MEASURES[measure](*drawn_world(rng, n), groups)
-        low, high = np.quantile(draws(value, np.array(without), 2000), [0.025, 0.975])
+        low, high = np.quantile(jackknife_draws(value, np.array(without), 2000), [0.025, 0.975])
         held.append(low <= truth <= high)
     assert 0.90 <= np.mean(held) <= 0.985

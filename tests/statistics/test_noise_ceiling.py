@@ -9,7 +9,7 @@ from rsatoolbox.rdm import RDMs
 from scipy.stats import kendalltau
 
 from itbench.errors import BadRecordings, UnknownName
-from itbench.statistics.noise_ceiling import subject_bounds
+from itbench.statistics.noise_ceiling import rdm_ceiling
 from tests.kit.subjects import subjects
 
 
@@ -28,12 +28,12 @@ def test_bounds_are_those_of_rsatoolbox(method, theirs, compare, n):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Kendall's bound is of averaged ranks
         expected = boot_noise_ceiling(RDMs(rdms), method=theirs)
-    np.testing.assert_allclose(subject_bounds(rdms, method, compare), expected, rtol=1e-9)
+    np.testing.assert_allclose(rdm_ceiling(rdms, method, compare), expected, rtol=1e-9)
 
 
 def test_no_model_exceeds_the_upper_bound():
     rdms = subjects()
-    _, upper = subject_bounds(rdms)
+    _, upper = rdm_ceiling(rdms)
 
     def score(model):
         return np.mean([np.corrcoef(model, rdm)[0, 1] for rdm in rdms])
@@ -48,8 +48,8 @@ def test_no_model_exceeds_the_upper_bound():
 @pytest.mark.parametrize("method", ["pearson", "spearman", "cosine"])
 def test_equal_subjects_leave_no_room_and_unlike_ones_much(method):
     one = subjects(1)
-    np.testing.assert_allclose(subject_bounds(np.repeat(one, 3, axis=0), method), 1)
-    lower, upper = subject_bounds(subjects(noise=5.0), method)
+    np.testing.assert_allclose(rdm_ceiling(np.repeat(one, 3, axis=0), method), 1)
+    lower, upper = rdm_ceiling(subjects(noise=5.0), method)
     assert lower < upper - 0.01
 
 
@@ -64,9 +64,9 @@ def test_equal_subjects_leave_no_room_and_unlike_ones_much(method):
 )
 def test_subjects_that_have_no_bounds_are_refused(rdms, message):
     with pytest.raises(BadRecordings, match=message):
-        subject_bounds(rdms)
+        rdm_ceiling(rdms)
 
 
 def test_an_unknown_method_is_refused_with_those_known():
     with pytest.raises(UnknownName, match="Did you mean pearson"):
-        subject_bounds(subjects(), "person")
+        rdm_ceiling(subjects(), "person")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from itbench.statistics.noise_power import normalised_correlation, power, r2_er, variance_reliability
+from itbench.statistics.noise_power import normalised_correlation, r2_er, signal_and_noise_power, variance_reliability
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
 
@@ -47,14 +47,14 @@ def test_power_is_that_of_sahani_and_linden_on_complete_repetitions():
     values = simulated(6, 2000)
     values -= values.mean(axis=1, keepdims=True)  # else what repetitions add to all stimuli counts here as noise
     expected = [schoppe(values[:, :, site], np.arange(2000.0))[0] for site in range(3)]
-    found = power(responses_of(values))
+    found = signal_and_noise_power(responses_of(values))
     np.testing.assert_allclose(found.signal, expected, atol=2 * found.noise_of_mean.max() / 2000)
 
 
 @pytest.mark.parametrize("counts", [(2,), (3, 8), (1, 5), (0, 4)], ids=str)
 def test_power_is_that_of_the_closed_form(counts):
     noise = np.array([0.5, 1.0, 2.0])
-    found = power(responses_of(thinned(simulated(max(counts), 2000, np.repeat(noise, 20)), counts)))
+    found = signal_and_noise_power(responses_of(thinned(simulated(max(counts), 2000, np.repeat(noise, 20)), counts)))
     signal, variance, of_mean = (part.reshape(3, 20).mean(axis=1) for part in found)
     np.testing.assert_allclose(signal, 1, atol=0.03)
     np.testing.assert_allclose(variance, noise**2, rtol=0.02)
@@ -66,7 +66,7 @@ def test_noise_that_differs_between_stimuli_is_weighed_by_its_own_repetitions():
     rng = np.random.default_rng(0)
     loud = np.arange(4000) % 2
     values = rng.standard_normal((4000, 1)) + (0.5 + 1.5 * loud)[:, None] * rng.standard_normal((16, 4000, 1))
-    found = power(responses_of(thinned(values, (2, 16))))
+    found = signal_and_noise_power(responses_of(thinned(values, (2, 16))))
     expected = (0.25 / 2 + 4 / 16) / 2
     np.testing.assert_allclose(found.noise_of_mean, expected, rtol=0.05)
     assert found.noise[0] * (1 / 2 + 1 / 16) / 2 > 2 * expected

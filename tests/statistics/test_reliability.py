@@ -8,7 +8,7 @@ from scipy.stats import pearsonr
 
 from itbench.errors import UnknownName
 from itbench.statistics.explained_variance import explained_variance
-from itbench.statistics.noise_ceiling import corrected, site_reliability
+from itbench.statistics.noise_ceiling import ceiling_corrected, site_reliability
 from itbench.statistics.reliability import spearman_brown, split_half
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
@@ -155,7 +155,7 @@ def test_an_unknown_method_is_refused_with_those_known():
 
 def test_a_corrected_score_is_not_clipped_and_nan_without_a_ceiling():
     ev = np.array([[0.4, 0.9, 0.3, 0.3, 0.3], [-0.2, 0.0, 0.3, 0.3, 0.3]])
-    found = corrected(ev, np.array([0.5, 0.6, NAN, 0.0, -0.1]))
+    found = ceiling_corrected(ev, np.array([0.5, 0.6, NAN, 0.0, -0.1]))
     np.testing.assert_allclose(found, [[0.8, 1.5, NAN, NAN, NAN], [-0.4, 0.0, NAN, NAN, NAN]])
 
 
@@ -190,7 +190,7 @@ def test_a_perfect_model_has_a_corrected_score_of_one(repetitions):
     values = simulated(repetitions, stimuli=600, noise=noise)
     signal = simulated(1, stimuli=600, noise=np.zeros(100))[0]  # the same seed: the same signal
     raw = explained_variance(values.mean(axis=0), signal)
-    ratio = corrected(raw, site_reliability(responses_of(values)))
+    ratio = ceiling_corrected(raw, site_reliability(responses_of(values)))
     assert raw.mean() < 0.98
     assert ratio.mean() == pytest.approx(1, abs=0.01)
     assert ratio.max() > 1  # an estimate over an estimate, and nothing is clipped

@@ -7,7 +7,7 @@ from typing import Any
 import xarray as xr
 
 from itbench.results.explain.steps import Step, in_words, sentences
-from itbench.statistics.jackknife import honest_choice
+from itbench.statistics.jackknife import cross_validated_choice
 
 IMAGES = """
     All images enter the comparison of a layer with the recordings at once. To know how certain the result is, it is
@@ -36,7 +36,7 @@ def comparison(score: xr.Dataset) -> Step:
     """Say what each layer is worth, which was chosen, and what the choice is worth."""
     measure = score.attrs["measure"]
     values, without = score["value"].values, score["without"].values
-    chosen, headline, _ = honest_choice(values, without)
+    chosen, headline, _ = cross_validated_choice(values, without)
     names = [str(name) for name in score["layer"].values]
     n_groups = without.shape[1]
     rows: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ import xarray as xr
 from itbench.results.explain.steps import Step, counted, in_words, sentences
 from itbench.results.score_file import provenance
 from itbench.results.summary import at_chosen_layer, ceilings_of, in_each_split
-from itbench.statistics.bootstrap import interval
+from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.brainscore import brainscore_ratio
 
 RELIABILITY = """
@@ -126,7 +126,7 @@ def certainty(score: xr.Dataset) -> Step | None:
     if "draws" not in score or measure not in score["measure"].values:
         return None
     draws = score["draws"].sel(measure=measure).values
-    low, high = interval(draws)
+    low, high = percentile_interval(draws)
     text, drawn = (
         (OF_GROUPS, JACKKNIFE)
         if "value" in score
