@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
-from itbench.util.files import digest
+from itbench.util.checksum import digest
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 

@@ -20,7 +20,8 @@ from itbench.data.recordings import IMAGE_DIMS, RDM_DIMS, Recordings
 from itbench.data.responses import DIMS, check_sites
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings, DamagedFile
-from itbench.util.files import ArrayInBlocks, check_space, digest, whole_file
+from itbench.util.checksum import ArrayInBlocks, digest
+from itbench.util.files import check_space, whole_file
 
 
 def read_recordings(path: Path) -> Recordings:

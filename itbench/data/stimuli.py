@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadRecordings
-from itbench.util.files import digest, digest_stream
+from itbench.util.checksum import digest, digest_stream
 
 BLOCK = 64  # images read at once when the whole set is passed over
 

@@ -27,7 +27,8 @@ from itbench.plugins import load_plugins
 from itbench.registry import Registry, weights_of
 from itbench.scoring.run import Entrant
 from itbench.util import environment
-from itbench.util.files import canonical_json, locked
+from itbench.util.checksum import canonical_json
+from itbench.util.files import locked
 from itbench.util.progress import Reporter, SilentReporter
 
 

@@ -14,7 +14,7 @@ from itbench.models.layers import expand, is_pattern, parts
 from itbench.models.protocols import Model
 from itbench.registry import ModelEntry
 from itbench.scoring.run import Entrant
-from itbench.util.files import digest
+from itbench.util.checksum import digest
 
 
 class LoadedModel(NamedTuple):

@@ -14,7 +14,7 @@ from PIL import Image
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.gram import times_transpose
 from itbench.models.layers import spread
-from itbench.util.files import digest, digest_stream
+from itbench.util.checksum import digest, digest_stream
 
 CANDIDATES = 8  # layers of a network that names none
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")

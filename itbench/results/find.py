@@ -13,7 +13,7 @@ import xarray as xr
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_file import NAMES, provenance, read_score, scores_in
-from itbench.util.files import canonical_json
+from itbench.util.checksum import canonical_json
 
 Found = tuple[Path, xr.Dataset]
 ENDING = ".nc"  # what ends so is a path, not a name

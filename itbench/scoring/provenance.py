@@ -21,7 +21,8 @@ from itbench.results.score_file import provenance as provenance_of
 from itbench.scoring.run import Entrant, Metric, Run
 from itbench.scoring.task import Task
 from itbench.util import environment
-from itbench.util.files import digest, write_text
+from itbench.util.checksum import digest
+from itbench.util.files import write_text
 
 ABOUT = ("layers", "device", "precision", "pool", "degrees")  # of a run, in provenance
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
-from itbench.extraction.gram_cache import GramCache, single_layers, summed
+from itbench.extraction.gram_cache import GramCache, single_layers, sum_grams
 from itbench.gram import Gram
 from itbench.registry import Registry
 from itbench.results.find import score_command
@@ -197,7 +197,7 @@ def _check_cache(score: xr.Dataset, sources: Sequence[Source], cache: GramCache)
 
 def _grams(score: xr.Dataset, sources: Sequence[Source], cache: GramCache) -> Iterator[tuple[str, Gram]]:
     for source in sources:
-        for layer, gram in summed(source.layers, partial(_cached, score, source, cache)):
+        for layer, gram in sum_grams(source.layers, partial(_cached, score, source, cache)):
             yield source.prefix + layer, gram
 
 

@@ -14,7 +14,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.data.splits import Split
 from itbench.errors import BadOption, BadRecordings
-from itbench.extraction.gram_cache import GramCache, GramSource
+from itbench.extraction.gram_cache import CachedGrams, GramCache
 from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
@@ -131,6 +131,6 @@ def grams_of(
     for entrant, one in zip(run.entrants, staged, strict=True):
         key = {**one.identity, "stimuli": task.recordings.digests["stimuli"]}
         about = {**run.about, "model": entrant.model.name, "weights": entrant.label}
-        source = GramSource(one.model, one.stimuli, run.settings, key, cache, about, reporter)
+        source = CachedGrams(one.model, one.stimuli, run.settings, key, cache, about, reporter)
         for layer, gram in source.grams(one.layers):
             yield run.layer_name(entrant, layer), gram

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from itbench.data.splits import Split
-from itbench.extraction.gram_cache import GramCache, GramSource
+from itbench.extraction.gram_cache import CachedGrams, GramCache
 from itbench.gram import Gram
 from itbench.metrics.protocols import JointReadoutResult, ReadoutResult
 from itbench.scoring.held_out import HeldOut
@@ -96,7 +96,7 @@ def grams_of_trained(learner: SplitTrainer, learnt: TrainedSplit, cache: GramCac
     """Yield the Grams of the layers of one split's network, over all stimuli."""
     model, stimuli, layers, identity = learnt.staged
     key = {**identity, "trained": learnt.key, "stimuli": learner.task.recordings.digests["stimuli"]}
-    source = GramSource(model, stimuli, learner.run.settings, key, cache, learner.run.about, learner.reporter)
+    source = CachedGrams(model, stimuli, learner.run.settings, key, cache, learner.run.about, learner.reporter)
     yield from source.grams(layers)
 
 

@@ -20,7 +20,7 @@ from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, spl
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.task import Task, grams_of, load_models
 from itbench.sweeps.suite import Planned, Row
-from itbench.util.files import digest
+from itbench.util.checksum import digest
 from itbench.util.progress import Reporter, SilentReporter
 
 

@@ -20,7 +20,8 @@ from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Predictor
 from itbench.training.trained_weights import ENDING, TrainedStore, read_trained, write_trained
 from itbench.util import folders
-from itbench.util.files import canonical_json, write_text
+from itbench.util.checksum import canonical_json
+from itbench.util.files import write_text
 
 APART = ("model", "benchmark", "seed", "start", "recipe")  # what splits of one training share
 

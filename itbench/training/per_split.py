@@ -28,7 +28,7 @@ from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet
 from itbench.util import environment
 from itbench.util.arrays import Array
-from itbench.util.files import digest
+from itbench.util.checksum import digest
 from itbench.util.progress import Reporter
 
 VERSION = 1  # raise it when the same recipe and recordings would give other weights

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from itbench.errors import DamagedFile, ItbenchError, NoSpace
 from itbench.training.search_space import Space
-from itbench.util.files import digest, disk_errors
+from itbench.util.checksum import digest
+from itbench.util.files import disk_errors
 
 if TYPE_CHECKING:
     import optuna

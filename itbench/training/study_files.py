@@ -18,7 +18,8 @@ from itbench.models.recipe import Recipe
 from itbench.scoring.run import Run
 from itbench.scoring.task import Task
 from itbench.util import folders
-from itbench.util.files import digest, write_text
+from itbench.util.checksum import digest
+from itbench.util.files import write_text
 
 
 @dataclass(frozen=True)

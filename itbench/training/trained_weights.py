@@ -1,11 +1,10 @@
-"""Trained weights on disk: one safetensors file each, in a folder keyed by all that made them."""
+"""Trained weights: one safetensors file for each training, and the store of them."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,24 +12,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.errors import DamagedFile, ItbenchWarning, NoWeights, UnknownName
+from itbench.errors import DamagedFile, NoWeights, UnknownName
 from itbench.util import folders
-from itbench.util.files import DAMAGED, PARTIAL, digest, set_aside, whole_file
+from itbench.util.checksum import check_digest, digest
+from itbench.util.files import whole_file
+from itbench.util.store import Store
 
 FORMAT = "itbench trained 1"
-ENDING = ".safetensors"
-
 State = Mapping[str, NDArray[Any]]
 
 
 class Trained(NamedTuple):
-    """All that training made, and how it came about.
+    """Trained weights as arrays by name, and what the training recorded about them.
 
     Parameters
     ----------
     state : mapping of str to array
     about : mapping
-        Model, core, recipe, sites, classes and whatever else the training said of itself, as JSON has it.
+        Model, core, recipe, sites, classes and other fields that the training recorded, as JSON has them.
     """
 
     state: State
@@ -38,44 +37,41 @@ class Trained(NamedTuple):
 
 
 def write_trained(path: Path, state: State, about: Mapping[str, Any]) -> None:
-    """Write trained weights, whole or not at all.
+    """Write trained weights to one safetensors file, whole or not at all.
 
     Raises
     ------
     NoSpace
-        If the disk is full; what was there before is still there.
+        If the disk is full; an earlier file stays.
     """
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
-    said = json.dumps(about, default=_plain)
-    header = {"format": FORMAT, "about": said, "content": _content(said, arrays)}
+    fields = json.dumps(about, default=_plain)
+    header = {"format": FORMAT, "about": fields, "content": digest(*_parts(fields, arrays))}
     with whole_file(path) as partial:
-        partial.write_bytes(
-            save(arrays, header)
-        )  # writing by itself, safetensors hides the system's word on a full disk
+        partial.write_bytes(save(arrays, header))  # safetensors' own writing hides the cause where the disk is full
 
 
 def read_trained(path: Path) -> Trained:
-    """Read trained weights, every bit of them checked.
+    """Read trained weights from a safetensors file and verify its checksum.
 
     Raises
     ------
     DamagedFile
         If the file is truncated or was altered.
     NoWeights
-        If there is none, or it is not of itbench.
+        If there is no such file, or itbench did not write it.
     """
     with _opened(path) as (header, file):
         names = file.keys()
         state = {name: file.get_tensor(name) for name in names}
-    if header.get("content") != _content(header.get("about", ""), state):
-        raise _damaged(path, "its content is not what its checksum says")
+        check_digest(header.get("content"), *_parts(header.get("about", ""), state))
     return Trained(state, _about(path, header))
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """Return what a file says of itself; its tensors are not read.
+    """Return what a training recorded in the file of its trained weights, without reading the tensors.
 
     Raises
     ------
@@ -87,7 +83,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Any]]:
-    """Yield header and tensors of one file of ours, which another process may replace meanwhile."""
+    """Yield header and tensors of one file, which another process may replace meanwhile."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -119,21 +115,29 @@ def _damaged(path: Path, why: object) -> DamagedFile:
     )
 
 
-def _content(said: str, state: State) -> str:
-    return digest(said, *(part for name in sorted(state) for part in (name, state[name])))
+def _parts(fields: str, state: State) -> Iterator[Any]:
+    """Yield what the checksum in the file is the digest of."""
+    yield fields
+    for name in sorted(state):
+        yield from (name, state[name])
 
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-CHECKPOINT = ".checkpoint"  # the ending of a training that has not come to its end
-ID_LENGTH = 12  # characters of a file's name that stand for it in tables
+CHECKPOINT = ".checkpoint"  # the ending of the file of an unfinished training
+ENDING = ".safetensors"
+ID_LENGTH = 12  # characters of a file's name that tables show
 
 
 @dataclass(frozen=True)
-class TrainedStore:
-    """A folder of trained weights, each file named by the digest of its key.
+class TrainedStore(Store[Trained]):
+    """Store of trained weights: a folder of safetensors files, each named by the digest of all that determined it.
+
+    A listing has every field that the training recorded, with ``id``, ``state``, ``MB`` and ``file``. The state is
+    ``trained``, ``unfinished`` of a checkpoint, or ``damaged`` of a file that cannot be read; the latter two have no
+    other fields.
 
     Parameters
     ----------
@@ -141,59 +145,28 @@ class TrainedStore:
         By default the folder of trained weights of itbench.
     """
 
-    folder: Path | None = None
+    ending = ENDING
+    other_endings = (CHECKPOINT,)
+    remedy = "the model is trained again"
 
     def checkpoint(self, key: Mapping[str, Any]) -> Path:
-        """Return where a training of `key` keeps how far it has come; `write` removes it."""
-        return self._path(key).with_suffix(CHECKPOINT)
-
-    def read(self, key: Mapping[str, Any]) -> Trained | None:
-        """Return what was trained under `key`, or None.
-
-        A truncated or altered file is set aside with a warning, so that it is made again.
-        """
-        path = self._path(key)
-        if not path.exists():
-            return None
-        try:
-            trained = read_trained(path)
-            if trained.about.get("key") != path.stem:
-                raise DamagedFile(f"The trained weights {path} were trained under another key.")
-            return trained
-        except (DamagedFile, NoWeights) as error:
-            aside = set_aside(path)
-            warnings.warn(
-                f"{error.what} The file is now {aside.name}, and the model is trained again.",
-                ItbenchWarning,
-                stacklevel=2,
-            )
-            return None
+        """Return the path of the checkpoint of the trained weights of `key`; `write` removes it."""
+        return self.path(key).with_suffix(CHECKPOINT)
 
     def write(self, key: Mapping[str, Any], state: State, about: Mapping[str, Any]) -> None:
-        """Keep what was trained under its key, whole or not at all, then remove its checkpoint.
+        """Write trained weights into the store under their key, whole or not at all, then remove their checkpoint.
 
         Raises
         ------
         NoSpace
             If the disk is full; the checkpoint stays.
         """
-        path = self._path(key)
+        path = self.path(key)
         write_trained(path, state, {**about, "key": path.stem})
         self.checkpoint(key).unlink(missing_ok=True)
 
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Yield what is kept: all that a training said of itself, with ``id``, ``state``, ``MB`` and ``file``.
-
-        The state is ``trained``, ``unfinished`` of a checkpoint, or ``damaged`` of a file that cannot be read; of the
-        latter two, no more than that is known.
-        """
-        for ending in (ENDING, CHECKPOINT):
-            for path in sorted(self._root.glob(f"*{ending}")):
-                with suppress(FileNotFoundError):  # a training that ended meanwhile removed its checkpoint
-                    yield _entry(path)
-
     def find(self, text: str, **wanted: str | None) -> list[dict[str, Any]]:
-        """Return the entries of what was trained and is called `text`.
+        """Return the listing entries of trained weights by model, weights or id.
 
         Parameters
         ----------
@@ -201,12 +174,12 @@ class TrainedStore:
             The first characters of an id, a model, or ``MODEL:WEIGHTS`` with weights as scores call them, such as
             ``trained-0``.
         **wanted : str, optional
-            What else must be equal, such as ``benchmark`` and ``split``.
+            Fields that must be equal, such as ``benchmark`` and ``split``.
 
         Raises
         ------
         UnknownName
-            If there is none; gives the nearest ones.
+            If there are none; names the nearest.
         """
         entries = [entry for entry in self.entries() if entry["state"] == "trained"]
         found = [entry for entry in entries if text in _names(entry) or _begins(entry["id"], text)]
@@ -221,34 +194,25 @@ class TrainedStore:
             found = fitting
         return found
 
-    def clear(self, model: str | None = None) -> tuple[int, int]:
-        """Remove what is kept, of one model or all with what is unfinished; return how many files and bytes."""
-        doomed = {Path(entry["file"]) for entry in self.entries() if model in (None, entry.get("model"))}
-        if model is None:
-            doomed |= {path for ending in (DAMAGED, PARTIAL) for path in self._root.glob(f"*{ending}")}
-        size = sum(path.stat().st_size for path in doomed)
-        for path in doomed:
-            path.unlink(missing_ok=True)
-        return len(doomed), size
-
     @property
     def _root(self) -> Path:
         return self.folder or folders.trained()
 
-    def _path(self, key: Mapping[str, Any]) -> Path:
-        return self._root / f"{digest(dict(key))}{ENDING}"
+    def _load(self, path: Path) -> Trained:
+        trained = read_trained(path)
+        if trained.about.get("key") != path.stem:
+            raise DamagedFile(f"The trained weights {path} were trained under another key.")
+        return trained
 
-
-def _entry(path: Path) -> dict[str, Any]:
-    about: Mapping[str, Any] = {}
-    state = "unfinished"
-    if path.suffix == ENDING:
-        try:
-            about, state = read_about(path), "trained"
-        except (DamagedFile, NoWeights):
-            state = "damaged"
-    size = round(path.stat().st_size / 1e6, 1)
-    return {**about, "id": path.stem[:ID_LENGTH], "state": state, "MB": size, "file": str(path)}
+    def _entry(self, path: Path) -> dict[str, Any]:
+        about: Mapping[str, Any] = {}
+        state = "unfinished"
+        if path.suffix == self.ending:
+            try:
+                about, state = read_about(path), "trained"
+            except (DamagedFile, NoWeights):
+                state = "damaged"
+        return {**about, "id": path.stem[:ID_LENGTH], "state": state}
 
 
 def _names(entry: Mapping[str, Any]) -> set[str]:

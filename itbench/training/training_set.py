@@ -12,7 +12,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings, UnknownName
 from itbench.models.recipe import Recipe
 from itbench.util.arrays import Array
-from itbench.util.files import digest
+from itbench.util.checksum import digest
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,47 +1,33 @@
-"""Atomic writing of files, checksums, locks between processes."""
+"""Files: atomic writing, damaged files set aside, errors of a full disk, and lock files between processes."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
-import json
-import math
 import os
 import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
-import numpy as np
 import psutil
-from numpy.typing import DTypeLike, NDArray
 
-from itbench.errors import ItbenchError, NoSpace
+from itbench.errors import ItbenchError, ItbenchWarning, NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayInBlocks:
-    """An array for `digest` whose blocks come one at a time, in C order; its digest is that of the whole array."""
-
-    dtype: DTypeLike
-    shape: tuple[int, ...]
-    blocks: Iterable[NDArray[Any]]
-
-
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside `path` that becomes `path` once the block has ended well.
+    """Write a file atomically: yield a temporary name that is renamed to `path` once the block has ended well.
 
     Raises
     ------
@@ -65,7 +51,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or read-only disk into an error that names the folder."""
+    """Turn the errors of a full or read-only disk into NoSpace, which names the folder."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -79,7 +65,10 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def check_space(folder: Path, size: int) -> None:
-    """Raise if `folder` has not `size` bytes free; for HDF5, which crashes when the disk fills up while it writes."""
+    """Raise NoSpace if the disk of `folder` has fewer than `size` bytes free.
+
+    For HDF5, which crashes when the disk fills up while it writes.
+    """
     free = shutil.disk_usage(folder).free
     if free < size:
         raise NoSpace(
@@ -90,9 +79,26 @@ def check_space(folder: Path, size: int) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
+    """Write a text file atomically."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def replace_damaged(path: Path, damage: str, remedy: str, stacklevel: int = 2) -> None:
+    """Rename a damaged file out of the way, and warn of it.
+
+    Parameters
+    ----------
+    path : Path
+    damage : str
+        A sentence: ``The checkpoint PATH is damaged.``
+    remedy : str
+        What happens instead of reading it: ``the training starts again``.
+    stacklevel : int
+        Of the warning, as `warnings.warn` counts it from here.
+    """
+    aside = set_aside(path)
+    warnings.warn(f"{damage} The file is now {aside.name}, and {remedy}.", ItbenchWarning, stacklevel=stacklevel + 1)
 
 
 def set_aside(path: Path) -> Path:
@@ -103,47 +109,8 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
-def digest(*parts: Any) -> str:
-    """Return the SHA-256 of arrays, bytes, text and JSON-able values, in order.
-
-    Every part is preceded by its kind, shape and length, so that no two sequences share a digest by concatenation.
-    """
-    return digest_stream(parts)
-
-
-def digest_stream(parts: Iterable[Any]) -> str:
-    """Return the `digest` of parts that come one at a time, in the memory of one."""
-    sha = hashlib.sha256()
-    for part in parts:
-        head, length, bodies = _bytes(part)
-        sha.update(f"{head}:{length}:".encode())
-        for body in bodies:
-            sha.update(body)
-    return sha.hexdigest()
-
-
-def canonical_json(value: Any) -> str:
-    """Return `value` as JSON that is the same for equal values."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _bytes(part: Any) -> tuple[str, int, Iterable[bytes | memoryview]]:
-    """Return kind and shape, number of bytes, and the bytes of a part."""
-    if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
-        array = np.ascontiguousarray(part)
-        part = ArrayInBlocks(array.dtype, array.shape, [array])
-    if isinstance(part, ArrayInBlocks):
-        dtype, filled = np.dtype(part.dtype), (block for block in part.blocks if block.size)
-        bodies = (np.ascontiguousarray(block).reshape(-1).data.cast("B") for block in filled)
-        return f"{dtype.str}{part.shape}", math.prod(part.shape) * dtype.itemsize, bodies
-    if isinstance(part, np.ndarray):
-        part = [str(item) for item in part.ravel()]
-    kind, body = ("bytes", part) if isinstance(part, bytes) else ("json", canonical_json(part).encode())
-    return kind, len(body), [body]
-
-
 def _sweep(path: Path) -> None:
-    """Remove what killed writers of `path` left: of processes of this machine that have ended, or a day old."""
+    """Remove partial files that killed writers of `path` left, or that are a day old."""
     for partial in path.parent.glob(f".{path.name}.*{PARTIAL}"):
         machine, _, process = partial.name.removeprefix(f".{path.name}.").split(".")[0].rpartition("-")
         ended = machine == _machine() and process.isdecimal() and not psutil.pid_exists(int(process))
@@ -176,18 +143,18 @@ def _umask() -> int:
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold the file `path` as a lock while the block runs, and remove it at the end.
+    """Hold a lock file while the block runs, against other processes, and remove it at the end.
 
     Parameters
     ----------
     path : Path
     what : str
-        What its holder does, for the error of whoever comes second: ``IT_data.h5 is being fetched``.
+        What the holder of the lock does, for the error of a second process: ``IT_data.h5 is being fetched``.
 
     Raises
     ------
     ItbenchError
-        If another process holds it, naming that process.
+        If another process holds the lock; names that process.
     """
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -207,7 +174,7 @@ def _take(path: Path, what: str) -> TextIO:
         file = path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _names(path, file):
+            if _is_open_file(path, file):
                 return file
         except BlockingIOError as error:
             file.seek(0)
@@ -219,8 +186,7 @@ def _take(path: Path, what: str) -> TextIO:
         file.close()  # its last holder removed it after it was opened here
 
 
-def _names(path: Path, file: TextIO) -> bool:
-    """Say whether `path` is still the name of an open file."""
+def _is_open_file(path: Path, file: TextIO) -> bool:
     try:
         return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import blocks, read_recordings, write_recordings
 from itbench.errors import BadRecordings
-from itbench.util.files import ArrayInBlocks, digest
+from itbench.util.checksum import ArrayInBlocks, digest
 from tests.kit.commands import run_python
 from tests.kit.recordings import CATEGORIES, recordings
 
