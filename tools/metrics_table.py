@@ -1,7 +1,7 @@
-"""Print the README's table of every metric on three benchmarks: python -m tools.metrics_table WEIGHTS [--metric M]...
+"""Print the tables of every metric in docs/results.md: python -m tools.metrics_table WEIGHTS [--metric M]...
 
-WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported as the README
-shows. Scores go to a folder of their own; what is there already is not run again. The first run takes minutes.
+WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported by the commands
+of docs/benchmarks.md. Scores go to a folder of their own and are not computed again. The first run takes minutes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Print the README's table of networks: python -m tools.networks_table
+"""Print the table of networks in docs/models.md: python -m tools.networks_table
 
 Every network is built with random weights, which takes a minute.
 """

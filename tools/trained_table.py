@@ -1,4 +1,4 @@
-"""Print the README's table of models that learn: python -m tools.trained_table -b BENCHMARK [--weights FILE]
+"""Print the tables of trained models in docs/results.md: python -m tools.trained_table -b BENCHMARK [--weights FILE]
 
 Every system is trained on the training images of every split, scored on the others, and compared with the frozen
 core: the difference, with its interval, is in the last columns. A row is NAME[:METRIC] and changes of its recipe, and

@@ -37,22 +37,22 @@ PUBLISHED = {  # parameters, millions: torchvision's and timm's tables; CORnet-S
     "vit_b_16": 86.6,
 }
 QUICK = ("itbench-tiny", "mobilenetv2_100", "resnet18")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-TABLE = re.search(r"<!-- networks -->\n(.*?)<!-- /networks -->", README, re.DOTALL)[1].splitlines()
+MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+TABLE = re.search(r"<!-- networks -->\n(.*?)<!-- /networks -->", MODELS, re.DOTALL)[1].splitlines()
 
 
 def each_network():
     return [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in PUBLISHED]
 
 
-def test_every_network_is_tested_and_in_the_readme():
+def test_every_network_is_tested_and_in_the_documents():
     names = {entry.name for entry in networks()}
     assert names == set(PUBLISHED)
     assert {re.match(r"\| `([^`]+)`", text)[1] for text in TABLE[2:]} == names
 
 
 @pytest.mark.parametrize("name", each_network())
-def test_a_network_scores_with_all_its_layers_and_is_what_the_readme_says(name, home, tmp_path):
+def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name, home, tmp_path):
     registry = load_plugins()
     entry = registry.model(name)
     network = entry.factory(Weights("random"))
