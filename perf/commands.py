@@ -1,4 +1,4 @@
-"""Commands measured: seconds, peak memory, the machine, a table put into a document."""
+"""Run a command and measure its seconds and peak memory; describe the machine; write a table into a document."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 class Measured(NamedTuple):
-    """What a command took and said."""
+    """Seconds, peak memory and stderr of a command."""
 
     seconds: float
     rss: float  # peak resident memory, GB
-    said: str  # on stderr
+    stderr: str
 
 
 def itbench(home: Path, *arguments: str) -> Measured:
-    """Run an itbench command with folders of its own; fail as it fails."""
+    """Run an itbench command in folders below `home` and measure it."""
     return command(home, ITBENCH, *arguments)
 
 
 def command(home: Path, *arguments: str) -> Measured:
-    """Run a command with folders of its own; fail as it fails."""
+    """Run a command in folders below `home` and measure it."""
     environment = {**os.environ, "ITBENCH_HOME": str(home), "ITBENCH_RESULTS": str(home / "scores")}
     start = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", LAUNCHER, *arguments], env=environment, capture_output=True, text=True)
@@ -59,7 +59,7 @@ def timed(function: Callable[[], object]) -> float:
 
 
 def measured(function: Callable[[], T]) -> tuple[T, float]:
-    """Return what a call gives, and its seconds."""
+    """Return the value of a call and its seconds."""
     start = time.perf_counter()
     value = function()
     return value, time.perf_counter() - start

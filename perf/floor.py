@@ -18,7 +18,7 @@ BATCH = 32
 
 
 def main(recordings: str) -> None:
-    """Print seconds of the loop, seconds of the products at the measured rate, and that rate in FLOP/s."""
+    """Print the seconds of the bare forward loop and of the matrix products, and their rate in FLOP/s."""
     model = load_plugins().model("densenet201").factory(Weights("random"))
     model.place("cpu", "float32")
     images = read_recordings(Path(recordings)).stimuli.images

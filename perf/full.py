@@ -23,7 +23,7 @@ COLUMNS = ("stage", "seconds", "peak memory, GB", "what")
 
 
 def measure(home: Path) -> list[dict[str, Any]]:
-    """Write the file, import it, score, score again, compile; return a row a stage."""
+    """Time every stage at full scale: write the file, import, score, score again, leaderboard."""
     root = Path(__file__).resolve().parent.parent
     file = home / "IT_data.h5"
     command(home, sys.executable, str(root / "tools" / "write_it_data.py"), str(file))
@@ -32,7 +32,7 @@ def measure(home: Path) -> list[dict[str, Any]]:
     rows = [row("data import", brought, f"{file.stat().st_size / 1e6:.0f} MB read, {packed / 1e6:.0f} MB packed")]
     file.unlink()
     first = itbench(home, *SCORE)
-    scratch = re.search(r"([\d.]+) GB of scratch", first.said)
+    scratch = re.search(r"([\d.]+) GB of scratch", first.stderr)
     (path,) = (home / "scores").glob("*.nc")
     score = read_score(path)
     features, layers = int(score["n_features"].sum()), score.sizes["layer"]
@@ -48,7 +48,7 @@ def measure(home: Path) -> list[dict[str, Any]]:
 
 
 def row(stage: str, measured: Any, what: str) -> dict[str, Any]:
-    """Return a line of the table."""
+    """Return the row of one stage."""
     return {
         "stage": stage,
         "seconds": f"{measured.seconds:.1f}",

@@ -25,7 +25,7 @@ from perf.table import Row, table_command
 
 
 def densenet(home: Path) -> Iterator[Row]:
-    """A whole score against a bare forward loop and one matrix product a layer."""
+    """Compare a whole score with a bare forward loop and one matrix product for each layer."""
     benchmark = make_benchmark(home, 640, provided=False)
     floors = {pages: densenet_floor(home, pages) for pages in ("0", "1")}
     seconds, rss, _ = itbench(home, "score", "-m", "densenet201", "--weights", "random", "-b", benchmark)
@@ -43,17 +43,17 @@ def densenet(home: Path) -> Iterator[Row]:
 
 
 def densenet_floor(home: Path, large_pages: str) -> tuple[float, float, float]:
-    """Time the bare loop and the products in a process of its own: seconds, seconds, FLOP/s."""
+    """Time the bare forward loop and the matrix products in a separate process: seconds, seconds, FLOP/s."""
     environment = {**os.environ, "ITBENCH_HOME": str(home), "THP_MEM_ALLOC_ENABLE": large_pages}
     arguments = [sys.executable, "-m", "perf.floor", str(home / "data" / "perf-640.h5")]
-    said = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
-    print(f"large pages {large_pages}: {said.strip()}", file=sys.stderr)
-    forward, products, rate = map(float, said.split())
+    printed = subprocess.run(arguments, env=environment, check=True, capture_output=True, text=True).stdout
+    print(f"large pages {large_pages}: {printed.strip()}", file=sys.stderr)
+    forward, products, rate = map(float, printed.split())
     return forward, products, rate
 
 
 def readout(home: Path) -> Iterator[Row]:
-    """Gram and ridge from features in memory, against scikit-learn's PCA and RidgeCV."""
+    """Compare Gram and ridge readout from features in memory with scikit-learn's PCA and RidgeCV."""
     from sklearn.decomposition import PCA
     from sklearn.linear_model import RidgeCV
 
@@ -97,7 +97,7 @@ def readout(home: Path) -> Iterator[Row]:
 
 
 def conv1(home: Path) -> Iterator[Row]:
-    """The widest layer within the default memory, then scores from the cache."""
+    """Score the widest layer within the default memory, then from the Gram cache."""
     benchmark = make_benchmark(home, 3_200, provided=True)
     command = ("score", "-m", "resnet50", "--weights", "random", "-b", benchmark, "-l", "conv1")
     seconds, rss, _ = itbench(home, *command)
@@ -127,7 +127,7 @@ def conv1(home: Path) -> Iterator[Row]:
 
 
 def help_(home: Path) -> Iterator[Row]:
-    """The first thing that a user types."""
+    """Time itbench --help."""
     seconds = min(itbench(home, "--help").seconds for _ in range(5))
     bare = min(timed(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)) for _ in range(5))
     yield Row(
@@ -141,7 +141,7 @@ def help_(home: Path) -> Iterator[Row]:
 
 
 def make_benchmark(home: Path, n: int, *, provided: bool) -> str:
-    """Write recordings of noise, 224 × 224, 168 sites, and return the path of a benchmark on them."""
+    """Write recordings of noise (224 × 224 pixels, 168 sites) and return the path of a benchmark on them."""
     name = f"perf-{n}"
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)

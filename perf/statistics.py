@@ -43,7 +43,7 @@ def bootstrap() -> float:
 
 
 def bootstrap_loop() -> float:
-    """Do the same for a few draws, one after the other."""
+    """Draw images and sites in a plain loop, a few times; return the standard error."""
     recorded, first, _, split = recordings()
     rng, draws = np.random.default_rng(1), []
     parts = [np.flatnonzero(split == one) for one in range(SPLITS)]
@@ -79,7 +79,7 @@ def permutation() -> float:
 
 
 def permutation_loop() -> float:
-    """Do the same for a few swaps, one after the other."""
+    """Swap the predictions of two models in a plain loop, a few times; return p."""
     recorded, first, second, split = recordings()
     rng, exceeding = np.random.default_rng(1), 0
     parts = [np.flatnonzero(split == one) for one in range(SPLITS)]
@@ -109,12 +109,12 @@ def alone(name: str) -> dict[str, Any]:
     part = [sys.executable, "-m", "perf.statistics", "--part", name]
     quiet = LAUNCHER.replace(", stdout=subprocess.DEVNULL", "")
     done = subprocess.run([sys.executable, "-c", quiet, *part], check=True, capture_output=True, text=True)
-    said, peak = done.stdout.split("\n")[:2]
-    return {**json.loads(said), "rss": int(peak) / (1e9 if sys.platform == "darwin" else 1e9 / 1024)}
+    printed, peak = done.stdout.split("\n")[:2]
+    return {**json.loads(printed), "rss": int(peak) / (1e9 if sys.platform == "darwin" else 1e9 / 1024)}
 
 
 def rows() -> list[Row]:
-    """Measure everything."""
+    """Measure intervals and permutations; return the rows of their table."""
     shape = f"{DRAWS:,} × {IMAGES:,} images × {SITES} sites, {SPLITS} splits"
     ours, loop, scipy = (alone(name) for name in ("bootstrap", "bootstrap-loop", "bootstrap-scipy"))
     swaps, swaps_loop = (alone(name) for name in ("permutation", "permutation-loop"))

@@ -1,4 +1,4 @@
-"""Tables of what was measured: one shape for all, printed and put into a document."""
+"""Table of measurements: rows of one shape, printed and written into a document."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = ("what", "itbench", "beside", "ratio", "wanted", "met")
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was measured, beside what, and what was wanted."""
+    """Row of the table of measurements: itbench, the other tool, their ratio, and the target."""
 
     what: str
     itbench: str
@@ -28,12 +28,12 @@ class Row:
     met: bool
 
     def cells(self) -> dict[str, str]:
-        """Return the line as text."""
+        """Return the cells of the row."""
         return {**vars(self), "met": "yes" if self.met else "no"}
 
 
 def table_command(sections: Mapping[str, Callable[[Path], Iterator[Row]]], marker: str) -> click.Command:
-    """Return a command that measures some or all sections, each in the same fresh folder, and prints a table."""
+    """Return a command that measures the named sections and prints their table."""
 
     @click.command()
     @click.argument("names", nargs=-1, type=click.Choice(list(sections)))
@@ -54,7 +54,7 @@ def table_command(sections: Mapping[str, Callable[[Path], Iterator[Row]]], marke
 
 
 def show(rows: list[dict[str, str]], marker: str, output: Path | None) -> None:
-    """Print a table below a line about the machine; also between the markers in a file, if one is named."""
+    """Print a table of measurements below the machine, and write it between the markers of `output`."""
     table = f"{machine()}\n\n{markdown(rows, COLUMNS)}"
     click.echo(table)
     if output:

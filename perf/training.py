@@ -34,13 +34,13 @@ from perf.commands import timed
 from perf.table import Row, table_command
 
 BATCH, STEPS, SITES = 32, 8, 168
-VALIDATION = 64  # images that only the inner look sees
+VALIDATION = 64  # images of the validation set
 RATIO, WAITING = 1.05, 0.05  # wanted: at most so much
 KINDS = ("shift", "flip", "colour")
 
 
 class BareLoop:
-    """What one would write by hand for the same network, recipe and images, all of them in memory."""
+    """Bare PyTorch training loop for the same network, recipe and images, all in memory."""
 
     def __init__(self, module: nn.Module, images: Tensor, targets: Tensor, recipe: Recipe, device: str) -> None:
         self.module = module.to(device).to(memory_format=torch.channels_last)
@@ -52,7 +52,7 @@ class BareLoop:
         self.rng = np.random.default_rng(0)
 
     def epoch(self) -> float:
-        """Learn from every image once; return the mean loss."""
+        """Train one epoch; return the mean loss."""
         self.module.train()
         order = torch.from_numpy(self.rng.permutation(len(self.images))).to(self.device)
         total = torch.zeros((), device=self.device)
@@ -72,7 +72,7 @@ class BareLoop:
         return float(total) / STEPS
 
     def forward(self, rows: np.ndarray) -> float:
-        """Look at some images; return the mean of what the network says."""
+        """Run a forward pass over some rows; return the mean output."""
         self.module.eval()
         total = torch.zeros((), device=self.device)
         with torch.inference_mode(), torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
@@ -82,18 +82,18 @@ class BareLoop:
 
 
 class InTurn(SilentReporter):
-    """Hears of every epoch of itbench's loop, and runs one of the bare loop after it, so that noise hits both."""
+    """Reporter that runs an epoch of the bare loop after every epoch of itbench's loop, so that noise hits both."""
 
     def __init__(self, bare: BareLoop) -> None:
         self.bare = bare
         self.epochs: list[float] = []  # seconds of the bare loop
-        self.heard: list[tuple[float, float]] = []  # when a note came, and when it was dealt with
+        self.notes: list[tuple[float, float]] = []  # when a note came, and when the bare epoch after it ended
 
     def note(self, message: str) -> None:
-        """Run the other loop."""
+        """Run and time an epoch of the bare loop."""
         came = time.perf_counter()
         self.epochs.append(timed(self.bare.epoch))
-        self.heard.append((came, time.perf_counter()))
+        self.notes.append((came, time.perf_counter()))
 
 
 @dataclass(frozen=True)
@@ -132,18 +132,18 @@ def compare(build: Callable[[], nn.Module], size: int, recipe: Recipe, home: Pat
 
 
 def scaled(images: np.ndarray) -> Tensor:
-    """Bring images (batch, y, x, 3) to about unit variance."""
+    """Scale images (batch, y, x, 3) to about unit variance."""
     return torch.from_numpy((images.astype(np.float32) - 128) / 64).permute(0, 3, 1, 2)
 
 
 def summed_up(course: History, others: InTurn, megabytes: float, forward: float) -> Compared:
-    """Take medians over the epochs, the first left out."""
+    """Return medians over the epochs after the first."""
     history, bare = course.history[1:], np.array(others.epochs[1:])
     learning = np.array([epoch["learning"] for epoch in history])
-    ended = [end for _, end in others.heard]
+    ended = [end for _, end in others.notes]
     written = [
         came - before - epoch["seconds"]
-        for (came, _), before, epoch in zip(others.heard[1:], ended, history, strict=False)
+        for (came, _), before, epoch in zip(others.notes[1:], ended, history, strict=False)
     ]
     return Compared(
         step=float(np.median(learning)) / STEPS,
@@ -158,7 +158,7 @@ def summed_up(course: History, others: InTurn, megabytes: float, forward: float)
 
 
 def rows_of(name: str, build: Callable[[], nn.Module], size: int, rounds: int, home: Path) -> Iterator[Row]:
-    """A step with and without changed images; then what comes once an epoch."""
+    """Yield rows of a training step with and without augmentation, and of validation and checkpoint."""
     for augment in ((), KINDS):
         recipe = Recipe(epochs=rounds, batch=BATCH, patience=0, augment=augment, precision="float32")
         found = compare(build, size, recipe, home)
@@ -173,7 +173,7 @@ def rows_of(name: str, build: Callable[[], nn.Module], size: int, rounds: int, h
     once = found.inner + found.checkpoint
     share = once / (512 / BATCH * found.step)
     yield Row(
-        f"{name}: once an epoch, the inner look at {VALIDATION} images and the checkpoint",
+        f"{name}: once an epoch, validation on {VALIDATION} images and the checkpoint",
         f"{found.inner:.2f} s and {found.checkpoint:.2f} s ({found.megabytes:.0f} MB)",
         f"bare forward pass of {VALIDATION} images {VALIDATION * found.forward:.2f} s",
         f"{share:.1%} of an epoch of 512 images",

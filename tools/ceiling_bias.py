@@ -43,7 +43,7 @@ ESTIMATORS: dict[str, tuple[Estimator, Callable[[Array], Array | float]]] = {
 
 
 def errors(recordings: Recordings, predictions: Array, name: str, repetitions: int) -> Array:
-    """Return by how much an estimator errs (set, site), for every set of so many repetitions."""
+    """Return the errors (set, site) of a ceiling estimator for every set of so many repetitions."""
     estimate, truth = ESTIMATORS[name]
     responses = recordings.responses
     expected = truth(responses["noise_variance"].values / repetitions)
@@ -52,7 +52,7 @@ def errors(recordings: Recordings, predictions: Array, name: str, repetitions: i
 
 
 def half_right(recordings: Recordings) -> Array:
-    """Return predictions (stimulus, site) that explain `SHARE` of the signal, exactly."""
+    """Return predictions (stimulus, site) that explain exactly `SHARE` of the signal's variance."""
     stimuli = recordings.stimuli
     views = [View(*row) for row in zip(*(stimuli.metadata[name] for name in View.__dataclass_fields__), strict=True)]
     names = list(dict.fromkeys(stimuli.metadata["object"]))
@@ -65,14 +65,14 @@ def half_right(recordings: Recordings) -> Array:
 
 
 def cell(found: Array) -> str:
-    """Return the mean, the median and the mean absolute error, over sets and sites, and how many have no estimate."""
+    """Return a cell of the table of bias: mean, median and mean absolute error, and the share of NaN."""
     errors = found[np.isfinite(found)]
     without = f", {1 - errors.size / found.size:.1%} NaN" if errors.size < found.size else ""
     return f"{errors.mean():+.3f} / {np.median(errors):+.3f} ({np.abs(errors).mean():.3f}){without}"
 
 
 def table(recordings: Recordings, repetitions: tuple[int, ...] = REPETITIONS) -> str:
-    """Return the table of all estimators."""
+    """Return the table of bias of all ceiling estimators."""
     predictions = half_right(recordings)
     columns = {number: f"{number} repetitions" for number in repetitions}
     rows = [

@@ -1,4 +1,4 @@
-"""Lay one image of each object of synthetic-it side by side: docs/synthetic-it.jpg."""
+"""Write the contact sheet docs/synthetic-it.jpg: one image of each object of synthetic-it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def main() -> None:
-    """Write the sheet, a category a row."""
+    """Write the contact sheet of synthetic-it, one category in each row."""
     stimuli = load_recordings("synthetic-it").stimuli
     objects = stimuli.metadata["object"]
     first = [int(np.flatnonzero(objects == name)[index % 3]) for index, name in enumerate(dict.fromkeys(objects))]

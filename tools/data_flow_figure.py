@@ -2,8 +2,8 @@
 
     python -m tools.data_flow_figure
 
-One panel each for images, activations, Gram, predictions, score and leaderboard. It needs matplotlib, and takes a minute
-where synthetic-it is not drawn yet.
+One panel each for images, activations, Gram, predictions, score and leaderboard. Needs matplotlib; takes a minute where
+synthetic-it is not drawn yet.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def draw_images(axes: Any, recordings: Recordings) -> None:
     """Lay out nine images, three in a row."""
     images = recordings.stimuli.images
     tiles = np.stack([images[row] for row in range(5, len(images), 71)][:9])
-    n, y, x, channels = tiles.shape
+    y, x, channels = tiles.shape[1:]
     axes.imshow(tiles.reshape(3, 3, y, x, channels).swapaxes(1, 2).reshape(3 * y, 3 * x, channels))
     axes.set_xlabel("640 images\n(stimulus, y, x, 3)")
 

@@ -1,7 +1,7 @@
 """Print the tables of every metric in docs/results.md: python -m tools.metrics_table WEIGHTS [--metric M]...
 
-WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported by the commands
-of docs/benchmarks.md. Scores go to a folder of their own and are not computed again. The first run takes minutes.
+WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported as in
+docs/benchmarks.md. Scores go to a folder of their own and are not computed again. The first run takes minutes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = ("metric", "measure", "MobileNetV2", "random weights", "pixels")
 
 
 def subjects(weights: Path) -> dict[str, tuple[str, str]]:
-    """Return model and weights by the column that shows them."""
+    """Return model and weights of every column of the table of metrics."""
     return {
         "MobileNetV2": (NETWORK, str(weights)),
         "random weights": (NETWORK, "random"),
@@ -44,7 +44,7 @@ def subjects(weights: Path) -> dict[str, tuple[str, str]]:
 def rows(
     registry: Registry, benchmark: str, metrics: Sequence[str], weights: Path, folder: Path
 ) -> Iterator[dict[str, str]]:
-    """Yield a row of every metric that a benchmark allows."""
+    """Yield a row of the table for every metric that a benchmark allows."""
     for metric in metrics:
         form = registry.metric(metric).form
         if form == "direct" or (_only_compares(registry.benchmark(benchmark)) and form != "comparison"):
@@ -58,7 +58,7 @@ def rows(
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
-    """Return the score of a run, from the folder where it is there."""
+    """Return the score of a run, read from the folder or computed and written there."""
     stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)
     kind = run.entrants[0].weights.kind
     path = folder / kind / f"{stem}.nc"
@@ -72,7 +72,7 @@ def scored(run: Run, folder: Path) -> xr.Dataset:
 
 
 def cell(score: xr.Dataset) -> str:
-    """Return the headline of a score with its interval."""
+    """Return a cell of the table of metrics: the headline of a score with its interval."""
     found = summary(score)
     if found["low"] is None:
         return f"{found['value']:.3f}"
@@ -89,7 +89,7 @@ def _only_compares(benchmark: Benchmark) -> bool:
 @click.option("--metric", "metrics", multiple=True)
 @click.option("--results", type=click.Path(path_type=Path), default=folders.results)
 def main(weights: Path, benchmarks: Sequence[str], metrics: Sequence[str], results: Path) -> None:
-    """Print one table a benchmark."""
+    """Print the table of metrics for every benchmark."""
     registry = load_plugins()
     for benchmark in benchmarks:
         found = list(rows(registry, benchmark, metrics or sorted(registry.metrics), weights, results))

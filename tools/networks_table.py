@@ -17,7 +17,7 @@ COLUMNS = ("model", "article and training set", "weights", "candidate layers", "
 
 
 def row(entry: ModelEntry, network: Network) -> tuple[str, ...]:
-    """Return the cells of one network, one a column."""
+    """Return the cells of one network in the table of networks."""
     parameters = sum(parameter.numel() for parameter in network.module.parameters()) / 1e6
     return (
         f"`{entry.name}`",
@@ -56,12 +56,12 @@ def _follows(first: str, second: str) -> bool:
 
 
 def networks() -> list[ModelEntry]:
-    """Return the built-in models that are networks and do not learn from recordings."""
+    """Return the built-in networks that are not trained on recordings."""
     return [entry for entry in load_plugins().models.values() if not entry.names and entry.weights and not entry.learns]
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of networks."""
     print(line(COLUMNS), line(["---"] * len(COLUMNS)), sep="\n")
     for entry in networks():
         print(line(row(entry, entry.factory(Weights("random")))))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every row of suites/seeds.yaml on a machine with a GPU and a network: first what it will take, then the rows, then the
-# table beside the scores. Started again, it goes on where it ended. Options are those of itbench run:
+# table beside the scores. Started again, it resumes. Options are those of itbench run:
 #   tools/run_seeds.sh --only 'pixels *'
 set -euo pipefail
 cd "$(dirname "$0")/.."

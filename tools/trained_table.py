@@ -2,8 +2,8 @@
 
 Every system is trained on the training images of every split, scored on the others, and compared with the frozen
 core: the difference, with its interval, is in the last columns. A row is NAME[:METRIC] and changes of its recipe, and
-may be named as an argument in place of those of the table. Trained weights and scores are kept; what is there already
-is not run again. On synthetic-it the first run takes an hour of one core.
+may be named as an argument in place of those of the table. Trained weights and scores are kept
+and not computed again. On synthetic-it the first run takes an hour of one core.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ ROWS = {  # the frozen core first
 def rows(
     registry: Registry, benchmark: str, texts: Sequence[str], weights: str, folder: Path
 ) -> Iterator[dict[str, Any]]:
-    """Yield a row of every system, the first being the one that the others are compared with."""
+    """Yield a row for every trained model; the first is the one that the others are compared with."""
     base = scored(planned(registry, texts[0], benchmark, weights), folder)
     responses = responses_of(base, registry.benchmark(benchmark))
     for text in texts:
@@ -84,13 +84,13 @@ def rows(
 
 
 def shortened(changes: Sequence[str]) -> str:
-    """Return changes of a recipe as a cell shows them, long lists left out."""
+    """Return the changes of a recipe as a cell of the table, long lists left out."""
     short = [change if len(change) < LONG else f"{change.partition('=')[0]}=…" for change in changes]
     return f"`{' '.join(short)}`" if short else ""
 
 
 def planned(registry: Registry, text: str, benchmark: str, weights: str) -> Run:
-    """Return the run of a system with the metric that stands behind it, or its own, and its changes of the recipe."""
+    """Return the run of a row NAME[:METRIC] CHANGES of the table of trained models."""
     named, *changes = text.split()
     name, _, metric = named.partition(":")
     entry = registry.model(name)
@@ -101,7 +101,7 @@ def planned(registry: Registry, text: str, benchmark: str, weights: str) -> Run:
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
-    """Return the score of a run, from the folder where it is there."""
+    """Return the score of a run, read from the folder or computed and written there."""
     path = folder / f"{file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)}.nc"
     if not path.exists():
         with warnings.catch_warnings():
@@ -112,7 +112,7 @@ def scored(run: Run, folder: Path) -> xr.Dataset:
 
 
 def difference(score: xr.Dataset, base: xr.Dataset, responses: Any) -> dict[str, str]:
-    """Return how much more a score explains than another, with the interval of the paired difference."""
+    """Return the paired difference of two scores with its interval, as cells of the table."""
     found = compare_scores(score, base, responses)
     return {"difference": f"{found.difference:+.3f}", "95 % of it": interval_text(found.low, found.high)}
 
