@@ -1,4 +1,4 @@
-"""The three hooks. A plugin implements those it needs and calls ``register`` once for each thing it adds."""
+"""The four hooks. A plugin implements those it needs and calls ``register`` once for each thing it adds."""
 
 from __future__ import annotations
 
@@ -33,6 +33,18 @@ def itbench_metrics(register: Callable[..., None]) -> None:
 
     ``readout`` is a dataclass whose fields are the metric's options and whose instances are `itbench.Readout`, or, as
     its class attribute ``form`` says, `itbench.JointReadout`, `itbench.Comparison` or `itbench.Channels`.
+    """
+
+
+@hookspec
+def itbench_datasets(register: Callable[..., None]) -> None:
+    """Add data sets: ``register(name, read, files=(...), description="", citation="", licence="")``.
+
+    ``files`` are `itbench.data.RemoteFile`, which are downloaded, verified and removed once the recordings are packed.
+    ``read(files, reporter)`` gets their paths by name and returns `itbench.Recordings`. Without ``files`` it draws or
+    simulates them; ``edition=1`` is raised when it changes, so that older recordings are made again.
+
+    ``repetitions`` names the data set that holds every repetition, where this one holds means over them.
     """
 
 

@@ -21,13 +21,19 @@ import pluggy
 
 from itbench import hookspecs
 from itbench.data.benchmark import Benchmark
+from itbench.data.catalog import Dataset
 from itbench.errors import BadPlugin, ItbenchError, ItbenchWarning, UnknownName
 from itbench.hookspecs import hookimpl
 from itbench.registry import MetricEntry, ModelEntry, Registry, _two
 from itbench.util.folders import builtin_root, plugin_files
 from itbench.util.offline import keep_offline
 
-HOOKS = ("itbench_models", "itbench_metrics", "itbench_benchmarks")
+KINDS = {
+    "itbench_models": "model",
+    "itbench_metrics": "metric",
+    "itbench_datasets": "data set",
+    "itbench_benchmarks": "benchmark",
+}
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
@@ -41,7 +47,7 @@ def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
     """
     keep_offline()  # before any plugin's code runs
     named = [Path(name) for name in (*os.environ.get("ITBENCH_PLUGINS", "").split(os.pathsep), *files) if name]
-    paths = [path.expanduser().resolve() for path in named]
+    paths = [_plugin_file(path.expanduser().resolve()) for path in named]
     for path in paths:
         if not path.is_file():
             raise BadPlugin(
@@ -60,7 +66,12 @@ def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
         _gather(manager, "itbench_models", ModelEntry),
         _gather(manager, "itbench_metrics", MetricEntry),
         _gather(manager, "itbench_benchmarks", _benchmark),
+        _gather(manager, "itbench_datasets", Dataset),
     )
+
+
+def _plugin_file(path: Path) -> Path:
+    return path / "__init__.py" if path.is_dir() else path
 
 
 def _add(manager: pluggy.PluginManager, plugin: Any) -> None:
@@ -69,10 +80,10 @@ def _add(manager: pluggy.PluginManager, plugin: Any) -> None:
     manager.register(plugin, name=file)
     hooks = manager.get_hookcallers(plugin) or []
     if not hooks:
-        _warn(f"Plugin {file} has no hook: it needs a function {' or '.join(HOOKS)} under @itbench.hookimpl.")
+        _warn(f"Plugin {file} has no hook: it needs a function {' or '.join(KINDS)} under @itbench.hookimpl.")
     for hook in hooks:
         if not hook.has_spec():
-            _warn(f"Plugin {file}: {UnknownName.of('hook', hook.name, HOOKS)}")
+            _warn(f"Plugin {file}: {UnknownName.of('hook', hook.name, KINDS)}")
 
 
 def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., Any]) -> dict[str, Any]:
@@ -96,7 +107,7 @@ def _offered(
         new = entry(*args, **about)
         other = found.get(new.name) or mine.get(new.name)
         if other:
-            raise _two(hook.removeprefix("itbench_").removesuffix("s"), new.name, other.file, new.file)
+            raise _two(KINDS[hook], new.name, other.file, new.file)
         mine[new.name] = new
 
     call(register=register)
@@ -126,7 +137,10 @@ def _warn(message: str) -> None:
 
 def _import(path: Path) -> Any:
     name = f"itbench_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(path))}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    for loaded in [key for key in sys.modules if key.startswith(f"{name}.")]:  # of a folder, from an earlier call
+        del sys.modules[loaded]
+    inside = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise BadPlugin(f"The plugin {path} is not a Python file.", todo="Its name must end in .py.")
     module = importlib.util.module_from_spec(spec)

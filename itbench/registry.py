@@ -1,4 +1,4 @@
-"""Models, metrics and benchmarks that plugins registered, looked up by name."""
+"""Models, metrics, data sets and benchmarks that plugins registered, looked up by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from itbench.data.benchmark import Benchmark
+from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
 from itbench.models.protocols import Weights
 from itbench.models.recipe import Recipe
@@ -122,6 +123,11 @@ class Registry:
     models: Mapping[str, ModelEntry]
     metrics: Mapping[str, MetricEntry]
     benchmarks: Mapping[str, Benchmark]
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        attached = {name: replace(one, datasets=self.datasets) for name, one in self.benchmarks.items()}
+        object.__setattr__(self, "benchmarks", attached)
 
     def model(self, name: str) -> ModelEntry:
         """Return the model called `name`, be it of a family."""
@@ -165,7 +171,7 @@ class Registry:
         """Return the benchmark called `name`, or the one in the YAML file at that path."""
         if not name.endswith((".yaml", ".yml")):
             return _look_up("benchmark", name, self.benchmarks)
-        benchmark = Benchmark.read(Path(name).expanduser())
+        benchmark = replace(Benchmark.read(Path(name).expanduser()), datasets=self.datasets)
         other = self.benchmarks.get(benchmark.name, benchmark)
         if other.file.resolve() != benchmark.file.resolve():
             raise _two("benchmark", benchmark.name, other.file, benchmark.file)

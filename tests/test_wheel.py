@@ -140,7 +140,7 @@ def test_the_wheel_holds_all_that_is_built_in(wheel):
         names = set(archive.namelist())
     expected = {
         f"itbench/shipped/{path.relative_to(ROOT).as_posix()}"
-        for pattern in ("plugins/*/*.py", "plugins/*/*.safetensors", "plugins/*/*/*.yaml", "benchmarks/*", "suites/*")
+        for pattern in ("plugins/**/*.py", "plugins/*/*.safetensors", "plugins/*/*/*.yaml", "benchmarks/*", "suites/*")
         for path in ROOT.glob(pattern)
     }
     assert len(expected) > 8
@@ -163,6 +163,7 @@ def test_lists_every_built_in_and_what_another_package_brings(itbench):
     assert {row["benchmark"] for row in benchmarks} == {*here.benchmarks, "toy"}
     metrics = {row["metric"] for row in json.loads(itbench("metrics", "--json").stdout)}
     assert metrics == {*here.metrics, "other-mean-response"}
+    assert {row["name"] for row in json.loads(itbench("data", "list", "--json").stdout)} == {*here.datasets, "toy"}
     warning = "Warning: Plugin itbench_other.broken of the package itbench-other is left out: RuntimeError"
     assert warning in models.stderr
 

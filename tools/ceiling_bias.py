@@ -14,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from itbench.data.drawing.scene import View
-from itbench.data.fetch import load_recordings
-from itbench.data.readers.synthetic_it import simulate_signal
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
+from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation
 from itbench.statistics.noise_ceiling import site_reliability
 from itbench.statistics.noise_power import normalised_correlation, r2_er
 from itbench.util.arrays import Array
 from itbench.util.tables import markdown
 from perf.commands import write_section
+from plugins.datasets.synthetic_it.drawing.scene import View
+from plugins.datasets.synthetic_it.simulation import simulate_signal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ceilings.md"
 REPETITIONS = (2, 5, 10, 30)
@@ -84,4 +84,4 @@ def table(recordings: Recordings, repetitions: tuple[int, ...] = REPETITIONS) ->
 
 
 if __name__ == "__main__":
-    write_section(DOCUMENT, "bias", table(load_recordings("synthetic-it")))
+    write_section(DOCUMENT, "bias", table(load_plugins().benchmark("synthetic-it").load()))

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from itbench.data.fetch import load_recordings
+from itbench.plugins import load_plugins
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def main() -> None:
     """Write the contact sheet of synthetic-it, one category in each row."""
-    stimuli = load_recordings("synthetic-it").stimuli
+    stimuli = load_plugins().benchmark("synthetic-it").load().stimuli
     objects = stimuli.metadata["object"]
     first = [int(np.flatnonzero(objects == name)[index % 3]) for index, name in enumerate(dict.fromkeys(objects))]
     tiles = np.stack([stimuli.images[row] for row in first])

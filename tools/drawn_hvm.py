@@ -11,10 +11,10 @@ import numpy as np
 from majaj_files import Experiment, resized
 from numpy.typing import NDArray
 
-from itbench.data.drawing.objects import CATEGORIES, make_object
-from itbench.data.drawing.scene import View, draw, sample_view
-from itbench.data.readers.course import CATEGORY_OF
-from itbench.data.readers.synthetic_it import simulate_signal
+from plugins.datasets.majaj_course.course_file import CATEGORY_OF
+from plugins.datasets.synthetic_it.drawing.objects import CATEGORIES, make_object
+from plugins.datasets.synthetic_it.drawing.scene import View, draw, sample_view
+from plugins.datasets.synthetic_it.simulation import simulate_signal
 
 DRAWN = 64  # pixels that the objects are drawn at; then enlarged
 GRAIN = 1.5  # standard deviation of the noise over the enlarged image, so that files compress as photographs do

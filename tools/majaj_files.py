@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from PIL import Image
 
-from itbench.data.readers.course import CATEGORY_OF
+from plugins.datasets.majaj_course.course_file import CATEGORY_OF
 
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)[:, None, None]
 STD = np.array((0.229, 0.224, 0.225), np.float32)[:, None, None]

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from itbench.data.drawing.objects import CATEGORIES, make_object
-from itbench.data.drawing.scene import draw, sample_view
+from plugins.datasets.synthetic_it.drawing.objects import CATEGORIES, make_object
+from plugins.datasets.synthetic_it.drawing.scene import draw, sample_view
 
 PLUGIN = Path(__file__).resolve().parent.parent / "plugins" / "models" / "itbench_tiny.py"
 KINDS = 8

@@ -8,8 +8,6 @@ import numpy as np
 
 from itbench.check.findings import Broken, Check, Doubtful, NotHere, Report, conduct, count
 from itbench.data.benchmark import Benchmark
-from itbench.data.catalog import recordings_state
-from itbench.data.fetch import load_recordings
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions, repetitions_per_stimulus
 from itbench.data.splits import Split
@@ -35,11 +33,11 @@ class BenchmarkSubject:
             If they are not here.
         """
         source = self.benchmark.data_source()
-        state = recordings_state(source)
+        state = self.benchmark.state()
         if state != "here":
             how = "bring them with: itbench data pack" if state == "missing" else "a check fetches nothing"
             raise NotHere(f"the recordings {source!r} are {state}: {how}")
-        return load_recordings(source)
+        return self.benchmark.load()
 
     @cached_property
     def splits(self) -> list[Split]:

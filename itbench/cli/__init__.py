@@ -30,7 +30,7 @@ def main() -> None:
     """Compare vision networks with recordings from the brain.
 
     \b
-    itbench score --model densenet201 --benchmark majaj-it
+    itbench score --model densenet201 --benchmark BENCHMARK
                                                      fetch what is missing, run, score
     itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
     itbench baselines -b synthetic-it                what every model is to be seen beside

@@ -65,7 +65,7 @@ def baselines(
 
     \b
     itbench baselines -b synthetic-it
-    itbench baselines -b majajhong2015-it -m resnet50
+    itbench baselines -b BENCHMARK -m resnet50
     itbench baselines -b mine.yaml --metric rsa --again
     """
     from itbench.cli.output import TerminalReporter

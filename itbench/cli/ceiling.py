@@ -1,4 +1,4 @@
-"""itbench ceiling: the best that a model can score on the recordings of a benchmark."""
+"""itbench ceiling: the noise ceiling of a benchmark, from the repetitions in its recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itbench.errors import BadRecordings
 if TYPE_CHECKING:
     import xarray as xr
 
-    from itbench.data.recordings import Recordings
+    from itbench.data.benchmark import Benchmark
 
 OF_SITES = ("benchmark", "method", "median", "mean", "sites", "above 0", "repetitions")
 OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
@@ -33,46 +33,45 @@ OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
 def ceiling(
     benchmarks: tuple[str, ...], methods: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show the ceiling of benchmarks: how reliable their recordings are.
+    """Show the noise ceiling of benchmarks: the best score that the noise in their recordings allows.
 
-    The reliability of a site is the explained variance that a perfect model reaches there. Median and mean are over
-    the sites that have one; a score at a site where it is not above 0 cannot be corrected. Recordings that hold the
-    dissimilarities of several subjects have a lower and an upper bound instead.
+    The ceiling of a site is its reliability, the explained variance that a perfect model reaches. Median and mean are
+    over the sites that have one; a score at a site where it is not above 0 cannot be divided by it. Recordings that
+    hold the dissimilarities of several subjects have a lower and an upper bound instead.
 
     \b
     itbench ceiling
-    itbench ceiling -b majajhong2015-it --method split-half --json
+    itbench ceiling -b BENCHMARK --method split-half --json
     """
-    from itbench.data.fetch import load_recordings
-
     registry = load_registry(plugin_files)
     rows: list[dict[str, Any]] = []
     for name in benchmarks:
         bench = registry.benchmark(name)
-        recordings = load_recordings(bench.data_source(), TerminalReporter(bench.name))
-        rows += [{"benchmark": bench.name, **row} for row in _rows(recordings, methods)]
+        rows += [{"benchmark": bench.name, **row} for row in _rows(bench, methods)]
     columns = dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES))
     print_rows(rows, tuple(columns), as_json)
 
 
-def _rows(recordings: Recordings, methods: Sequence[str]) -> list[dict[str, Any]]:
-    """Return a row for every method."""
+def _rows(benchmark: Benchmark, methods: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row of the table for every method."""
+    from itbench.statistics.reliability import count_repetitions
+
+    recordings = benchmark.load(TerminalReporter(benchmark.name))
     if recordings.rdms is not None:
-        return _of_subjects(recordings.rdms, methods)
-    assert recordings.responses is not None
-    return _of_sites(recordings.name, recordings.responses, methods)
+        return _subject_rows(recordings.rdms, methods)
+    responses = recordings.require_responses()
+    if count_repetitions(responses).max() < 2:
+        raise _no_repetitions(recordings.name, benchmark)
+    return _site_rows(responses, methods)
 
 
-def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
+def _site_rows(responses: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
     import numpy as np
 
     from itbench.statistics.noise_ceiling import METHODS, site_reliability
     from itbench.statistics.reliability import count_repetitions
 
-    count = count_repetitions(responses)
-    if count.max() < 2:
-        raise _no_repetitions(name)
-    rows = []
+    count, rows = count_repetitions(responses), []
     for method in methods or METHODS:
         reliability = site_reliability(responses, method)
         found = reliability[np.isfinite(reliability)]
@@ -89,7 +88,7 @@ def _of_sites(name: str, responses: xr.DataArray, methods: Sequence[str]) -> lis
     return rows
 
 
-def _of_subjects(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
+def _subject_rows(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, Any]]:
     import numpy as np
 
     from itbench.statistics.noise_ceiling import RDM_METHODS, rdm_ceiling
@@ -100,8 +99,8 @@ def _of_subjects(rdms: xr.DataArray, methods: Sequence[str]) -> list[dict[str, A
     return [{"method": method, **found._asdict(), "subjects": len(pairs)} for method, found in bounds.items()]
 
 
-def _no_repetitions(name: str) -> BadRecordings:
+def _no_repetitions(name: str, benchmark: Benchmark) -> BadRecordings:
     todo = "Pack every repetition: itbench data pack … --dims site,stimulus,repetition"
-    if name == "majaj-it":
-        todo = "Give them their repetitions with: itbench data link"
+    if benchmark.dataset and benchmark.dataset.repetitions:
+        todo = f"Give them their repetitions with: itbench data link {name}"
     return BadRecordings(f"{name} holds means over repetitions: they do not tell noise from signal.", todo=todo)

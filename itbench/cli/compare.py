@@ -53,7 +53,7 @@ def compare(
     \b
     itbench compare itbench-tiny pixels -b synthetic-it
     itbench compare itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
-    itbench compare resnet50 vit_b_16 -b majaj-it --metric ridge --json
+    itbench compare resnet50 vit_b_16 -b BENCHMARK --metric ridge --json
     itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
     from itbench.cli.output import TerminalReporter

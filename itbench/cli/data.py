@@ -1,25 +1,30 @@
-"""itbench data: recordings of your own, those that are known, and those that are here."""
+"""itbench data: list, fetch, import, pack, verify, show and link recordings."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from itbench.cli.options import Command, print_rows, say, with_json
+from itbench.cli.options import Command, load_registry, print_rows, say, with_json, with_plugins
 from itbench.cli.output import TerminalReporter
-from itbench.errors import BadRecordings
+from itbench.errors import BadOption, BadRecordings
+
+if TYPE_CHECKING:
+    from itbench.data.catalog import Datasets
+    from itbench.data.recordings import Recordings
 
 
 @click.group()
 def data() -> None:
-    """Recordings: pack your own, bring known ones, list, verify and show those that are here.
+    """Recordings: fetch data sets, pack your own, list, verify and show what is in the data folder.
 
     \b
     itbench data list
-    itbench data fetch majaj-it
+    itbench data fetch NAME
     itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
     """
 
@@ -39,11 +44,12 @@ def data() -> None:
 @click.option(
     "--stimuli",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="CSV with a row an image; columns become coordinates.",
+    help="CSV with one row per image; its columns become stimulus coordinates.",
 )
 @click.option("--region", help="Such as V4.")
 @click.option("--window", nargs=2, type=float, help="Start and end of the counting window, ms after onset.")
-@click.option("--replace", is_flag=True, help="Take the place of recordings of that name.")
+@click.option("--replace", is_flag=True, help="Replace recordings of the same name.")
+@with_plugins
 def pack(
     name: str,
     images: Path,
@@ -53,102 +59,107 @@ def pack(
     region: str | None,
     window: tuple[float, float] | None,
     replace: bool,
+    plugin_files: tuple[str, ...],
 ) -> None:
-    """Pack images and responses into one checked file called NAME.
+    """Pack images and responses into one checked file of recordings called NAME.
 
-    Images are taken in the order of the CSV's column ``filename``, else by name with numbers counted. Missing
-    repetitions are NaN.
+    Images are taken in the order of the CSV's column ``filename``, otherwise in the order of their names (image2 before
+    image10). Missing repetitions are NaN.
 
     \b
     itbench data pack mine --images images.zip --responses rates.npy \\
         --dims site,stimulus,repetition --stimuli images.csv --region V4 --window 50 150
     """
     from itbench.data.catalog import new_recordings_path
-    from itbench.data.describe import describe
     from itbench.data.pack import pack_recordings
-    from itbench.data.recordings_file import write_recordings
+    from itbench.data.recordings_file import read_recordings, write_recordings
 
-    path = new_recordings_path(name, replace)
+    path = new_recordings_path(name, _datasets(plugin_files), replace)
     axes = [part.strip() for part in dims.split(",")] if dims else None
     write_recordings(
         pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path
     )
-    click.echo(json.dumps(describe(name), indent=2, ensure_ascii=False, default=str))
+    _print_contents(read_recordings(path), path)
     say(f"Wrote {path}")
 
 
 @data.command(cls=Command)
 @click.argument("names", nargs=-1, required=True)
 @click.option("--mirror", help="URL or folder with files of the same names; those in a folder are used in place.")
-@click.option("--replace", is_flag=True, help="Bring them again where they are here already.")
-def fetch(names: tuple[str, ...], mirror: str | None, replace: bool) -> None:
-    """Fetch the known data sets NAMES and pack them.
+@click.option("--replace", is_flag=True, help="Fetch again what is in the data folder already.")
+@with_plugins
+def fetch(names: tuple[str, ...], mirror: str | None, replace: bool, plugin_files: tuple[str, ...]) -> None:
+    """Fetch the data sets NAMES and pack them.
 
-    What was broken off goes on where it ended. `itbench score` fetches what it needs by itself.
+    An interrupted download is resumed. `itbench score` fetches the data set that it needs by itself.
 
     \b
-    itbench data fetch majaj-it
-    itbench data fetch majajhong2015-it majajhong2015-v4 --mirror https://example.org/brainio
+    itbench data fetch NAME
+    itbench data fetch NAME OTHER --mirror https://example.org/files
     """
     from itbench.data.catalog import recordings_path, recordings_state
     from itbench.data.fetch import fetch_dataset
 
+    datasets = _datasets(plugin_files)
     for name in names:
-        if not replace and recordings_state(name) == "here":
+        if not replace and recordings_state(name, datasets) == "here":
             click.echo(f"{name} is here already: {recordings_path(name)}")
         else:
-            click.echo(f"Wrote {fetch_dataset(name, TerminalReporter(name), mirror)}")
+            click.echo(f"Wrote {fetch_dataset(name, datasets, TerminalReporter(name), mirror)}")
 
 
 @data.command("import", cls=Command)
 @click.argument("name")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--replace", is_flag=True, help="Take the place of the data set where it is here already.")
-def import_(name: str, files: tuple[Path, ...], replace: bool) -> None:
-    """Pack the known data set NAME from FILES that came by other means.
+@click.option("--replace", is_flag=True, help="Replace the data set if it is in the data folder already.")
+@with_plugins
+def import_(name: str, files: tuple[Path, ...], replace: bool, plugin_files: tuple[str, ...]) -> None:
+    """Pack the data set NAME from its FILES, which you downloaded yourself.
 
-    They are told apart by their names, and left as they are.
+    The files are recognised by their names, and not changed.
 
     \b
-    itbench data import majaj-it IT_data.h5
+    itbench data import NAME FILE
     """
     from itbench.data.catalog import recordings_path, recordings_state
     from itbench.data.fetch import import_dataset
 
-    if not replace and recordings_state(name) == "here":
+    datasets = _datasets(plugin_files)
+    if not replace and recordings_state(name, datasets) == "here":
         raise BadRecordings(
             f"{name} is here already: {recordings_path(name)}.", todo="To put these files in its place, add --replace."
         )
-    click.echo(f"Wrote {import_dataset(name, files, TerminalReporter(name))}")
+    click.echo(f"Wrote {import_dataset(name, datasets, files, TerminalReporter(name))}")
 
 
 @data.command("list", cls=Command)
+@with_plugins
 @with_json
-def list_(as_json: bool) -> None:
-    """List the recordings that are here, can be made or can be fetched.
+def list_(plugin_files: tuple[str, ...], as_json: bool) -> None:
+    """List the data sets that are in the data folder, can be made or can be fetched.
 
     \b
     itbench data list
     """
-    from itbench.data.describe import overview
+    from itbench.data.catalog import list_datasets
 
-    print_rows(overview(), ("name", "state", "MB", "description"), as_json)
+    print_rows(list_datasets(_datasets(plugin_files)), ("name", "state", "MB", "description"), as_json)
 
 
 @data.command(cls=Command)
 @click.argument("names", nargs=-1)
+@with_plugins
 @with_json
-def verify(names: tuple[str, ...], as_json: bool) -> None:
-    """Check recordings (all, or NAMES) against their digests.
+def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool) -> None:
+    """Verify the recordings NAMES, or all, against their digests.
 
     \b
     itbench data verify
-    itbench data verify synthetic-it
+    itbench data verify NAME
     """
-    from itbench.data.catalog import installed_recordings
-    from itbench.data.describe import verify
+    from itbench.data.catalog import installed_recordings, verify_datasets
 
-    rows = verify(names or tuple(installed_recordings()))
+    rows = verify_datasets(names or tuple(installed_recordings()), _datasets(plugin_files))
     print_rows(rows, ("name", "state", "file"), as_json, empty="No recordings here yet.")
     damaged = [row["name"] for row in rows if row["state"] == "damaged"]
     if damaged:
@@ -157,40 +168,69 @@ def verify(names: tuple[str, ...], as_json: bool) -> None:
 
 @data.command(cls=Command)
 @click.argument("name")
-def show(name: str) -> None:
-    """Show what the recordings called NAME hold.
+@with_plugins
+def show(name: str, plugin_files: tuple[str, ...]) -> None:
+    """Show the contents of the recordings NAME: images, sites, repetitions, coordinates, digests.
 
     \b
-    itbench data show synthetic-it
+    itbench data show NAME
     """
-    from itbench.data.describe import describe
+    from itbench.data.catalog import recordings_path
+    from itbench.data.fetch import load_recordings
 
-    about = describe(name, TerminalReporter(name))
-    click.echo(json.dumps(about, indent=2, ensure_ascii=False, default=str))
+    _print_contents(load_recordings(name, _datasets(plugin_files), TerminalReporter(name)), recordings_path(name))
 
 
 @data.command(cls=Command)
-@click.argument("course", default="majaj-it")
-@click.argument("public", default="majajhong2015-it")
-@click.option("--dry-run", is_flag=True, help="Say what would be linked, and write nothing.")
-def link(course: str, public: str, dry_run: bool) -> None:
-    """Give the recordings COURSE the ids, metadata and repetitions of PUBLIC.
+@click.argument("averaged", required=False)
+@click.argument("repeated", required=False)
+@click.option("--dry-run", is_flag=True, help="Report the matches, and write nothing.")
+@with_plugins
+def link(averaged: str | None, repeated: str | None, dry_run: bool, plugin_files: tuple[str, ...]) -> None:
+    """Give AVERAGED, means over repetitions, the image ids, metadata and repetitions of REPEATED.
 
-    Images and sites are matched where the mean responses are equal, and only where they are equal to one alone. The
-    images of COURSE stay as they are, so that cached Grams serve on. With all of them matched, scores have a ceiling.
+    Images and sites are matched where their mean responses are equal, and equal to one only. The images of AVERAGED
+    stay unchanged, so that cached Grams remain valid. If all are matched, scores get a noise ceiling.
+
+    AVERAGED and REPEATED need not be given where a plugin registered which data set has the repetitions of another.
 
     \b
     itbench data link
-    itbench data link majaj-it majajhong2015-it --dry-run
+    itbench data link AVERAGED REPEATED --dry-run
     """
-    from itbench.data import linking
     from itbench.data.catalog import recordings_path
     from itbench.data.fetch import load_recordings
+    from itbench.data.matching import match_recordings
     from itbench.data.recordings_file import write_recordings
 
-    ours, theirs = (load_recordings(name, TerminalReporter(name)) for name in (course, public))
-    linked, report = linking.link(ours, theirs)
+    datasets = _datasets(plugin_files)
+    averaged, repeated = _linked_names(datasets, averaged, repeated)
+    means, repetitions = (load_recordings(name, datasets, TerminalReporter(name)) for name in (averaged, repeated))
+    matched, report = match_recordings(means, repetitions)
     if not dry_run:
-        write_recordings(linked, recordings_path(course))
-        say(f"Wrote {recordings_path(course)}")
+        write_recordings(matched, recordings_path(averaged))
+        say(f"Wrote {recordings_path(averaged)}")
     click.echo(json.dumps(dataclasses.asdict(report), indent=2))
+
+
+def _datasets(plugin_files: tuple[str, ...]) -> Datasets:
+    return load_registry(plugin_files).datasets
+
+
+def _linked_names(datasets: Datasets, averaged: str | None, repeated: str | None) -> tuple[str, str]:
+    """Return both names of `itbench data link`; those not given are the registered ones."""
+    pairs = {name: dataset.repetitions for name, dataset in datasets.items() if dataset.repetitions}
+    if averaged is None and len(pairs) == 1:
+        averaged = next(iter(pairs))
+    repeated = repeated or pairs.get(averaged or "")
+    if averaged is None or repeated is None:
+        known = ", ".join(f"{means} {repetitions}" for means, repetitions in pairs.items()) or "none"
+        raise BadOption("Name two recordings to link.", known=f"Registered pairs: {known}.")
+    return averaged, repeated
+
+
+def _print_contents(recordings: Recordings, path: Path) -> None:
+    from itbench.data.recordings import describe_recordings
+
+    contents = {**describe_recordings(recordings), "file": str(path)}
+    click.echo(json.dumps(contents, indent=2, ensure_ascii=False, default=str))

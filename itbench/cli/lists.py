@@ -65,15 +65,13 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
     \b
     itbench benchmarks
     """
-    from itbench.data.catalog import recordings_state
-
     rows = [
         {
             "benchmark": bench.name,
             "region": bench.region,
             "metric": bench.metric,
             "splits": bench.splits.kind,
-            "data": recordings_state(bench.data_source()),
+            "data": bench.state(),
             "description": bench.description,
         }
         for bench in load_registry(plugin_files).benchmarks.values()

@@ -69,9 +69,9 @@ def run(
 
     \b
     itbench run seeds --dry-run
-    itbench run suites/seeds.yaml -b majaj-it --output seeds.md
+    itbench run suites/seeds.yaml -b BENCHMARK --output seeds.md
     itbench run seeds -b synthetic-it --only 'pixels *' --only 'cnn-*' --small
-    itbench run seeds -b majaj-it --only '*-finetuned' --recipe epochs=10 --device cuda
+    itbench run seeds -b BENCHMARK --only '*-finetuned' --recipe epochs=10 --device cuda
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings

@@ -77,7 +77,7 @@ def score(
     Prints one line a run, and the layers of a run that is alone. Every score is written to the results folder.
 
     \b
-    itbench score --model densenet201 --benchmark majaj-it
+    itbench score --model densenet201 --benchmark BENCHMARK
     itbench score -m itbench-tiny
     itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
     itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500

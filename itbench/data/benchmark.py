@@ -6,11 +6,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from itbench.data.catalog import Dataset, Datasets, recordings_state
 from itbench.data.splits import SplitPlan
 from itbench.errors import BadBenchmark
 from itbench.util.schema import Check, check_mapping, read_yaml, sentence
+
+if TYPE_CHECKING:
+    from itbench.data.recordings import Recordings
+    from itbench.util.progress import Reporter
 
 REQUIRED = ("name", "data")
 
@@ -37,6 +42,8 @@ class Benchmark:
         The YAML file.
     plugin : str
         File of the plugin that registered it; empty if its own file was named.
+    datasets : mapping of str to Dataset
+        The registered data sets, from which `data` is fetched where it is not in the data folder.
     """
 
     name: str
@@ -51,6 +58,7 @@ class Benchmark:
     licence: str = ""
     file: Path = field(default=Path(), compare=False)
     plugin: str = field(default="", compare=False)
+    datasets: Datasets = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Benchmark:
@@ -72,6 +80,27 @@ class Benchmark:
         if self.data.endswith((".h5", ".hdf5", ".nc")):
             return str(self.file.parent / Path(self.data).expanduser())
         return self.data
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The registered data set that the benchmark names, if it is one."""
+        return self.datasets.get(self.data)
+
+    def state(self) -> str:
+        """Return the state of the benchmark's recordings, as `itbench.data.catalog.recordings_state`."""
+        return recordings_state(self.data_source(), self.datasets)
+
+    def load(self, reporter: Reporter | None = None) -> Recordings:
+        """Load the recordings of the benchmark; fetch its data set if it is not in the data folder.
+
+        Raises
+        ------
+        UnknownName, DamagedFile, Unreachable, NoSpace
+            As `itbench.data.fetch.load_recordings`.
+        """
+        from itbench.data.fetch import load_recordings  # takes xarray and HDF5
+
+        return load_recordings(self.data_source(), self.datasets, reporter)
 
 
 def _window(value: Any) -> tuple[float, float]:

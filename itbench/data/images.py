@@ -69,7 +69,7 @@ def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
     return _chosen(archive.namelist(), images), archive.read
 
 
-def as_listed(wanted: Sequence[str], present: Sequence[str], images: Path) -> list[str]:
+def order_images(wanted: Sequence[str], present: Sequence[str], images: Path) -> list[str]:
     """Return the files of `images` in the order that a CSV lists them.
 
     Raises

@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.data.images import ImageFiles, as_listed, list_images
+from itbench.data.images import ImageFiles, list_images, order_images
 from itbench.data.recordings import Recordings
 from itbench.data.responses import DIMS, make_responses
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, BadRecordings, UnknownName
-from itbench.util.tables import read_csv, typed
+from itbench.util.tables import parse_column, read_csv
 
 Labels = dict[str, dict[str, list[Any]]]  # by axis, by name
 ID_COLUMNS = ("stimulus", "stimulus_id", "image_id")
@@ -60,7 +60,7 @@ def pack_recordings(
     values, axes, labels = _read_responses(responses, dims)
     values = _in_order(values, axes, n_images=len(ids))
     _same_order(labels.get("stimulus", {}), ids)
-    metadata = {key: typed(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
+    metadata = {key: parse_column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
     return Recordings(
         name, StimulusSet(ids, files, metadata), make_responses(values, ids, sites=labels.get("site")), about
@@ -71,7 +71,7 @@ def _image_files(images: Path, table: dict[str, list[str]]) -> tuple[ImageFiles,
     names, read = list_images(images)
     rows = len(next(iter(table.values()))) if table else len(names)
     if "filename" in table:
-        names = as_listed(table["filename"], names, images)
+        names = order_images(table["filename"], names, images)
     if rows != len(names):
         raise BadRecordings(f"{rows} rows in the CSV, but {len(names)} images in {images}.")
     column = next((key for key in ID_COLUMNS if key in table), None)

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from itbench.data.responses import DIMS
+from itbench.data.responses import DIMS, mean_over_repetitions, repetitions_per_stimulus
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 
@@ -101,6 +102,51 @@ class Recordings:
         return {
             str(key): ("site", coord.values) for key, coord in self.responses.coords.items() if coord.dims == ("site",)
         }
+
+
+def describe_recordings(recordings: Recordings) -> dict[str, Any]:
+    """Describe recordings: counts of images, sites and repetitions, coordinates, and digests."""
+    stimuli = recordings.stimuli
+    size = f"{len(stimuli)} of {stimuli.images.shape[1]} × {stimuli.images.shape[2]} pixels"
+    return {
+        "name": recordings.name,
+        **{key: value for key, value in recordings.about.items() if value is not None},
+        "images": "; ".join(filter(None, (size, recordings.about.get("pictures")))),
+        **(
+            _rdm_counts(recordings.rdms)
+            if recordings.rdms is not None
+            else _site_counts(recordings.require_responses())
+        ),
+        "stimulus_coordinates": {key: _distinct(column) for key, column in stimuli.metadata.items()},
+        "site_coordinates": list(recordings.site_coordinates()),
+        "digests": dict(recordings.digests),
+    }
+
+
+def _site_counts(responses: xr.DataArray) -> dict[str, Any]:
+    values = mean_over_repetitions(responses)
+    return {
+        "sites": responses.sizes["site"],
+        "repetitions": list(repetitions_per_stimulus(responses)),
+        "sites_missing_a_stimulus": int(np.isnan(values).any(axis=0).sum()),
+        "mean_response": round(float(np.nanmean(values)), 4),
+    }
+
+
+def _rdm_counts(rdms: xr.DataArray) -> dict[str, Any]:
+    upper = np.triu_indices(rdms.sizes["stimulus"], 1)
+    mean = [float(values[upper].mean()) for values in rdms.values]
+    return {
+        "subjects": [str(name) for name in rdms["subject"].values],
+        "mean_dissimilarity": [round(value, 4) for value in mean],
+    }
+
+
+def _distinct(column: NDArray[Any]) -> str:
+    values = sorted({value for value in column.tolist() if value == value and value != ""})  # NaN is not itself
+    if len(values) <= 12:
+        return ", ".join(map(str, values))
+    return f"{len(values)} values from {values[0]} to {values[-1]}"
 
 
 def check_rdms(rdms: xr.DataArray) -> None:

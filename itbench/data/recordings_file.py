@@ -68,9 +68,7 @@ def _damage(path: Path) -> str:
 
 
 def _mend(path: Path) -> str:
-    return (
-        f"Remove the file and make it again: itbench data pack {path.stem} … (synthetic-it is drawn again by itself)."
-    )
+    return f"Remove the file and make it again: itbench data pack {path.stem} …"
 
 
 OVERHEAD = 2048  # bytes a stimulus that coordinates and HDF5's own tables take, generously
@@ -176,7 +174,7 @@ def columns_of(file: h5py.File, dimension: str) -> dict[str, Any]:
 
 
 def _in_blocks(variable: h5py.Dataset) -> ArrayInBlocks:
-    where = blocks(variable.shape, variable.dtype.itemsize)
+    where = array_blocks(variable.shape, variable.dtype.itemsize)
     return ArrayInBlocks(variable.dtype, variable.shape, (variable[index] for index in where))
 
 
@@ -188,7 +186,7 @@ def _dimension(file: h5py.File, variable: h5py.Dataset) -> str:
 BYTES = 8 * 10**6  # of one block, unless a single chunk is larger
 
 
-def blocks(
+def array_blocks(
     shape: Sequence[int], itemsize: int, chunks: Sequence[int] | None = None, size: int = BYTES
 ) -> Iterator[tuple[slice, ...]]:
     """Yield the index of every block of an array.
@@ -213,7 +211,7 @@ def blocks(
 
 
 @contextmanager
-def readable(path: Path, kind: str) -> Iterator[None]:
+def read_errors(path: Path, kind: str) -> Iterator[None]:
     """Turn what is said of a file that is missing, damaged or not of its `kind` into an error that names it.
 
     Raises

@@ -63,6 +63,12 @@ def repetitions_per_stimulus(responses: xr.DataArray) -> tuple[int, int]:
     return int(count.min()), int(count.max())
 
 
+def varies(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return for every site whether its responses (stimulus, site) are all finite and not all equal."""
+    low, high = values.min(axis=0), values.max(axis=0)  # NaN if any value is
+    return np.isfinite(low) & np.isfinite(high) & (high > low)
+
+
 def check_sites(responses: xr.DataArray) -> None:
     """Refuse infinite values and sites that recorded nothing at all."""
     values = responses.transpose(*DIMS).values

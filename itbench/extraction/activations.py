@@ -243,10 +243,10 @@ def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> Source:
     """
     if images in registry.benchmarks or images.endswith((".yaml", ".yml")):
         benchmark = registry.benchmark(images)
-        recordings = load_recordings(benchmark.data_source(), reporter)
+        recordings = benchmark.load(reporter)
         return Source(benchmark.name, recordings.stimuli, recordings.digests["stimuli"], benchmark.degrees)
-    if recordings_state(images) != "missing":
-        recordings = load_recordings(images, reporter)
+    if recordings_state(images, registry.datasets) != "missing":
+        recordings = load_recordings(images, registry.datasets, reporter)
         return Source(recordings.name, recordings.stimuli, recordings.digests["stimuli"])
     path = Path(images).expanduser()
     if path.exists():

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 
 from itbench.data.benchmark import Benchmark
-from itbench.data.fetch import load_recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadRecordings, BadScore
 from itbench.results.comparable import departures, is_comparison, measure_of, name_of, refuse_unlike
@@ -150,7 +149,7 @@ def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | N
     BadRecordings
         If the recordings of the benchmark are no longer those of the score.
     """
-    recordings = load_recordings(benchmark.data_source(), reporter)
+    recordings = benchmark.load(reporter)
     digests = provenance(score)["digests"]
     for part in ("stimuli", "responses"):
         if recordings.digests[part] != digests[part]:

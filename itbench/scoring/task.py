@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.benchmark import Benchmark
-from itbench.data.fetch import load_recordings
 from itbench.data.recordings import Recordings
-from itbench.data.responses import mean_over_repetitions
+from itbench.data.responses import mean_over_repetitions, varies
 from itbench.data.splits import Split
 from itbench.errors import BadOption, BadRecordings
 from itbench.extraction.gram_cache import CachedGrams, GramCache
@@ -19,7 +18,6 @@ from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
 from itbench.metrics.neural_data import NeuralData
 from itbench.scoring.run import Metric, Run
-from itbench.statistics.explained_variance import varies
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
 
@@ -57,7 +55,7 @@ class Task:
         BadOption
             If the metric needs responses, and there are none.
         """
-        recordings = load_recordings(benchmark.data_source(), reporter)
+        recordings = benchmark.load(reporter)
         if recordings.responses is None:
             if metric.entry.form != "comparison":
                 raise BadOption(

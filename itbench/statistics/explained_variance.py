@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from itbench.data.responses import varies
 from itbench.errors import BadScore
 from itbench.util.arrays import Array
 
@@ -76,12 +76,6 @@ def variance_shares(recorded: Array, contributions: Array) -> Array:
     product = np.einsum("lts,ts->ls", parts, 2 * y - parts.sum(axis=0))
     square = (y**2).sum(axis=0)
     return np.where(varies(recorded), product / np.where(square > 0, square, 1.0), np.nan)
-
-
-def varies(values: Array) -> NDArray[np.bool_]:
-    """Say for every site whether all its values (stimulus, site) are there and not all equal."""
-    low, high = values.min(axis=0), values.max(axis=0)  # NaN if any value is
-    return np.isfinite(low) & np.isfinite(high) & (high > low)
 
 
 def check_explained_variance(ev: Array, r: Array) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from itbench.statistics.explained_variance import varies
+from itbench.data.responses import varies
 from itbench.util.arrays import Array
 
 

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from itbench.data.benchmark import Benchmark
-from itbench.data.catalog import KNOWN, recordings_state
-from itbench.data.fetch import load_recordings
 from itbench.models.costs import WeightsFile, weights_file
 from itbench.scoring.run import Run
 from itbench.sweeps.runner import ExistingScores
@@ -85,17 +83,17 @@ def _row(item: Planned, before: ExistingScores, again: bool) -> dict[str, Any]:
 
 
 def _here(benchmark: Benchmark) -> bool:
-    return recordings_state(benchmark.data_source()) == "here"
+    return benchmark.state() == "here"
 
 
 def _images(benchmark: Benchmark, otherwise: int) -> int:
-    return len(load_recordings(benchmark.data_source()).stimuli) if _here(benchmark) else otherwise
+    return len(benchmark.load().stimuli) if _here(benchmark) else otherwise
 
 
 def _recordings(benchmark: Benchmark | None) -> list[dict[str, Any]]:
-    if benchmark is None or benchmark.data not in KNOWN or _here(benchmark):
+    if benchmark is None or benchmark.dataset is None or _here(benchmark):
         return []
-    return [{"file": file.name, "MB": file.size and file.size / 1e6} for file in KNOWN[benchmark.data].files]
+    return [{"file": file.name, "MB": file.size and file.size / 1e6} for file in benchmark.dataset.files]
 
 
 def _weights(files: Iterable[WeightsFile | None]) -> list[dict[str, Any]]:

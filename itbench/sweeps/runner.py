@@ -10,7 +10,6 @@ from typing import Any
 
 import xarray as xr
 
-from itbench.data.fetch import load_recordings
 from itbench.errors import BadScore, DamagedFile, ItbenchError, NoWeights, readable
 from itbench.extraction.gram_cache import GramCache
 from itbench.results.score_file import provenance, read_score, write_score
@@ -80,7 +79,7 @@ def run_suite(
     runs = [item.run for item in planned if item.run]
     if runs:
         bench = runs[0].benchmark
-        load_recordings(bench.data_source(), reporter(bench.name))
+        bench.load(reporter(bench.name))
     before = ExistingScores(folder)
     found = {} if again else {id(run): before.find(run) for run in runs}
     passes = SharedPasses([run for run in runs if not found.get(id(run))], cache)

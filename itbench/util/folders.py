@@ -60,5 +60,7 @@ def builtin_root() -> Path:
 
 
 def plugin_files() -> list[Path]:
-    """Return the files of the built-in models and metrics."""
-    return sorted((builtin_root() / "plugins").glob("*/*.py"))
+    """Return the files of the built-in plugins: ``plugins/KIND/NAME.py``, or ``NAME/__init__.py`` of a folder."""
+    return sorted(
+        path for pattern in ("*/*.py", "*/*/__init__.py") for path in (builtin_root() / "plugins").glob(pattern)
+    )

@@ -76,7 +76,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
     return {name: [row[index] for row in rows] for index, name in enumerate(header)}
 
 
-def typed(texts: Sequence[str]) -> NDArray[Any]:
+def parse_column(texts: Sequence[str]) -> NDArray[Any]:
     """Return a column as whole numbers or numbers where all its texts are such, else as text."""
     for kind in (int, float):
         with suppress(ValueError):

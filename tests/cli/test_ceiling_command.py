@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench.data.linking import link
-from itbench.data.readers.assembly import read_assembly
-from itbench.data.readers.course import read_course_file
+from itbench.data.matching import match_recordings
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
 from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
 from itbench.util.progress import SilentReporter
+from plugins.datasets.majaj_course.course_file import read_course_file
+from plugins.datasets.majajhong2015.assembly import read_assembly
 from tests.kit.commands import run
 from tests.kit.subjects import subjects
 from tests.kit.toy import toy_recordings
@@ -104,7 +104,7 @@ def test_sites_and_dissimilarities_stand_in_one_table(toy, home):
 
 @pytest.mark.parametrize(
     ("name", "todo"),
-    [("mine", "itbench data pack … --dims site,stimulus,repetition"), ("majaj-it", "itbench data link")],
+    [("mine", "itbench data pack … --dims site,stimulus,repetition"), ("majaj-it", "itbench data link majaj-it")],
 )
 def test_means_over_repetitions_have_none_and_the_error_says_how_to_get_one(home, name, todo):
     path = benchmark_of(home, with_responses(toy_recordings().responses.values[:1], name))
@@ -134,7 +134,7 @@ def test_linked_recordings_gain_a_ceiling(home, tmp_path):
     course = read_course_file(tmp_path / "IT_data.h5", SilentReporter())
     write_recordings(course, home / "data" / "majaj-it.h5")
     assert "itbench data link" in run("ceiling", "-b", "majaj-it").stderr
-    linked, _ = link(course, read_assembly(*write_public(tmp_path, made), "IT", SilentReporter()))
+    linked, _ = match_recordings(course, read_assembly(*write_public(tmp_path, made), "IT", SilentReporter()))
     write_recordings(linked, home / "data" / "majaj-it.h5")
     row = rows_of("-b", "majaj-it", "--method", "split-half")[0]
     assert row["sites"] == len(made.course_sites)

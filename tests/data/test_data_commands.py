@@ -10,38 +10,26 @@ import termios
 
 import pytest
 
-from itbench.data.catalog import KNOWN, KnownDataset, installed_recordings, recordings_path, recordings_state
+from itbench.data.catalog import installed_recordings, recordings_path, recordings_state
 from tests.kit import stand_ins as standins
 from tests.kit.commands import ROOT, run
 from tests.kit.server import Served, Server, Started, small_disk
-from tests.kit.toy import toy_recordings
 
 
 @pytest.fixture
 def served(tmp_path, monkeypatch):
-    """The files of a server, by name; ``address`` beside them is where it is."""
+    """The files of a server, by name, and a plugin of data sets made of them."""
     files = {name: Served(content) for name, content in standins.contents(tmp_path).items()}
-    known: dict = {}
     with Server(files) as server:
-        standins.add(server.address, {}, known)
-        for name, dataset in known.items():
-            monkeypatch.setitem(KNOWN, name, dataset)
+        standins.write_plugin(tmp_path / "stand_ins.py", server.address, {})
+        monkeypatch.setenv("ITBENCH_PLUGINS", str(tmp_path / "stand_ins.py"))
         monkeypatch.setenv("STANDINS", server.address)
         yield files
 
 
-COMMAND = """
-import os
-from tests.kit import stand_ins as standins
-from itbench.cli import main
-standins.add(os.environ["STANDINS"], {{}})
-main({words!r})
-"""
-
-
 def started(*words):
-    """Start a command in a process of its own, which knows the stand-ins too."""
-    return Started(COMMAND.format(words=[str(word) for word in words]))
+    """Start a command in a process of its own, with the same plugins."""
+    return Started(f"from itbench.cli import main\nmain({[str(word) for word in words]!r})")
 
 
 @pytest.fixture
@@ -88,11 +76,12 @@ def test_fetch_takes_a_mirror(served, tmp_path):
     assert served["one.h5"].requests == []
 
 
-def test_fetch_of_what_itbench_makes_makes_it(home, monkeypatch):
-    monkeypatch.setitem(KNOWN, "synthetic-it", KnownDataset("a toy", lambda files, reporter: toy_recordings()))
-    done = run("data", "fetch", "synthetic-it")
-    assert done.stdout == f"Wrote {recordings_path('synthetic-it')}\n"
-    assert done.stderr == "synthetic-it: making synthetic-it: a toy\n"
+def test_fetch_of_what_itbench_makes_makes_it(home):
+    home.mkdir(exist_ok=True)
+    (home / "toys.py").write_text(standins.SIMULATED.format(edition=1))
+    done = run("data", "fetch", "toy-it", "--plugin", home / "toys.py")
+    assert done.stdout == f"Wrote {recordings_path('toy-it')}\n"
+    assert done.stderr == "toy-it: making toy-it: a toy\n"
 
 
 REFUSED = {
@@ -147,7 +136,7 @@ def test_score_offline_says_what_is_missing_and_how_to_go_on(benchmark, served, 
         "Get by other means what lies at",
         f"  {os.environ['STANDINS']}/one.h5",
         "and run: itbench data import one-it one.h5",
-        "Or score on recordings that need no network: --benchmark synthetic-it",
+        "Or use recordings that need no network: synthetic-it",
     ]
     assert served["one.h5"].requests == []
     assert not list((benchmark.parent / "leaderboard").rglob("*")), "it says nothing about the model"
@@ -159,9 +148,10 @@ def test_score_offline_takes_what_is_here(benchmark, monkeypatch):
     assert run("score", "-m", "pixels", "-b", benchmark, "--offline").exit_code == 0
 
 
-def test_what_another_run_can_be_done_offline_is_done(benchmark, toy, monkeypatch):
+def test_what_another_run_can_be_done_offline_is_done(benchmark, toy, tmp_path, monkeypatch):
     monkeypatch.setenv("ITBENCH_OFFLINE", "0")
-    done = run("score", "-m", "toy", "-b", benchmark, "-b", toy, "--offline")
+    plugin = tmp_path / "stand_ins.py"  # the toy's own is in ITBENCH_PLUGINS
+    done = run("score", "-m", "toy", "-b", benchmark, "-b", toy, "--offline", "--plugin", plugin)
     assert done.exit_code == 1
     assert "Error: toy on one: The recordings one-it cannot be fetched." in done.stderr
     assert "| toy " in done.stdout
@@ -206,7 +196,7 @@ def test_a_killed_import_leaves_nothing_that_blocks_the_next(served, home, tmp_p
         return any(path.stat().st_size > 100_000 for path in (home / "data").glob(".one-it.h5.*.partial"))
 
     started("data", "import", "one-it", file).kill_when(writing)
-    assert recordings_state("one-it") == "fetched when needed"
+    assert recordings_state("one-it", standins.registered()) == "fetched when needed"
     assert len(left_behind(home)) == 1
     done = run("data", "import", "one-it", file)
     assert done.exit_code == 0, done.stderr
@@ -222,7 +212,7 @@ def test_a_disk_too_full_for_the_recordings_keeps_what_was_fetched(served, tmp_p
         done = run("data", "fetch", "one-it")
         assert done.exit_code == 1
         assert f"No space left in {disk}." in done.stderr
-        assert recordings_state("one-it") == "fetched when needed"
+        assert recordings_state("one-it", standins.registered()) == "fetched when needed"
         resize("4m")
         assert run("data", "fetch", "one-it").exit_code == 0
         assert left_behind(disk) == []

@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from itbench.data.catalog import KNOWN, KnownDataset, installed_recordings, recordings_path, recordings_state
+from itbench.data.catalog import Dataset, installed_recordings, recordings_path, recordings_state
 from itbench.data.fetch import load_recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.errors import BadRecordings, UnknownName
+from itbench.plugins import load_plugins
+from tests.kit import stand_ins as standins
 from tests.kit.commands import run
 from tests.kit.server import Heard
 from tests.kit.toy import toy_recordings
+
+BUILT_IN = load_plugins().datasets
 
 
 @pytest.fixture
@@ -22,16 +26,18 @@ def mine(home):
 
 
 @pytest.fixture
-def drawn(monkeypatch):
-    """Put a toy in the place of synthetic-it; return the list of what was made."""
-    made = []
+def simulated(tmp_path, monkeypatch):
+    """A plugin of the data set toy-it, which has no files; returns the file that counts how often it was made."""
+    plugin = tmp_path / "toys.py"
+    plugin.write_text(standins.SIMULATED.format(edition=1))
+    monkeypatch.setenv("ITBENCH_PLUGINS", str(plugin))
+    calls = tmp_path / "calls.txt"
+    calls.write_text("")
+    return calls
 
-    def make(files, reporter):
-        made.append("toy")
-        return toy_recordings(n=20)
 
-    monkeypatch.setitem(KNOWN, "synthetic-it", KnownDataset("a toy", make))
-    return made
+def made(calls):
+    return calls.read_text().split()
 
 
 def damage(path):
@@ -58,13 +64,13 @@ def test_list_says_what_is_here_and_what_can_be_had(mine):
     }
     assert rows["mine"]["MB"] == pytest.approx(mine.stat().st_size / 1e6, abs=0.06)
     assert rows["synthetic-it"]["MB"] is None
-    assert rows["synthetic-it"]["description"] == KNOWN["synthetic-it"].description
+    assert rows["synthetic-it"]["description"] == BUILT_IN["synthetic-it"].description
 
 
 def test_list_is_a_table(mine):
     lines = run("data", "list").stdout.splitlines()
     assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == ["name", "state", "MB", "description"]
-    assert [line.split("|")[1].strip() for line in lines[2:]] == sorted(["mine", *KNOWN])
+    assert [line.split("|")[1].strip() for line in lines[2:]] == sorted(["mine", *BUILT_IN])
 
 
 def test_what_is_still_being_written_is_not_listed(mine):
@@ -130,11 +136,11 @@ def test_verify_takes_a_path(mine):
     assert json.loads(run("data", "verify", mine, "--json").stdout)[0]["state"] == "whole"
 
 
-def test_verify_does_not_make_what_is_not_here(drawn):
-    done = run("data", "verify", "synthetic-it", "--json")
+def test_verify_does_not_make_what_is_not_here(simulated):
+    done = run("data", "verify", "toy-it", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)[0]["state"] == "made when needed"
-    assert drawn == []
+    assert made(simulated) == []
 
 
 def test_verify_of_nothing_says_so():
@@ -166,56 +172,58 @@ def test_an_unknown_name_of_data_is_refused_when_scoring(toy):
 
 def test_a_path_that_is_not_there_is_refused(tmp_path):
     with pytest.raises((BadRecordings, UnknownName), match=r"nowhere\.h5"):
-        load_recordings(str(tmp_path / "nowhere.h5"))
+        load_recordings(str(tmp_path / "nowhere.h5"), {})
 
 
 # ---- known data sets
 
 
-def test_a_known_data_set_is_made_once_when_it_is_needed(drawn, home):
-    assert recordings_state("synthetic-it") == "made when needed"
+def test_a_known_data_set_is_made_once_when_it_is_needed(simulated, home):
+    datasets = standins.registered()
+    assert recordings_state("toy-it", datasets) == "made when needed"
     heard = Heard()
-    first = load_recordings("synthetic-it", heard)
-    again = load_recordings("synthetic-it", heard)
-    assert drawn == ["toy"]
-    assert heard.notes == ["making synthetic-it: a toy"]
+    first = load_recordings("toy-it", datasets, heard)
+    again = load_recordings("toy-it", datasets, heard)
+    assert made(simulated) == ["toy"]
+    assert heard.notes == ["making toy-it: a toy"]
     assert first.digests == again.digests
-    assert recordings_state("synthetic-it") == "here"
-    assert (home / "data" / "synthetic-it.h5").exists()
+    assert recordings_state("toy-it", datasets) == "here"
+    assert (home / "data" / "toy-it.h5").exists()
 
 
-def test_a_damaged_known_data_set_is_not_replaced_in_silence(drawn):
-    path = recordings_path("synthetic-it")
-    load_recordings("synthetic-it")
+def test_a_damaged_known_data_set_is_not_replaced_in_silence(simulated):
+    path = recordings_path("toy-it")
+    load_recordings("toy-it", standins.registered())
     damage(path)
-    done = run("data", "show", "synthetic-it")
+    done = run("data", "show", "toy-it")
     assert done.exit_code == 1
     assert "are truncated or were altered" in done.stderr
-    assert done.stderr.endswith("Make them again: itbench data fetch synthetic-it --replace\n")
+    assert done.stderr.endswith("Make them again: itbench data fetch toy-it --replace\n")
     assert run(*done.stderr.split()[-4:]).exit_code == 0
     path.unlink()
-    assert run("data", "show", "synthetic-it").exit_code == 0
-    assert drawn == ["toy", "toy", "toy"]
+    assert run("data", "show", "toy-it").exit_code == 0
+    assert made(simulated) == ["toy", "toy", "toy"]
 
 
-def test_what_an_older_itbench_made_otherwise_is_made_again(drawn, home, monkeypatch):
-    path = home / "data" / "synthetic-it.h5"
+def test_what_an_older_itbench_made_otherwise_is_made_again(simulated, home):
+    path = home / "data" / "toy-it.h5"
     write_recordings(toy_recordings(n=10), path)  # from before there were editions
-    assert len(load_recordings("synthetic-it").stimuli) == 10
-    monkeypatch.setitem(KNOWN, "synthetic-it", replace(KNOWN["synthetic-it"], edition=2))
-    assert len(load_recordings(str(path)).stimuli) == 10  # a path is what it is
+    datasets = standins.registered()
+    assert len(load_recordings("toy-it", datasets).stimuli) == 10
+    datasets = {"toy-it": replace(datasets["toy-it"], edition=2)}
+    assert len(load_recordings(str(path), datasets).stimuli) == 10  # a path is what it is
     heard = Heard()
     for _ in range(2):
-        assert len(load_recordings("synthetic-it", heard).stimuli) == 20
-    assert drawn == ["toy"]
-    assert heard.notes == [f"{path} is of another edition", "making synthetic-it: a toy"]
+        assert len(load_recordings("toy-it", datasets, heard).stimuli) == 20
+    assert made(simulated) == ["toy"]
+    assert heard.notes == [f"{path} is of another edition", "making toy-it: a toy"]
     assert read_recordings(path).about["edition"] == 2
 
 
-def test_what_was_fetched_has_no_edition(mine, monkeypatch):
-    file = KNOWN["majaj-it"].files[0]
-    monkeypatch.setitem(KNOWN, "mine", KnownDataset("a toy", lambda *_: pytest.fail("made"), (file,), edition=3))
-    assert len(load_recordings("mine").stimuli) == 20
+def test_what_was_fetched_has_no_edition(mine):
+    file = BUILT_IN["majaj-it"].files[0]
+    dataset = Dataset("mine", lambda *_: pytest.fail("made"), (file,), edition=3)
+    assert len(load_recordings("mine", {"mine": dataset}).stimuli) == 20
 
 
 def test_the_folder_of_data_can_be_set(mine, tmp_path, monkeypatch):

@@ -15,8 +15,8 @@ import xarray as xr
 from PIL import Image
 
 from itbench.data.catalog import recordings_path
-from itbench.data.describe import describe
-from itbench.data.fetch import load_recordings
+from itbench.data.recordings import describe_recordings
+from itbench.data.recordings_file import read_recordings
 from tests.kit.commands import SHARED, run
 from tests.kit.packing import AXES, PIXELS, SITES, VALUES, N, lay_out, pack, png, write_hdf5, write_netcdf
 
@@ -31,7 +31,7 @@ def files(home):
 def packed(*flags, **changes):
     done = pack("mine", *flags, **changes)
     assert done.exit_code == 0, done.output
-    return load_recordings("mine")
+    return read_recordings(recordings_path("mine"))
 
 
 def expected(values, axes=AXES):
@@ -106,7 +106,7 @@ def test_one_repetition_needs_no_axis(dims):
     np.save("rates.npy", mean if dims == "site,stimulus" else mean.T)
     recordings = packed(dims=dims)
     np.testing.assert_array_equal(recordings.responses.values, mean.T[None])
-    assert describe("mine")["repetitions"] == [1, 1]
+    assert describe_recordings(read_recordings(recordings_path("mine")))["repetitions"] == [1, 1]
 
 
 @pytest.mark.parametrize("kind", ["u1", "i2", "i8", "bool", "f2", ">f8", ">f4"])
@@ -244,7 +244,7 @@ def test_recordings_of_a_lab_are_packed():
     assert described["images"] == "640 of 112 × 112 pixels"
     assert described["sites"] == 50
     assert described["repetitions"] == [6, 10]
-    recordings = load_recordings("v4")
+    recordings = read_recordings(recordings_path("v4"))
     raw = np.load(COWLEY / "responses_raw.npy")
     np.testing.assert_array_equal(recordings.responses.values, raw.transpose(2, 1, 0))
     with zipfile.ZipFile(COWLEY / "images_210325.zip") as archive:

@@ -212,7 +212,7 @@ def test_bad_names_are_refused(name, home):
 
 
 def test_names_of_known_data_sets_are_refused(home):
-    refused(pack("synthetic-it", "--replace"), ["'synthetic-it' belongs to a known data set"])
+    refused(pack("synthetic-it", "--replace"), ["'synthetic-it' belongs to a registered data set"])
     assert leftovers(home) == []
 
 

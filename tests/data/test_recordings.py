@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itbench.data.recordings import Recordings
-from itbench.data.recordings_file import blocks, read_recordings, write_recordings
+from itbench.data.recordings_file import array_blocks, read_recordings, write_recordings
 from itbench.errors import BadRecordings
 from itbench.util.checksum import ArrayInBlocks, digest
 from tests.kit.commands import run_python
@@ -132,7 +132,7 @@ def test_digests_are_those_of_earlier_versions(path):
 def test_blocks_cover_everything_once_in_whole_chunks_of_bounded_size(shape, chunks, size):
     chunks = chunks and chunks[: len(shape)]
     count = np.zeros(shape, int)
-    for where in blocks(shape, 4, chunks, size=size):
+    for where in array_blocks(shape, 4, chunks, size=size):
         count[where] += 1
         whole = [side.start % step == 0 for side, step in zip(where, chunks or [1] * len(shape), strict=True)]
         assert all(whole)
@@ -143,7 +143,7 @@ def test_blocks_cover_everything_once_in_whole_chunks_of_bounded_size(shape, chu
 @given(shape=st.lists(st.integers(0, 7), min_size=1, max_size=3), size=st.integers(1, 400))
 def test_an_array_in_blocks_has_the_digest_of_the_whole(shape, size):
     array = np.random.default_rng(0).random(shape)
-    parts = ArrayInBlocks(array.dtype, array.shape, (array[where] for where in blocks(shape, 8, size=size)))
+    parts = ArrayInBlocks(array.dtype, array.shape, (array[where] for where in array_blocks(shape, 8, size=size)))
     assert digest(parts) == digest(array)
 
 

@@ -6,8 +6,8 @@ import pytest
 import xarray as xr
 
 from itbench import score_model
-from itbench.data.describe import describe, verify
-from itbench.data.recordings import RDM_DIMS, Recordings
+from itbench.data.catalog import verify_datasets
+from itbench.data.recordings import RDM_DIMS, Recordings, describe_recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
@@ -126,7 +126,7 @@ def test_responses_are_refused_by_name_where_there_are_none():
 
 def test_they_are_shown_and_verified(path):
     write_recordings(recordings(), path)
-    about = describe("mine")
+    about = describe_recordings(read_recordings(path))
     assert about["subjects"] == ["a", "b", "c"]
     assert len(about["mean_dissimilarity"]) == 3
     assert 0.8 < about["mean_dissimilarity"][0] < 1.2
@@ -134,7 +134,7 @@ def test_they_are_shown_and_verified(path):
     done = run("data", "show", "mine")
     assert done.exit_code == 0
     assert '"mean_dissimilarity"' in done.output
-    assert verify(["mine"])[0]["state"] == "whole"
+    assert verify_datasets(["mine"], {})[0]["state"] == "whole"
 
 
 @pytest.mark.parametrize("metric", ["rsa", "cka", "procrustes", "reverse"])

@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 
-from itbench.data.readers.synthetic_it import synthetic_it
 from itbench.data.responses import make_responses
+from plugins.datasets.synthetic_it.simulation import synthetic_it
 
 NAN = np.nan
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from itbench.data.drawing.objects import CATEGORIES, make_object
-from itbench.data.drawing.parts import block, dome, ellipsoid, frustum, hull, limb
-from itbench.data.drawing.scene import View, draw, mask, sample_view
-from itbench.data.drawing.solids import Solid, rotation
+from plugins.datasets.synthetic_it.drawing.objects import CATEGORIES, make_object
+from plugins.datasets.synthetic_it.drawing.parts import block, dome, ellipsoid, frustum, hull, limb
+from plugins.datasets.synthetic_it.drawing.scene import View, draw, mask, sample_view
+from plugins.datasets.synthetic_it.drawing.solids import Solid, rotation
 
 SOLIDS = {
     "ellipsoid": ellipsoid((0.1, 0.2, 0), (0.6, 0.3, 0.4), turn=(20, 30, 40)),

@@ -5,19 +5,22 @@ import pytest
 from scipy.io import savemat
 from scipy.stats import pearsonr, spearmanr
 
-from itbench.data.catalog import KNOWN, OBJECTS
 from itbench.data.fetch import import_dataset
-from itbench.data.readers.kriegeskorte2008 import read_kriegeskorte
 from itbench.data.recordings_file import read_recordings
 from itbench.errors import BadRecordings, DamagedFile
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.rdm import rdm_of_neural_data
+from itbench.plugins import load_plugins
 from itbench.util.progress import SilentReporter
+from plugins.datasets.kriegeskorte2008 import FILES
+from plugins.datasets.kriegeskorte2008.rdms import read_kriegeskorte
 from tests.kit.commands import SHARED, run
+
+DATASETS = load_plugins().datasets
 
 N = 12
 REAL = SHARED / "kriegeskorte2008-it92"
-SUPPLEMENT, BRAINS = (file.name for file in OBJECTS)
+SUPPLEMENT, BRAINS = (file.name for file in FILES)
 
 
 def correlation_distance(rng, n=N):
@@ -167,8 +170,8 @@ def test_noise_in_the_place_of_a_file_is_refused_by_name(tmp_path):
 
 def test_both_data_sets_say_where_their_files_are_and_how_they_are_known():
     for name in ("kriegeskorte2008-it", "kriegeskorte2008-human-it"):
-        assert KNOWN[name].files == OBJECTS
-    for file in OBJECTS:
+        assert DATASETS[name].files == FILES
+    for file in FILES:
         assert file.url.startswith("https://raw.githubusercontent.com/rsagroup/rsatoolbox/")
         assert len(file.sha1) == 40
 
@@ -189,7 +192,7 @@ def imported(home):
     if not REAL.is_dir():
         pytest.skip(f"the published files are not in {REAL}")
     return {
-        name: read_recordings(import_dataset(name, [REAL / SUPPLEMENT, REAL / BRAINS], SilentReporter()))
+        name: read_recordings(import_dataset(name, DATASETS, [REAL / SUPPLEMENT, REAL / BRAINS], SilentReporter()))
         for name in ("kriegeskorte2008-it", "kriegeskorte2008-human-it")
     }
 

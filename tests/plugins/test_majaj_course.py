@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
-from itbench.data.readers.course import CATEGORY_OF, read_course_file
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.errors import BadRecordings, DamagedFile
 from itbench.util.progress import SilentReporter
+from plugins.datasets.majaj_course.course_file import CATEGORY_OF, read_course_file
 from tests.kit.commands import run_python
 from tools.majaj_files import MEAN, STD, Experiment, write_course_file
 
@@ -171,7 +171,7 @@ def test_many_images_are_imported_in_little_memory(tmp_path, pytestconfig):
             if part != "test":
                 file[f"spikes_{part}"] = rng.random((count, 3))
     code = (
-        "from pathlib import Path\nfrom itbench.data.readers.course import read_course_file\n"
+        "from pathlib import Path\nfrom plugins.datasets.majaj_course.course_file import read_course_file\n"
         "from itbench.util.progress import SilentReporter\nfrom itbench.data.recordings_file import write_recordings\n"
         "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0])\n"
         "before = peak()\n"

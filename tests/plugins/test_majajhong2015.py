@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
-from itbench.data.readers.assembly import read_assembly
-from itbench.data.readers.course import CATEGORY_OF
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.util.progress import SilentReporter
+from plugins.datasets.majaj_course.course_file import CATEGORY_OF
+from plugins.datasets.majajhong2015.assembly import read_assembly
 from tests.kit.commands import run_python
 from tools.majaj_files import POSE, Experiment, assembly, rewrite, rows_of, write_public, write_rows
 
@@ -54,10 +54,10 @@ def test_every_response_is_at_its_place(tmp_path, region, storage):
 
 @pytest.mark.parametrize("size", [4, 100, 1000])
 def test_small_blocks_bring_every_response_to_its_place(public, monkeypatch, size):
-    from itbench.data.readers import assembly as module
-    from itbench.data.recordings_file import blocks
+    from itbench.data.recordings_file import array_blocks
+    from plugins.datasets.majajhong2015 import assembly as module
 
-    monkeypatch.setattr(module, "blocks", lambda *where: blocks(*where, size=size))
+    monkeypatch.setattr(module, "array_blocks", lambda *where: array_blocks(*where, size=size))
     np.testing.assert_array_equal(read(public).responses.values, expected("IT"))
 
 
@@ -145,7 +145,7 @@ def test_text_may_be_stored_as_characters(public):
 
 def test_there_is_no_second_copy_of_the_responses(tmp_path, pytestconfig):
     code = (
-        "import sys\nfrom pathlib import Path\nfrom itbench.data.readers.assembly import read_assembly\n"
+        "import sys\nfrom pathlib import Path\nfrom plugins.datasets.majajhong2015.assembly import read_assembly\n"
         "from itbench.util.progress import SilentReporter\nfrom itbench.data.recordings_file import write_recordings\n"
         "import h5netcdf, PIL.Image\n"
         "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) * 1024\n"

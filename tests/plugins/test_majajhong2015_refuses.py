@@ -7,9 +7,9 @@ import zipfile
 import pytest
 from PIL import Image
 
-from itbench.data.readers.assembly import read_assembly
 from itbench.errors import BadRecordings, DamagedFile, UnknownName
 from itbench.util.progress import SilentReporter
+from plugins.datasets.majajhong2015.assembly import read_assembly
 from tools.majaj_files import VARIABLE, Experiment, png, rewrite, rows_of, write_public, write_rows
 
 MADE = Experiment()

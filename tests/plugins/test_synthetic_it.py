@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench.data.drawing.objects import CATEGORIES
-from itbench.data.drawing.scene import View
-from itbench.data.readers.synthetic_it import (
+from itbench.data.recordings_file import read_recordings, write_recordings
+from itbench.data.responses import mean_over_repetitions
+from itbench.statistics.explained_variance import correlation, explained_variance
+from plugins.datasets.synthetic_it.drawing.objects import CATEGORIES
+from plugins.datasets.synthetic_it.drawing.scene import View
+from plugins.datasets.synthetic_it.simulation import (
     OBJECTS,
     RELIABILITY,
     REPETITIONS,
@@ -17,9 +20,6 @@ from itbench.data.readers.synthetic_it import (
     simulate_signal,
     synthetic_it,
 )
-from itbench.data.recordings_file import read_recordings, write_recordings
-from itbench.data.responses import mean_over_repetitions
-from itbench.statistics.explained_variance import correlation, explained_variance
 
 SMALL = {"sites": 6, "pixels": 16}
 

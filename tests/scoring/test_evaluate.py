@@ -12,7 +12,6 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, ItbenchError, score_model
-from itbench.data.readers.synthetic_it import synthetic_it
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import mean_over_repetitions
@@ -25,6 +24,7 @@ from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
 from itbench.util.progress import SilentReporter
+from plugins.datasets.synthetic_it.simulation import synthetic_it
 from tests.kit.toy import toy_recordings
 
 

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from itbench.data.readers.synthetic_it import synthetic_it
 from itbench.statistics.noise_ceiling import METHODS
+from plugins.datasets.synthetic_it.simulation import synthetic_it
 from tools.ceiling_bias import DOCUMENT, ESTIMATORS, REPETITIONS, table
 
 SHOWN = re.search(r"<!-- bias -->\n(.*?)<!-- /bias -->", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)[1]

@@ -1,0 +1,1 @@
+"""Draw the objects, backgrounds and views of synthetic-it by ray tracing."""
