@@ -1,4 +1,4 @@
-"""itbench cache: the Grams that are kept."""
+"""itbench cache: list and clear cached Grams and trained weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itbench.errors import UnknownName
 
 @click.group()
 def cache() -> None:
-    """Grams kept from earlier runs, so that a network need not run twice.
+    """Manage the cache of Grams, which saves running a network twice.
 
     \b
     itbench cache list
@@ -23,7 +23,7 @@ def cache() -> None:
 @cache.command("list", cls=Command)
 @with_json
 def list_(as_json: bool) -> None:
-    """List the Grams kept.
+    """List the cached Grams.
 
     \b
     itbench cache list
@@ -39,10 +39,9 @@ def list_(as_json: bool) -> None:
 @click.option("--trained", is_flag=True, help="Remove trained weights, and not Grams.")
 @with_json
 def clear(model: str | None, trained: bool, as_json: bool) -> None:
-    """Remove the Grams kept; they are made again when they are needed.
+    """Remove cached Grams; they are computed again when needed.
 
-    Weights that were trained on recordings stay, unless --trained asks for them: then they alone go, and what is left
-    of trainings that did not come to their end.
+    Trained weights stay. With --trained, only trained weights and checkpoints of unfinished trainings are removed.
 
     \b
     itbench cache clear
@@ -53,10 +52,10 @@ def clear(model: str | None, trained: bool, as_json: bool) -> None:
     from itbench.training.trained_weights import TrainedStore
 
     store: GramCache | TrainedStore = TrainedStore() if trained else GramCache()
-    kept = {entry["model"] for entry in store.entries() if "model" in entry}
-    if model is not None and model not in kept:
+    models = {entry["model"] for entry in store.entries() if "model" in entry}
+    if model is not None and model not in models:
         listing = "itbench models --trained" if trained else "itbench cache list"
-        raise UnknownName.of("model in the cache", model, kept, todo=f"List what is kept with: {listing}")
+        raise UnknownName.of("model in the cache", model, models, todo=f"List the cache with: {listing}")
     count, size = store.clear(model)
     removed = {"files": count, "MB": round(size / 1e6, 1)}
     click.echo(json.dumps(removed) if as_json else f"Removed {count} files, {removed['MB']} MB.")

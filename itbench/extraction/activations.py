@@ -1,4 +1,4 @@
-"""Extract raw activations of a model's layers to an HDF5 file."""
+"""Extract the raw activations of a model's layers on images or recordings to an HDF5 file."""
 
 from __future__ import annotations
 
@@ -47,20 +47,18 @@ def extract_activations(
     registry: Registry | None = None,
     reporter: Reporter | None = None,
 ) -> Path:
-    """Write the activations of a model's layers to an HDF5 file, and return its path.
+    """Extract the raw activations of a model's layers to an HDF5 file, and return its path.
 
     Parameters
     ----------
     model : str
         Name of a plugin.
     images : str or Path
-        A benchmark, recordings, or a folder or zip of images, which may differ in size where the model brings them
-        to one.
+        A benchmark, recordings, or a folder or zip of images, which may differ in size if the model resizes them.
     output : str or Path
-        Of the file. Until it is whole, it is called ``OUTPUT.partial``; a call that was broken off is gone on with by
-        the same call again.
+        Of the file; ``OUTPUT.partial`` until it is complete. The same call again resumes an interrupted one.
     layers : sequence of str, optional
-        Names and patterns such as ``blocks.*``; the model's candidates if there are none.
+        Names and patterns such as ``blocks.*``; the model's candidates if empty.
     weights : str, optional
         ``pretrained``, ``random`` or the path of a file.
     seed : int, optional
@@ -68,25 +66,25 @@ def extract_activations(
     settings : ExtractionSettings, optional
         Device, precision, memory and pooling; its scratch folder is not used.
     compress : bool, optional
-        Compress the file (gzip) in the end; it takes twice the space meanwhile.
+        Compress the finished file (gzip); it needs twice the space meanwhile.
     replace : bool, optional
-        Put the file in the place of one that is there.
+        Replace an existing file.
     restart : bool, optional
-        Forget what a call that was broken off left.
+        Remove what an interrupted call left.
     registry, reporter : optional
-        Else the plugins found, and silence.
+        By default the installed plugins, and no reports.
 
     Returns
     -------
     Path
         Of a netCDF-4 file: a float32 variable (stimulus, …) for every layer, called as the layer is (with ``:`` for
         ``/``), its axes in their logical order, channels first in convolutions; and ``stimulus``, the ids. A layer's
-        attribute ``crc32`` is `zlib.crc32` of its values. The file's attributes say what produced it.
+        attribute ``crc32`` is `zlib.crc32` of its values. The file's attributes have the provenance.
 
     Raises
     ------
     UnknownName, BadOption, NoWeights, BadRecordings, NoSpace
-        Before any work, for whatever does not exist or cannot be.
+        Before any work, for unknown names and invalid settings.
     BadActivations
         For a NaN or an infinity, naming layer and image.
 
@@ -105,8 +103,8 @@ def extract_activations(
     entry, path = registry.model(model), Path(output).expanduser()
     if entry.learns:
         raise BadOption(
-            f"{model} learns from recordings: what its layers give depends on what it has learnt from.",
-            todo=f"Read them out on a benchmark: itbench score -m {model} --metric ridge",
+            f"{model} is trained on recordings: its activations depend on the training images.",
+            todo=f"Score its layers on a benchmark: itbench score -m {model} --metric ridge",
         )
     entrant = Entrant(entry, weights_of(entry, weights, seed), tuple(layers))
     with locked(path.with_name(f"{path.name}.lock"), f"{path} is being written"):
@@ -114,7 +112,7 @@ def extract_activations(
         source = find_stimuli(str(images), registry, reporter)
         staged = load_model(entrant, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
         plan = _plan(staged, settings)
-        refuse_unlike(staged.model, source.stimuli.images, staged.layers, model)
+        refuse_mixed_sizes(staged.model, source.stimuli.images, staged.layers, model)
         key = _key(staged, source, plan.shapes)
         about = {"model": model, "weights": entrant.weights.label, "images": source.name}
         ids = staged.stimuli.ids
@@ -141,11 +139,11 @@ def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
 
 
 def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
-    """Run the model over the images that are missing; another thread writes one batch while it runs the next."""
+    """Run the missing images; a thread writes one batch during the next."""
     model, stimuli, layers, _ = staged
     done = file.progress.done
     if done:
-        reporter.note(f"going on after {done} of {len(stimuli)} images")
+        reporter.note(f"resuming after {done} of {len(stimuli)} images")
     writing: Future[None] | None = None
     before: Mapping[str, Any] = {}
     with (
@@ -161,7 +159,7 @@ def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporte
                 writing.result()
             writing = writer.submit(file.put, rows, pooled)
             if rows.start == done:
-                writing.result()  # only after the second batch is it known that this one is not overwritten
+                writing.result()  # the second batch shows whether the model overwrites this one
             advance(rows.stop - rows.start)
         if writing:
             writing.result()
@@ -172,18 +170,18 @@ def _refuse_same_memory(before: Mapping[str, Any], activations: Mapping[str, Any
         if layer in before and np.may_share_memory(before[layer], values):
             raise BadActivations(
                 f"Layer {layer!r} gave two batches in the same memory: one would overwrite the other.",
-                todo="Let the model return copies; itbench check MODEL tells whether it does.",
+                todo="Let the model return copies; test it with: itbench check MODEL",
             )
 
 
-def _key(staged: LoadedModel, source: Source, shapes: Shapes) -> dict[str, Any]:
-    """Return all that the numbers depend on, as JSON has it."""
+def _key(staged: LoadedModel, source: StimulusSource, shapes: Shapes) -> dict[str, Any]:
+    """Return all that the activations depend on, for JSON."""
     key = {**staged.identity, "device": staged.model.device, "stimuli": source.digest, "layers": dict(shapes)}
     return json.loads(canonical_json(key))
 
 
 def _attributes(about: Mapping[str, str], key: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a file says of itself: names, all that the numbers depend on, versions, date."""
+    """Return the provenance of the file."""
     plain = {name: str(value) for name, value in key.items() if name not in ("layers", "weights", "stimuli")}
     return {
         **plain,
@@ -203,8 +201,8 @@ def _refuse_taken(path: Path, replace: bool) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """Stimuli and where they come from.
+class StimulusSource:
+    """Stimuli to extract activations on, with the name of their benchmark, recordings or folder.
 
     Parameters
     ----------
@@ -222,47 +220,47 @@ class Source:
     degrees: float | None = None
 
 
-def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> Source:
-    """Return the stimuli that `images` names.
+def find_stimuli(images: str, registry: Registry, reporter: Reporter) -> StimulusSource:
+    """Find the stimuli to extract activations on: of a benchmark, recordings, or a folder or zip of images.
 
     Parameters
     ----------
     images : str
-        A benchmark or its YAML file, recordings or their HDF5 file, or a folder or zip of images. Names go before
-        paths: ``./NAME`` is a folder in any case.
+        A benchmark or its YAML file, recordings or their HDF5 file, or a folder or zip of images. Names have
+        priority over paths: ``./NAME`` is always a folder.
     registry : Registry
     reporter : Reporter
-        Told of recordings that are made or fetched.
+        Reports recordings that are drawn or downloaded.
 
     Raises
     ------
     UnknownName
-        If there is nothing of that name.
+        If nothing has that name.
     BadRecordings, DamagedFile, Unreachable
-        If there is, and it cannot be had.
+        If it cannot be read or downloaded.
     """
     if images in registry.benchmarks or images.endswith((".yaml", ".yml")):
         benchmark = registry.benchmark(images)
         recordings = benchmark.load(reporter)
-        return Source(benchmark.name, recordings.stimuli, recordings.digests["stimuli"], benchmark.degrees)
+        return StimulusSource(benchmark.name, recordings.stimuli, recordings.digests["stimuli"], benchmark.degrees)
     if recordings_state(images, registry.datasets) != "missing":
         recordings = load_recordings(images, registry.datasets, reporter)
-        return Source(recordings.name, recordings.stimuli, recordings.digests["stimuli"])
+        return StimulusSource(recordings.name, recordings.stimuli, recordings.digests["stimuli"])
     path = Path(images).expanduser()
     if path.exists():
-        return Source(path.resolve().name, *open_images(path))
+        return StimulusSource(path.resolve().name, *open_images(path))
     known = {*registry.benchmarks, *installed_recordings()}
     todo = "Name one of these, or the path of recordings (.h5), or of a folder or zip of images."
     raise UnknownName.of("images", images, known, todo=todo)
 
 
-def refuse_unlike(model: Model, images: Images, layers: Sequence[str], called: str) -> None:
-    """Refuse images of several sizes that the model does not bring to one.
+def refuse_mixed_sizes(model: Model, images: Images, layers: Sequence[str], called: str) -> None:
+    """Refuse to extract activations on images of several sizes that the model does not resize to one.
 
     Raises
     ------
     BadRecordings
-        Naming two of them.
+        Naming two images of different size.
     """
     if not isinstance(images, MixedSizeImages):
         return
@@ -273,6 +271,6 @@ def refuse_unlike(model: Model, images: Images, layers: Sequence[str], called: s
         (a, b), ((y, x), (v, u)) = two.names, two.sizes
         raise BadRecordings(
             f"Images differ in size: {a} is {x} × {y}, {b} is {u} × {v}.",
-            known=f"{called} does not bring them to one: {error}",
-            todo="Bring them to one size first.",
+            known=f"{called} does not resize them to one: {error}",
+            todo="Resize the images to one size first.",
         ) from error

@@ -1,4 +1,4 @@
-"""Resumable HDF5 file of activations, and its progress file."""
+"""Activations file: a resumable HDF5 file that takes batch after batch, and its progress file."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from itbench.extraction.activations_layout import (
     FLOAT,
     Shapes,
     compressed_copy,
-    lay_out,
-    places,
-    size_of,
+    create_layout,
+    layer_offsets,
+    layout_bytes,
     variable_names,
 )
-from itbench.extraction.gram_reducer import not_finite
+from itbench.extraction.gram_reducer import not_finite_error
 from itbench.util.files import PARTIAL, check_space, disk_errors, whole_file, write_text
 
-SECONDS = 3.0  # between two notes of what is done
-PIECE_BYTES = 4 * 2**20  # brought into order, checked and written at once: what a processor keeps near
+SECONDS = 3.0  # between two writes of the progress file
+PIECE_BYTES = 4 * 2**20  # reordered, checked and written at once: fits a processor's cache
 
 
 class PartialFile:
-    """Takes the activations of one batch after another; use `partial_file` to get one.
+    """Partial activations file that takes the activations of one batch after another; opened by `partial_file`.
 
     Parameters
     ----------
     path : Path
-        Of the file in the end; until then, ``.partial`` stands behind its name.
+        Of the finished file; the partial one ends in ``.partial``.
     ids : sequence of str
     shapes : mapping of str to tuple of int
     progress : Progress
     compress : bool
-        Whether it is compressed in the end.
+        Whether the finished file is compressed.
     """
 
     def __init__(
@@ -53,19 +53,19 @@ class PartialFile:
     ) -> None:
         self.path, self.ids, self.shapes, self.progress = path, tuple(ids), shapes, progress
         self.compress = compress
-        self.partial = partial_of(path)
-        self._noted = time.monotonic()
+        self.partial = partial_path(path)
+        self._saved = time.monotonic()
         with h5py.File(self.partial, "r") as file:
-            self._places = places(file, shapes)
+            self._offsets = layer_offsets(file, shapes)
         self._file = os.open(self.partial, os.O_RDWR)
 
     def put(self, rows: slice, activations: Mapping[str, NDArray[np.floating]]) -> None:
-        """Write the activations (batch, …) of the stimuli in `rows`, which follow those of the call before.
+        """Write activations (batch, …) of the stimuli in `rows`, which follow those of the last call, into the file.
 
         Raises
         ------
         BadActivations
-            For a NaN or an infinity, and for activations of another shape than those of the first image.
+            For a NaN or an infinity, and for activations of another shape than the first image's.
         NoSpace
             If the disk is full.
         """
@@ -86,18 +86,18 @@ class PartialFile:
                 checksum = self._write(layer, rows.start + start, piece, checksum)
             checksums[layer] = checksum
         self.progress.checksums, self.progress.done = checksums, rows.stop
-        if time.monotonic() - self._noted > SECONDS:
-            self.note_progress()
+        if time.monotonic() - self._saved > SECONDS:
+            self.save_progress()
 
-    def note_progress(self) -> None:
-        """Bring what was written to the disk, then note how far it goes."""
+    def save_progress(self) -> None:
+        """Flush the activations file to the disk, then write its progress file."""
         with disk_errors(self.path.parent):
             os.fdatasync(self._file)
-        self.progress.note(self.path)
-        self._noted = time.monotonic()
+        self.progress.write(self.path)
+        self._saved = time.monotonic()
 
     def finish(self) -> None:
-        """Give the file its checksums and its name; compressed, it is written once more."""
+        """Finish the activations file: write its checksums, and rename it or write it compressed."""
         if self.compress:
             self._compress()
         else:
@@ -105,21 +105,20 @@ class PartialFile:
             with disk_errors(self.path.parent):
                 os.fsync(self._file)
                 os.replace(self.partial, self.path)
-        forget(self.path)
+        remove_partial(self.path)
 
     def close(self) -> None:
-        """Close the file; what it holds stays."""
         os.close(self._file)
 
     def _write(self, layer: str, row: int, values: NDArray[np.floating], checksum: int) -> int:
-        """Write the activations of some images from `row` on; return the checksum that goes on with theirs."""
-        data = np.ascontiguousarray(values, FLOAT)  # channels may come last in memory, not in the file
+        """Write activations of images from `row` on; return the checksum continued with theirs."""
+        data = np.ascontiguousarray(values, FLOAT)  # channels may be last in memory, not in the file
         features = data.reshape(len(data), math.prod(data.shape[1:]))
         if not np.isfinite(features.sum(axis=1)).all() and not np.isfinite(features).all():
-            raise not_finite(layer, self.ids[row : row + len(data)], features)
+            raise not_finite_error(layer, self.ids[row : row + len(data)], features)
         view = data.reshape(-1).view(np.uint8).data
         checksum = zlib.crc32(view, checksum)
-        place = self._places[layer] + row * features.shape[1] * FLOAT.itemsize
+        place = self._offsets[layer] + row * features.shape[1] * FLOAT.itemsize
         with disk_errors(self.path.parent):
             while view:
                 written = os.pwrite(self._file, view, place)
@@ -128,7 +127,7 @@ class PartialFile:
 
     def _compress(self) -> None:
         with whole_file(self.path) as target:
-            check_space(self.path.parent, size_of(len(self.ids), self.shapes))
+            check_space(self.path.parent, layout_bytes(len(self.ids), self.shapes))
             compressed_copy(self.partial, target, self.ids, self.shapes)
             _write_checksums(target, self.shapes, self.progress)
 
@@ -144,54 +143,54 @@ def partial_file(
     compress: bool = False,
     restart: bool = False,
 ) -> Iterator[PartialFile]:
-    """Yield the file to put activations into: a new one, or the one that an earlier call left unfinished.
+    """Open the partial activations file: a new one, or the one that an interrupted call left.
 
     Parameters
     ----------
     path : Path
-        Of the file in the end.
+        Of the finished file.
     ids, shapes, attributes
-        As of `lay_out`.
+        As of `create_layout`.
     key : mapping
-        All that the numbers depend on, as JSON has it.
+        All that the activations depend on, as JSON has it.
     compress : bool
-        Compress the file in the end.
+        Compress the finished file.
     restart : bool
-        Forget what an earlier call left.
+        Remove what an interrupted call left.
 
     Raises
     ------
     BadOption
-        If an earlier call left activations of another key.
+        If an interrupted call left activations of another key.
     DamagedFile
-        If what it left cannot be read.
+        If what it left is damaged.
     NoSpace
-        If there is no room for the rest, or the disk fills up; what is there stays.
+        If there is no room for the rest, or the disk fills up; the partial file stays.
     """
-    progress = None if restart else progress_of(path, key)
+    progress = None if restart else read_progress(path, key)
     with disk_errors(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        rest = size_of(len(ids) - (progress.done if progress else 0), shapes)
-        check_space(path.parent, rest + compress * size_of(len(ids), shapes))
+        rest = layout_bytes(len(ids) - (progress.done if progress else 0), shapes)
+        check_space(path.parent, rest + compress * layout_bytes(len(ids), shapes))
         if progress is None:
             progress = Progress(key)
-            forget(path)
-            lay_out(partial_of(path), ids, shapes, attributes)
+            remove_partial(path)
+            create_layout(partial_path(path), ids, shapes, attributes)
     try:
         file = PartialFile(path, ids, shapes, progress, compress)
     except (OSError, KeyError) as error:
-        raise unusable(path, error) from error
+        raise damaged_partial(path, error) from error
     try:
         yield file
     except BaseException as error:
         if progress.done:
             with suppress(NoSpace):
-                file.note_progress()
+                file.save_progress()
         else:
-            forget(path)
+            remove_partial(path)
         if isinstance(error, NoSpace):
             kept = f"The activations of {progress.done} of {len(ids)} images are kept in {file.partial}."
-            again = "Free some, then run the same again: it goes on from there."
+            again = "Free some, then run the same command again: it resumes there."
             raise NoSpace(error.what, known=f"{error.known} {kept}".strip(), todo=again) from error
         raise
     finally:
@@ -206,70 +205,70 @@ def _write_checksums(file_path: Path, shapes: Shapes, progress: Progress) -> Non
 
 @dataclass
 class Progress:
-    """What a file of activations holds so far.
+    """Progress of an activations file: the images and checksums written so far.
 
     Parameters
     ----------
     key : mapping
-        All that its numbers depend on, as JSON has it.
+        All that the activations depend on, as JSON has it.
     done : int
         Images whose activations are on the disk.
     checksums : dict of str to int
-        CRC-32 of those of every layer.
+        CRC-32 of the activations of every layer.
     """
 
     key: Mapping[str, Any]
     done: int = 0
     checksums: dict[str, int] = field(default_factory=dict)
 
-    def note(self, path: Path) -> None:
-        """Note it beside the file that becomes `path`."""
-        write_text(notes_of(path), json.dumps(asdict(self)))
+    def write(self, path: Path) -> None:
+        """Write the progress file beside the partial activations file of `path`."""
+        write_text(progress_path(path), json.dumps(asdict(self)))
 
 
-def partial_of(path: Path) -> Path:
-    """Return where a file lies until it is whole."""
+def partial_path(path: Path) -> Path:
+    """Return the path of a partial activations file."""
     return path.with_name(path.name + PARTIAL)
 
 
-def notes_of(path: Path) -> Path:
-    """Return where it is noted how far a file has come."""
+def progress_path(path: Path) -> Path:
+    """Return the path of the progress file of an activations file."""
     return path.with_name(f"{path.name}{PARTIAL}.json")
 
 
-def forget(path: Path) -> None:
-    """Remove what is there of an unfinished file, and the notes on it."""
-    notes_of(path).unlink(missing_ok=True)
-    partial_of(path).unlink(missing_ok=True)
+def remove_partial(path: Path) -> None:
+    """Remove a partial activations file and its progress file."""
+    progress_path(path).unlink(missing_ok=True)
+    partial_path(path).unlink(missing_ok=True)
 
 
-def progress_of(path: Path, key: Mapping[str, Any]) -> Progress | None:
-    """Return how far an earlier call came with the file that becomes `path`, or None if it left nothing.
+def read_progress(path: Path, key: Mapping[str, Any]) -> Progress | None:
+    """Read the progress file of a partial activations file, or return None if there is none.
 
     Raises
     ------
     BadOption
-        If its numbers depend on something else than those of `key`; names what.
+        If its activations depend on something else than `key`; names what.
     DamagedFile
-        If its notes cannot be read.
+        If the progress file cannot be read.
     """
-    if not (partial_of(path).exists() and notes_of(path).exists()):
+    if not (partial_path(path).exists() and progress_path(path).exists()):
         return None
     try:
-        progress = Progress(**json.loads(notes_of(path).read_text(encoding="utf-8")))
-        begun = dict(progress.key)
+        progress = Progress(**json.loads(progress_path(path).read_text(encoding="utf-8")))
+        started = dict(progress.key)
     except (ValueError, TypeError) as error:
-        raise unusable(path, error) from error
-    other = sorted(part for part in {*begun, *key} if begun.get(part) != key.get(part))
+        raise damaged_partial(path, error) from error
+    other = sorted(part for part in {*started, *key} if started.get(part) != key.get(part))
     if other:
         raise BadOption(
-            f"{partial_of(path)} was begun with other {', '.join(other)}.",
+            f"{partial_path(path)} was started with other {', '.join(other)}.",
             known=f"It holds the activations of {progress.done} images.",
-            todo="Go on as it was begun, or begin anew with --restart.",
+            todo="Resume with the same settings, or start again with --restart.",
         )
     return progress
 
 
-def unusable(path: Path, error: Exception) -> DamagedFile:
-    """Return the error for what an earlier call left and nobody can read."""
-    return DamagedFile(f"{partial_of(path)} cannot be gone on with: {error}.", todo="Begin anew with --restart.")
+def damaged_partial(path: Path, error: Exception) -> DamagedFile:
+    """Return the error for a partial activations file that cannot be read."""
+    return DamagedFile(f"{partial_path(path)} cannot be resumed: {error}.", todo="Start again with --restart.")

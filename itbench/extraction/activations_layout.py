@@ -1,4 +1,4 @@
-"""The structure of a file of activations, written before the first of them.
+"""Layout of an activations file: its variables, axes and chunks in HDF5, created before the first activations.
 
 The file is netCDF-4: every layer is a float32 variable (stimulus, …) with the layer's axes in their logical order, and
 ``stimulus`` holds the ids. Any HDF5 or netCDF reader opens it.
@@ -19,15 +19,15 @@ from itbench.errors import BadOption
 
 FORMAT = "itbench activations 1"
 FLOAT = np.dtype("<f4")
-CHUNK_BYTES = 2**20  # of a compressed layer: whole images, about so many bytes of them
-OVERHEAD = 2048  # bytes a stimulus or variable that ids and HDF5's own tables take, generously
+CHUNK_BYTES = 2**20  # of a compressed layer, about; chunks hold whole images
+OVERHEAD = 2048  # bytes a stimulus or variable for ids and HDF5's tables, generously
 BLOCK_BYTES = 64 * 2**20  # read at once when a file is compressed
-TAKEN = ("stimulus", ".")  # names that no layer can have: the ids' and HDF5's own
+TAKEN = ("stimulus", ".")  # names that no layer can have: that of the ids and those that HDF5 reserves
 
 Shapes = Mapping[str, tuple[int, ...]]  # of every layer's activations, without the batch
 
 
-def lay_out(
+def create_layout(
     path: Path,
     ids: Sequence[str],
     shapes: Shapes,
@@ -35,7 +35,7 @@ def lay_out(
     *,
     compress: bool = False,
 ) -> None:
-    """Write a file with room for the activations of every layer.
+    """Create the layout of an activations file: one variable for every layer, not yet filled.
 
     Parameters
     ----------
@@ -44,15 +44,15 @@ def lay_out(
         Of the stimuli.
     shapes : mapping of str to tuple of int
     attributes : mapping
-        Of the whole file.
+        Of the file.
     compress : bool
-        Room in chunks of whole images, compressed (gzip, shuffled bytes); else each layer lies in one piece, in a
-        place that is fixed from now on and holds nothing yet.
+        Chunks of whole images, compressed (gzip, shuffled bytes); else each layer is contiguous, at an offset that is
+        fixed from now on.
 
     Raises
     ------
     BadOption
-        If two layers cannot be told apart by a name in the file.
+        If two layers would have the same name in the file.
     """
     variables = variable_names(shapes)
     with h5netcdf.File(path, "w") as file:
@@ -62,16 +62,16 @@ def lay_out(
         for layer, shape in shapes.items():
             axes = [_axis(variables[layer], number) for number in range(1, len(shape) + 1)]
             file.dimensions.update(dict(zip(axes, shape, strict=True)))
-            storage = _compressed(len(ids), shape) if compress else {"dcpl": _in_one_piece()}
+            storage = _compressed(len(ids), shape) if compress else {"dcpl": _contiguous()}
             variable = file.create_variable(variables[layer], ("stimulus", *axes), FLOAT, **storage)
             variable.attrs.update(layer=layer, crc32=np.uint32(0))
 
 
 def compressed_copy(source: Path, target: Path, ids: Sequence[str], shapes: Shapes) -> None:
-    """Copy a file of activations into a compressed one."""
+    """Copy an activations file into one whose layout is compressed."""
     with h5netcdf.File(source, "r") as file:
         attributes = {name: value for name, value in file.attrs.items() if name != "format"}
-    lay_out(target, ids, shapes, attributes, compress=True)
+    create_layout(target, ids, shapes, attributes, compress=True)
     with h5py.File(source, "r") as plain, h5py.File(target, "r+") as file:
         for name in variable_names(shapes).values():
             chunk = file[name].chunks
@@ -81,12 +81,12 @@ def compressed_copy(source: Path, target: Path, ids: Sequence[str], shapes: Shap
 
 
 def variable_names(shapes: Shapes) -> dict[str, str]:
-    """Return the name of every layer's variable: its own, with ``:`` for ``/``, which makes groups in HDF5.
+    """Return the variable name of every layer in the layout: the layer's, with ``:`` for ``/``, which HDF5 reserves.
 
     Raises
     ------
     BadOption
-        If a name would be taken twice.
+        If a name would occur twice.
     """
     owners = dict.fromkeys(TAKEN, "")
     names = {}
@@ -103,14 +103,14 @@ def variable_names(shapes: Shapes) -> dict[str, str]:
     return names
 
 
-def size_of(n_stimuli: int, shapes: Shapes) -> int:
-    """Return how many bytes a file that is not compressed takes, at most."""
+def layout_bytes(n_stimuli: int, shapes: Shapes) -> int:
+    """Return the largest size in bytes of an activations file whose layout is not compressed."""
     values = n_stimuli * sum(math.prod(shape) for shape in shapes.values())
     return values * FLOAT.itemsize + OVERHEAD * (n_stimuli + 8 * len(shapes) + 64)
 
 
-def places(file: h5py.File, shapes: Shapes) -> dict[str, int]:
-    """Return where in the file, in bytes, every layer's activations begin; a layer of no features begins nowhere."""
+def layer_offsets(file: h5py.File, shapes: Shapes) -> dict[str, int]:
+    """Return the offset in bytes of every layer's activations in a contiguous layout; 0 for a layer of no features."""
     return {layer: file[name].id.get_offset() or 0 for layer, name in variable_names(shapes).items()}
 
 
@@ -118,7 +118,7 @@ def _axis(variable: str, number: int) -> str:
     return f"{variable} axis {number}"
 
 
-def _in_one_piece() -> Any:
+def _contiguous() -> Any:
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_layout(h5py.h5d.CONTIGUOUS)
     plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)

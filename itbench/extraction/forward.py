@@ -1,4 +1,4 @@
-"""One pass of a model over the images: every layer asked for comes out as a Gram."""
+"""Forward pass of a model over all images, in batches: Grams of its layers, settings, memory and batch size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import psutil
 
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, NoSpace, UnknownName
-from itbench.extraction.gram_reducer import GramReducer, working_bytes
+from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
 from itbench.models.layers import LIST, Shapes
 from itbench.models.pooling import Pool, pools_of
@@ -24,28 +24,28 @@ from itbench.util import folders
 from itbench.util.progress import Reporter
 from itbench.util.threads import prefetch
 
-VERSION = 1  # raise it when the same model and images would give other numbers
+VERSION = 1  # increase it when the same model and images give other numbers
 LARGEST_BATCH = {"cpu": 32, "cuda": 128}
 
 
 @dataclass(frozen=True)
 class ExtractionSettings:
-    """How a model runs.
+    """Settings of a forward pass: device, precision, batch size, memory, pooling.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
     precision : {"float32", "bfloat16"}
     batch_size : int, optional
-        Images a forward pass; chosen by the width of the layers when it is None.
+        Images a forward pass; None chooses it by the width of the layers.
     memory : int
-        Bytes that the process shall not exceed.
+        Memory limit of the process, bytes.
     scratch : Path
-        Folder for activations that do not fit.
+        Folder for activations that do not fit into memory.
     pool : {"none", "cls", "mean"}
         Of layers (tokens, channels): all tokens, the class token, or the mean over patches.
     degrees : float, optional
-        Visual angle that the model's image spans; images shown at another one are padded or cropped.
+        Visual angle that the model's image spans; images shown at another angle are padded or cropped.
     """
 
     device: str = "auto"
@@ -60,17 +60,17 @@ class ExtractionSettings:
 def extract_grams(
     model: Model, stimuli: StimulusSet, layers: Sequence[str], settings: ExtractionSettings, reporter: Reporter
 ) -> Iterator[tuple[str, Gram]]:
-    """Run the model once over all images and yield (layer, Gram), one after another.
+    """Run one forward pass over all images and yield (layer, Gram), one layer after another.
 
     Raises
     ------
     UnknownName, BadActivations, BadOption
-        For a layer that does not exist, gives no tensor, cannot be pooled as asked, or gives NaN or infinity.
+        For a layer that does not exist, gives no tensor, cannot be pooled so, or gives NaN or infinity.
     NoSpace
-        If memory or scratch space does not suffice; before any work.
+        If memory or scratch space is too small; before any work.
     """
     with (
-        one_pass(model, stimuli, layers, settings, reporter, working_bytes(len(stimuli))) as reducer,
+        forward_pass(model, stimuli, layers, settings, reporter, reducer_bytes(len(stimuli))) as reducer,
         reporter.progress("Grams", len(layers), "layers") as advance,
     ):
         for layer in layers:
@@ -79,7 +79,7 @@ def extract_grams(
 
 
 @contextmanager
-def one_pass(
+def forward_pass(
     model: Model,
     stimuli: StimulusSet,
     layers: Sequence[str],
@@ -87,9 +87,9 @@ def one_pass(
     reporter: Reporter,
     beside: int,
 ) -> Iterator[GramReducer]:
-    """Run the model once over all images and give what holds their activations until it is left.
+    """Run one forward pass over all images and yield the Gram reducer that holds the activations.
 
-    `beside` is the memory, bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
+    `beside` is the memory, in bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
     """
     shapes = model.shapes(stimuli.images[0:1][0])
     batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
@@ -117,12 +117,12 @@ def one_pass(
 
 
 def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:
-    """Return the number of features of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
+    """Return the number of features of a layer in the forward pass, after pooling; refuse an unknown layer."""
     return math.prod(shape_of(layer, shapes, pools))
 
 
 def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> tuple[int, ...]:
-    """Return the shape of a layer, pooled or not; refuse one that is unknown or gives no tensor."""
+    """Return the shape of a layer in the forward pass, after pooling; refuse an unknown layer or one without tensor."""
     if layer not in shapes:
         raise UnknownName.of("layer", layer, shapes, todo=LIST)
     shape = shapes[layer]
@@ -136,7 +136,7 @@ def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None
 def plan_batches(
     model: Model, shapes: Shapes, layers: Iterable[str], n_stimuli: int, settings: ExtractionSettings, beside: int = 0
 ) -> tuple[int, int]:
-    """Return how many images a batch has, and the bytes of memory that are left beside it and `beside` others.
+    """Return the batch size of a forward pass, and the bytes of memory left beside the batch and `beside`.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def plan_batches(
 def prepared_batches(
     model: Model, stimuli: StimulusSet, batch_size: int, first: int = 0
 ) -> Iterator[tuple[slice, Any]]:
-    """Yield rows, from `first` on, and their preprocessed batch; other threads prepare the next ones meanwhile."""
+    """Yield rows from `first` on with their preprocessed batch for the forward pass; threads prepare the next ones."""
 
     def prepare(rows: slice) -> Any:
         return model.prepare(stimuli.images[rows])
@@ -163,26 +163,26 @@ def prepared_batches(
 
 
 def _fitting_batch(model: Model, per_image: int, n_stimuli: int, memory: int) -> int:
-    """Return the largest power of two whose working memory is an eighth of what is granted."""
+    """Return the largest power of two that needs at most an eighth of the memory."""
     size = LARGEST_BATCH[model.device]
     while size > 1 and (size * per_image > memory // 8 or size >= 2 * n_stimuli):
         size //= 2
     return size
 
 
-def _give_back_freed_memory() -> None:
-    """Have glibc return what it keeps after a large network was freed: a gigabyte that would count as taken."""
+def _release_freed_memory() -> None:
+    """Make glibc release the memory of freed networks, up to a gigabyte that counts as used."""
     with suppress(OSError, AttributeError):  # other systems and C libraries have no such function
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def _memory_left(memory: int, needed: int) -> int:
-    _give_back_freed_memory()
+    _release_freed_memory()
     taken = psutil.Process().memory_info().rss + needed
     if taken > memory:
         raise NoSpace(
             f"{memory / 1e9:.2f} GB of memory are too little.",
-            known=f"{taken / 1e9:.2f} GB are needed before any activation is kept.",
+            known=f"{taken / 1e9:.2f} GB are needed before any activation is stored.",
             todo=f"Use --memory {np.ceil(taken / 1e8) / 10:.1f}GB or more, or a smaller --batch-size.",
         )
     return memory - taken

@@ -1,8 +1,8 @@
-"""Activations of many layers, streamed in, to one Gram each, in bounded memory.
+"""Gram reducer: activations of many layers, streamed in batches, to one Gram each in bounded memory.
 
 Activations arrive a batch of images at a time, but a Gram needs every pair of images. So they are kept in panels of
-columns (all images × some features): in memory as far as it is granted, beyond it in one scratch file without a name,
-which the system frees however the process ends. K is then the sum over panels P Pᵀ, each read once.
+columns (all images × some features): in memory up to a limit, the rest in one scratch file without a name, which the
+system removes however the process ends. K is the sum over panels P Pᵀ, each read once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Product = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
 
 class GramReducer:
-    """Takes activations of several layers batch by batch and gives back one Gram per layer.
+    """Gram reducer: takes activations of several layers batch by batch and returns one Gram per layer.
 
     Parameters
     ----------
@@ -38,16 +38,16 @@ class GramReducer:
         Features of every layer.
     stimulus_ids : sequence of str
     memory : int
-        Bytes of activations to hold at most; the rest goes to scratch.
+        Largest number of bytes of activations in memory; the rest goes to scratch.
     scratch : Path
         Folder of the scratch file.
     product : callable, optional
-        P → P Pᵀ, for a device that is faster at it.
+        P → P Pᵀ, on a faster device.
 
     Raises
     ------
     NoSpace
-        At once, if the scratch folder has too little room.
+        At the start, if the scratch folder has too little room.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class GramReducer:
             self._scratch.close()
 
     def put(self, name: str, rows: slice, activations: NDArray[np.floating]) -> None:
-        """Take the activations (batch, …) of the stimuli in `rows` at one layer.
+        """Add a batch of activations (batch, …) of one layer to the panels of the reducer.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class GramReducer:
         features = layer.flatten(activations)
         sums = features.sum(axis=1)
         if not np.isfinite(sums).all():
-            raise not_finite(name, self.ids[rows], features)
+            raise not_finite_error(name, self.ids[rows], features)
         layer.row_sums[rows] = sums
         if layer.reference is None:
             layer.reference = features.mean(axis=0)
@@ -115,7 +115,7 @@ class GramReducer:
                 self._write(panel, rows, np.subtract(part, reference))
 
     def gram(self, name: str) -> Gram:
-        """Return the Gram of one layer and free what it held.
+        """Reduce the panels of one layer to its Gram, and free them.
 
         Panels hold X − 1rᵀ with a reference row r (the first batch's mean), whose products lose fewer digits than those
         of X; K = X Xᵀ follows from them in float64.
@@ -135,9 +135,9 @@ class GramReducer:
         return Gram(matrix, row_sums, width, self.ids)
 
     def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-        """Yield what was put of one layer, and free it: panels (stimulus, some features) less a row, and that row."""
+        """Yield the panels (stimulus, some features) of one layer minus a reference row, and that row; free them."""
         layer = self._layers.pop(name)
-        assert layer.reference is not None, "put every batch before asking for what was put"
+        assert layer.reference is not None, "put every batch before reading the panels"
         while layer.panels:
             panel = layer.panels.pop()
             yield self._read(panel), layer.reference[panel.columns]
@@ -178,8 +178,8 @@ class GramReducer:
             )
 
 
-def not_finite(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
-    """Return the error for a batch (stimulus, feature) whose sums are no numbers, naming layer and images."""
+def not_finite_error(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
+    """Return the error for a batch (stimulus, feature) with NaN or infinity, naming layer and images."""
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     named = [ids[row] for row in bad[:3]] or ids[:1]
     return BadActivations(
@@ -189,12 +189,12 @@ def not_finite(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -
 
 
 def panel_width(n_stimuli: int) -> int:
-    """Return how many features a panel of `n_stimuli` images holds."""
+    """Return the number of features in one panel of the Gram reducer, for `n_stimuli` images."""
     return max(512, min(65_536, PANEL_BYTES // (FLOAT.itemsize * n_stimuli)))
 
 
-def working_bytes(n_stimuli: int) -> int:
-    """Return the memory that turning panels into one Gram takes beside the panels held."""
+def reducer_bytes(n_stimuli: int) -> int:
+    """Return the memory, in bytes, that the Gram reducer needs for one Gram beside its panels."""
     return 3 * PANEL_BYTES + n_stimuli**2 * (8 + 8 + FLOAT.itemsize)
 
 

@@ -1,4 +1,4 @@
-"""A recipe: how a model learns from recordings, as one YAML file of flat keys."""
+"""Recipe: how a model is trained on recordings, as one YAML file of flat keys."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ AUGMENTATIONS = ("shift", "flip", "colour")
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model learns.
+    """Recipe of a training: losses, learning rate, epochs, augmentation, validation and what is frozen.
 
     Parameters
     ----------
     core : str
-        A registered model that is built in; it has the weights that were asked for.
+        A registered model that is part of the network; it has the weights of the run.
     label : str
         Stimulus coordinate with the classes of the loss ``classes``, such as ``object``.
     options : mapping
-        Of the system itself: keyword arguments of its factory.
+        Keyword arguments of the trainable model's factory.
     losses : mapping of str to float
-        Weights of the losses ``responses``, ``classes``, ``picture`` (its reconstruction) and ``teacher``.
+        Weights of the losses ``responses``, ``classes``, ``picture`` (reconstruction of the image) and ``teacher``.
     response_loss : {"mse", "poisson"}
         Of ``responses``: squared error of responses standardised per site, or Poisson's of rates.
     teacher : mapping
@@ -51,17 +51,17 @@ class Recipe:
     lr : float
         The highest learning rate of AdamW (Loshchilov & Hutter 2019).
     lr_by : mapping of str to float
-        Factors on it by pattern of parameter names, such as ``core.*: 0.1``; the last that fits counts.
+        Factors on the learning rate by pattern of parameter names, such as ``core.*: 0.1``; the last match counts.
     weight_decay : float
-        Of weights; biases and the scales of norms have none.
+        Of weights; biases and scales of norms have none.
     warmup : float
         Share of all steps in which the rate rises linearly.
     schedule : {"cosine", "constant"}
-        How it goes on.
+        Of the learning rate after the warmup.
     clip : float, optional
         The largest norm of the gradient.
     freeze : sequence of str
-        Patterns of parameter names that do not learn; batch norms among them keep their statistics.
+        Patterns of parameter names that are not trained; frozen batch norms keep their statistics.
     probe : bool
         Whether the last layer starts as the ridge readout of the untrained features (Kumar et al. 2022, ICLR: linear
         probing, then fine-tuning).
@@ -69,20 +69,20 @@ class Recipe:
     precision : {"auto", "float32", "bfloat16"}
         ``auto`` is bfloat16 on a GPU and float32 on a CPU.
     average : float
-        Decay of a moving average of the weights, which is what counts then; 0 for none.
+        Decay of a moving average of the weights, which is then used in place of the weights; 0 for none.
     validation : float
-        Share of the training images that only stop the training and choose its epoch.
+        Share of the training images kept for validation: to choose the epoch and to stop.
     patience : int
-        Epochs without a better value on them; 0 does not stop early.
+        Epochs without a better validation EV before training stops; 0 does not stop early.
     members : int
-        Networks trained from as many seeds and averaged.
+        Number of networks trained from different seeds, whose predictions are averaged.
     tune : mapping
-        What ``itbench tune`` searches: ``{low, high, log}`` or a list of choices, by key.
+        Search space of ``itbench tune``: ``{low, high, log}`` or a list of choices, by key.
 
     Raises
     ------
     BadOption, UnknownName
-        For a value that a key cannot have.
+        For an invalid value of a key.
     """
 
     core: str = ""
@@ -114,7 +114,7 @@ class Recipe:
         for name, value in check_mapping(values, CHECKS, "recipe", BadOption, where="The recipe's ").items():
             object.__setattr__(self, name, value)
         if not any(self.losses.values()):
-            raise BadOption("The recipe's losses are all 0: nothing is learnt.", todo="Such as: losses.responses=1")
+            raise BadOption("The recipe's losses are all 0: nothing is trained.", todo="Such as: losses.responses=1")
         for loss, key in (("classes", self.label), ("teacher", self.teacher)):
             if self.losses.get(loss) and not key:
                 needs = (
@@ -127,13 +127,13 @@ class Recipe:
             )
         if self.patience and not self.validation:
             raise BadOption(
-                "The recipe stops early, but keeps no images to see when.",
-                todo="Use validation=0.1, or patience=0 to learn from every training image for all epochs.",
+                "The recipe stops early, but keeps no images for validation.",
+                todo="Use validation=0.1, or patience=0 to train on every training image for all epochs.",
             )
 
     @classmethod
     def read(cls, path: Path) -> Recipe:
-        """Read a YAML file.
+        """Read a recipe from a YAML file.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class Recipe:
         return cls().with_values(read_yaml(path, "recipe", BadOption, CHECKS), where=f"{path}: ")
 
     def with_values(self, values: Mapping[str, Any], where: str = "") -> Recipe:
-        """Return this recipe with other values of some keys; ``losses.classes`` is one entry of a mapping."""
+        """Return the recipe with other values of some keys; ``losses.classes`` is one entry of a mapping."""
         known = [item.name for item in fields(self)]
         changed: dict[str, Any] = {}
         for key, value in values.items():
@@ -164,7 +164,7 @@ class Recipe:
             raise type(error)(where + error.what, known=error.known, todo=error.todo) from None
 
     def changed(self, changes: Iterable[str]) -> Recipe:
-        """Return this recipe with changes as they are typed: ``KEY=VALUE``, or the path of a YAML file of changes.
+        """Return the recipe with changes as typed: ``KEY=VALUE``, or the path of a YAML file of changes.
 
         >>> Recipe().changed(["lr=1e-4", "losses.classes=0.3", "label=object"]).losses
         {'responses': 1.0, 'classes': 0.3}
@@ -183,11 +183,11 @@ class Recipe:
         return self.with_values(values)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return every key with its value, as YAML and JSON have them."""
+        """Return the recipe as a dict for YAML and JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
     def departures(self, other: Recipe) -> dict[str, Any]:
-        """Return the keys whose values differ from `other`'s, with their values here."""
+        """Return the keys and values of the recipe that differ from those of another recipe."""
         theirs = other.as_dict()
         return {key: value for key, value in self.as_dict().items() if value != theirs[key]}
 

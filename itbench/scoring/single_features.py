@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from itbench.data.splits import Split
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import ItbenchError
-from itbench.extraction.forward import ExtractionSettings, one_pass
+from itbench.extraction.forward import ExtractionSettings, forward_pass
 from itbench.extraction.gram_reducer import FLOAT, PANEL_BYTES
 from itbench.metrics.protocols import Channels, ReadoutResult
 from itbench.models.layers import parts
@@ -67,7 +67,7 @@ def read_channels(
     kept = 3 if set(last) == set(layers) else len(last) + 2
     beside = 2 * PANEL_BYTES + BLOCK_BYTES + kept * math.prod(shape) * FLOAT.itemsize
     with (
-        one_pass(model, stimuli, list(last), settings, reporter, beside) as reducer,
+        forward_pass(model, stimuli, list(last), settings, reporter, beside) as reducer,
         reporter.progress("features", len(layers), "layers") as advance,
     ):
         found: dict[str, _Best] = {}

@@ -1,4 +1,4 @@
-"""A suite: runs with published numbers beside them, in one YAML file."""
+"""Suite: a YAML file of rows to run, each with the numbers that others published."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Published:
-    """What somebody else reported of a row.
+    """Published numbers of a row of a suite.
 
     Parameters
     ----------
     explained_variance, correlation : pair of float, optional
         Means over sites; lowest and highest where several were reported.
     source : tuple of str
-        Who did, in words that find it.
+        Reference of the report.
     """
 
     explained_variance: Range | None = None
@@ -52,7 +52,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a suite.
+    """Row of a suite: a model, layers, metric and recipe to run, with published numbers.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class Row:
     name : str
         Model, weights, layers and metric if none is given.
     weights : str
-        ``pretrained``, ``random`` or the path of a file; those that the model usually has if it is empty.
+        ``pretrained``, ``random`` or the path of a file; the model's default if empty.
     layers : sequence of str
-        The model's candidates if there are none.
+        The model's candidates if empty.
     metric : str
-        The model's own or the benchmark's if it is empty.
+        The default of the model or the benchmark if empty.
     options, recipe : mapping
-        Of the metric, and of a model that learns: what departs from theirs.
+        Changes of the metric's options, and of a trainable model's recipe.
     published : Published
     """
 
@@ -82,7 +82,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Suite:
-    """What a suite file says.
+    """Suite of runs as its YAML file describes it.
 
     Parameters
     ----------
@@ -90,13 +90,13 @@ class Suite:
     rows : tuple of Row
     description : str
     benchmark : str
-        Where the published numbers are from, and where the rows are run unless another benchmark is named.
+        Benchmark of the published numbers, on which the rows run unless another benchmark is named.
     images : int
-        How many it has, for estimates before they are here.
+        Number of images of the benchmark, for estimates before it is downloaded.
     small : mapping
-        Changes of all recipes that make a short run of it.
+        Changes of all recipes for a short run.
     sources : mapping of str to str
-        What the short names of sources in the rows stand for.
+        References by the short names of sources in the rows.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Suite:
 
     @classmethod
     def read(cls, path: Path) -> Suite:
-        """Read and check a YAML file.
+        """Read a suite from its YAML file, checking every row and key.
 
         Raises
         ------
@@ -131,12 +131,12 @@ class Suite:
         return cls(rows=rows, **values)
 
     def is_about(self, benchmark: Benchmark) -> bool:
-        """Say whether the published numbers are of a benchmark."""
+        """Return whether the published numbers of the suite belong to a benchmark."""
         return self.benchmark == benchmark.name or Path(self.benchmark).resolve() == benchmark.file.resolve()
 
 
 def find_suite(name: str) -> Path:
-    """Return the file of a suite: the path of a YAML file, or the name of one of the project's own.
+    """Return the YAML file of a suite, given its path or the name of a built-in suite.
 
     Raises
     ------
@@ -144,10 +144,10 @@ def find_suite(name: str) -> Path:
     """
     if name.endswith(ENDINGS):
         return Path(name).expanduser()
-    own = {path.stem: path for path in sorted((builtin_root() / "suites").glob("*.yaml"))}
-    if name not in own:
-        raise UnknownName.of("suite", name, own, todo="Or name the path of a YAML file.")
-    return own[name]
+    builtin = {path.stem: path for path in sorted((builtin_root() / "suites").glob("*.yaml"))}
+    if name not in builtin:
+        raise UnknownName.of("suite", name, builtin, todo="Or name the path of a YAML file.")
+    return builtin[name]
 
 
 def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
@@ -166,7 +166,7 @@ def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
 
 
 def _range(value: Any) -> Range:
-    """Check a number of at most 1, or the lowest and the highest of several."""
+    """Check a number, or [lowest, highest]."""
     words = "a number of at most 1, or [lowest, highest]"
     low, high = (number(-math.inf, 1, words)(item) for item in (value if isinstance(value, list) else (value, value)))
     if low > high:
@@ -206,7 +206,7 @@ SUITE = {
 
 @dataclass(frozen=True)
 class Planned:
-    """A row, and its run or the reason why there can be none.
+    """Planned row of a suite: its run, or the error that prevents it.
 
     Parameters
     ----------
@@ -231,49 +231,51 @@ def plan_suite(
     seed: int = 0,
     settings: ExtractionSettings | None = None,
 ) -> list[Planned]:
-    """Look up every row of a suite, or those whose names fit a pattern.
+    """Plan the runs of a suite: of all rows, or of those whose names match a pattern.
 
     Parameters
     ----------
     registry, suite
     benchmark : str
-        The suite's own if it is empty.
+        The suite's benchmark if empty.
     only : sequence of str
         Patterns of names of rows, such as ``*random*``.
     recipe : sequence of str
-        Changes of the recipes of all rows that learn, as `itbench.models.recipe.Recipe.changed` takes them.
+        Changes of the recipes of all trainable models, as `itbench.models.recipe.Recipe.changed` takes them.
     small : bool
-        Whether the suite's own changes for a short run come before these.
+        Whether the suite's changes for a short run come before these.
     seed, settings
         As of `itbench.scoring.plan.plan_run`.
 
     Returns
     -------
     list of Planned
-        In the order of the suite. A row that cannot be run says why, and stops no other.
+        In the order of the suite. A row that cannot run has its error; the others run.
 
     Raises
     ------
     UnknownName
-        If no row fits, or there is no such benchmark.
+        If no row matches, or there is no such benchmark.
     BadOption
-        If the suite has no short run.
+        If the suite defines no short run.
     """
     if small and not suite.small:
-        raise BadOption(f"The suite {suite.name} says nothing of a short run.", todo="Such as: --recipe epochs=2")
-    rows = _fitting(suite, only)
+        raise BadOption(
+            f"The suite {suite.name} defines no short run (key 'small').", todo="Such as: --recipe epochs=2"
+        )
+    rows = _matching(suite, only)
     where = benchmark or suite.benchmark
-    registry.benchmark(where)  # a mistake here is not one of every row
+    registry.benchmark(where)  # an unknown benchmark is one error, not one of every row
     changes = (*(_typed(suite.small) if small else ()), *recipe)
     how: dict[str, Any] = {"seed": seed, "settings": settings}
     return [_planned(registry, row, where, changes, how) for row in rows]
 
 
-def _fitting(suite: Suite, only: Sequence[str]) -> list[Row]:
+def _matching(suite: Suite, only: Sequence[str]) -> list[Row]:
     names = [row.name for row in suite.rows]
     for pattern in only:
         if not fnmatch.filter(names, pattern):
-            raise UnknownName.of(f"row of the suite {suite.name}", pattern, names, todo="* stands for any letters.")
+            raise UnknownName.of(f"row of the suite {suite.name}", pattern, names, todo="* matches any characters.")
     return [row for row in suite.rows if not only or any(fnmatch.fnmatch(row.name, pattern) for pattern in only)]
 
 
@@ -297,5 +299,5 @@ def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str
 
 
 def _typed(changes: Mapping[str, Any]) -> list[str]:
-    """Return changes of a recipe as they are typed."""
+    """Return changes of a recipe as ``KEY=VALUE``."""
     return [f"{key}={json.dumps(value)}" for key, value in changes.items()]

@@ -1,4 +1,4 @@
-"""Our numbers beside the published ones, and where they differ."""
+"""Table of a suite's results: scores beside published numbers, and where they differ."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ KEYS = (
     *("explained_variance", "low", "high", "correlation", "differs", "error", "scored_before", "file"),
 )
 COLUMNS = ("row", "model", "weights", "layer", "metric")
-FIGURES = ("published EV", "published r", "EV [95 %]", "r", "differs", "note")  # left out where no row has any
+FIGURES = ("published EV", "published r", "EV [95 %]", "r", "differs", "note")  # left out if empty in every row
 
 
 def table_row(outcome: Outcome, comparable: bool = True) -> dict[str, Any]:
-    """Return what came of a row, with the keys `KEYS`.
+    """Return one row of the table of a suite's results, with the keys `KEYS`.
 
     Parameters
     ----------
     outcome : Outcome
     comparable : bool
-        Whether the published numbers are of the same benchmark.
+        Whether the published numbers belong to the same benchmark.
 
     Returns
     -------
     dict
         ``published_explained_variance`` and ``published_correlation`` are [lowest, highest]. ``differs`` is ``higher``
-        or ``lower`` where our 95 % interval lies above or below what was published, ``no`` where it does neither, and
-        None where there is nothing to compare.
+        or ``lower`` where our 95 % interval lies above or below the published numbers, else ``no``, and None where
+        there is nothing to compare.
     """
     row, figures, published = outcome.row, outcome.figures or {}, outcome.row.published
     names = outcome.run.about if outcome.run else {"weights": row.weights or None, "metric": row.metric or None}
@@ -60,21 +60,20 @@ def table_row(outcome: Outcome, comparable: bool = True) -> dict[str, Any]:
 
 
 def render(rows: Sequence[Mapping[str, Any]], form: str = "markdown", remark: str = "") -> str:
-    """Return rows as markdown, CSV or JSON; below the table, markdown has the sources and a remark."""
+    """Return the table of a suite's results as markdown (with sources and a remark), CSV or JSON."""
     if form == "json":
         return json.dumps([{key: row[key] for key in KEYS} for row in rows], indent=2, ensure_ascii=False)
     if form == "csv":
-        return csv_text([_flat(row) for row in rows], KEYS)
+        return csv_text([_csv_row(row) for row in rows], KEYS)
     sources = dict.fromkeys(source for row in rows for source in row["source"])
     numbers = {source: f"[{number}]" for number, source in enumerate(sources, 1)}
-    shown = [_shown(row, numbers) for row in rows]
-    columns = [*COLUMNS, *(name for name in FIGURES if any(row[name] not in (None, "") for row in shown))]
+    cells = [_markdown_row(row, numbers) for row in rows]
+    columns = [*COLUMNS, *(name for name in FIGURES if any(row[name] not in (None, "") for row in cells))]
     lines = [f"{number} {source}" for source, number in numbers.items()]
-    return "\n\n".join(filter(None, [markdown(shown, columns), *lines, remark]))
+    return "\n\n".join(filter(None, [markdown(cells, columns), *lines, remark]))
 
 
-def _shown(row: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]:
-    """Return a row as the markdown table shows it."""
+def _markdown_row(row: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]:
     ev, low, high = (row[key] for key in ("explained_variance", "low", "high"))
     ours = "" if ev is None else f"{ev:.3f}" if low is None else f"{ev:.3f} [{low:.3f}, {high:.3f}]"
     published = _range(row["published_explained_variance"])
@@ -89,8 +88,7 @@ def _shown(row: Mapping[str, Any], numbers: Mapping[str, str]) -> dict[str, Any]
     }
 
 
-def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row as CSV holds it."""
+def _csv_row(row: Mapping[str, Any]) -> dict[str, Any]:
     ranges = {key: _range(row[key]) for key in ("published_explained_variance", "published_correlation")}
     return {**row, **ranges, "source": "; ".join(row["source"])}
 

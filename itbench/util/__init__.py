@@ -1,1 +1,1 @@
-"""Files, folders, threads, tables, progress: what knows nothing of the field."""
+"""Utilities that know nothing of the field: files, checksums, folders, schema, store, tables, threads, progress."""

@@ -1,4 +1,4 @@
-"""Array: the type of float64 arrays, for annotations."""
+"""Array: the type of float64 arrays, for annotations everywhere."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Versions of packages, git commit and kind of machine, for provenance."""
+"""Environment of a run for its provenance: versions of packages, git commit and kind of machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "x
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of itbench, Python and the packages that take part in a score."""
+    """Return the environment's versions of itbench, Python and the packages that affect a score."""
     found = {"itbench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -27,14 +27,14 @@ def versions() -> dict[str, str]:
 
 
 def git_commit() -> dict[str, Any]:
-    """Return the git commit of the checkout that runs and whether it was changed since; None for a wheel."""
+    """Return the environment's git commit, and whether the checkout has uncommitted changes; None for a wheel."""
     root = checkout()
     head = _git(root, "rev-parse", "HEAD") if root else None
     return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain")) if root and head else None}
 
 
 def machine() -> dict[str, str]:
-    """Return the kind of machine, without its name."""
+    """Return the environment's operating system, processor and Python, without the machine's name."""
     return {"system": platform.system(), "processor": platform.machine(), "python": sys.implementation.name}
 
 

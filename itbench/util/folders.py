@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def home() -> Path:
-    """Return the folder of recordings and caches: ``ITBENCH_HOME``, or ``~/.itbench``."""
+    """Return the home folder, which has the folders of recordings and caches: ``ITBENCH_HOME``, or ``~/.itbench``."""
     return Path(os.environ.get("ITBENCH_HOME") or Path.home() / ".itbench").expanduser()
 
 
@@ -27,17 +27,17 @@ def trained() -> Path:
 
 
 def studies() -> Path:
-    """Return the folder of what tuning found: ``ITBENCH_STUDIES``, or ``studies`` in the home."""
+    """Return the folder of tuning studies: ``ITBENCH_STUDIES``, or ``studies`` in the home."""
     return _part("ITBENCH_STUDIES", "studies")
 
 
 def scratch() -> Path:
-    """Return the folder for activations too wide for memory: ``ITBENCH_SCRATCH``, or ``scratch`` in the home."""
+    """Return the folder for activations too large for memory: ``ITBENCH_SCRATCH``, or ``scratch`` in the home."""
     return _part("ITBENCH_SCRATCH", "scratch")
 
 
 def results() -> Path:
-    """Return the folder of scores: ``ITBENCH_RESULTS``, or ``leaderboard/scores`` here."""
+    """Return the folder of scores: ``ITBENCH_RESULTS``, or ``leaderboard/scores`` in the current folder."""
     return Path(os.environ.get("ITBENCH_RESULTS") or Path("leaderboard") / "scores").expanduser()
 
 
@@ -49,13 +49,13 @@ PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def checkout() -> Path | None:
-    """Return the root of the checkout that this package runs from, or None for an installed wheel."""
+    """Return the root folder of the checkout that this package runs from, or None for an installed wheel."""
     root = PACKAGE.parent
     return root if (root / "pyproject.toml").is_file() and (root / "plugins").is_dir() else None
 
 
 def builtin_root() -> Path:
-    """Return the folder that holds ``plugins`` and ``benchmarks``."""
+    """Return the folder of the built-in ``plugins`` and ``benchmarks``: of the checkout, or in the wheel."""
     return checkout() or PACKAGE / "shipped"
 
 

@@ -14,17 +14,17 @@ EVENTS = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrin
 
 
 def is_offline() -> bool:
-    """Say whether ``ITBENCH_OFFLINE`` is set, by the user or by ``--offline``."""
+    """Return whether this process is offline: ``ITBENCH_OFFLINE`` is set, by the user or by ``--offline``."""
     return os.environ.get(VARIABLE, "").lower() not in ("", "0", "false", "no")
 
 
 def go_offline() -> None:
-    """Set ``ITBENCH_OFFLINE`` for this process and what it starts."""
+    """Set offline mode (``ITBENCH_OFFLINE``) for this process and its child processes."""
     os.environ[VARIABLE] = "1"
 
 
 def keep_offline() -> None:
-    """Have every connection of this process refused while it is offline, whoever asks for it.
+    """Refuse every network connection of this process while it is offline, whichever library opens it.
 
     Libraries that download weights then fail at once instead of trying again; what is cached on disk is still found.
     """
@@ -40,7 +40,7 @@ def keep_offline() -> None:
 
 
 def forbid_network(what: str) -> None:
-    """Raise if this process is offline; `what` says what would have been fetched.
+    """Raise an error if this process is offline, before `what` would be downloaded.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _local(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Say whether a socket stays on this machine, as those between processes do."""
+    """Return whether a socket stays on this machine, as those between processes do."""
     if event in ("socket.getaddrinfo", "socket.gethostbyname"):
         return arguments[0] in (None, "", "localhost", "127.0.0.1", "::1")
     return isinstance(arguments[0], socket.socket) and arguments[0].family == getattr(socket, "AF_UNIX", None)

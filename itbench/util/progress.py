@@ -1,4 +1,4 @@
-"""Progress reporting, and a timer of the stages of a run."""
+"""Progress of a run: reporters of notes and progress bars, and a timer of its stages."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from typing import Any, Protocol
 
 
 class Reporter(Protocol):
-    """Hears how the work goes on."""
+    """Progress reporter: receives notes and the counts of progress bars."""
 
     def note(self, message: str) -> None:
-        """Take a sentence about what happens next."""
+        """Report a sentence on the progress of the run."""
 
     def progress(
         self, description: str, total: int, unit: str, start: int = 0
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """Return a context manager that gives a function taking the number of units just done.
+        """Start a progress bar; the context manager gives a function that takes the number of units just done.
 
-        `total` is 0 where it is not known, `start` counts those that were done before, and the unit ``B`` means bytes.
+        `total` is 0 where it is unknown, `start` is the number of units done before, and the unit ``B`` means bytes.
         """
 
 
 class SilentReporter:
-    """A `Reporter` that says nothing to anybody."""
+    """Progress reporter that discards notes and progress."""
 
     def note(self, message: str) -> None:
-        """Ignore it."""
+        """Discard it."""
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
-        """Ignore all progress."""
+        """Discard it."""
         yield lambda done: None
 
 
 class StageTimer:
-    """Adds up the seconds of named stages; a stage within another stops the outer one."""
+    """Timer of a run's progress: seconds of every named stage; an inner stage pauses the outer one."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -45,7 +45,7 @@ class StageTimer:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time what is done within."""
+        """Time the block as a stage."""
         self._lap()
         self._running.append(stage)
         try:
@@ -55,7 +55,7 @@ class StageTimer:
             self._running.pop()
 
     def each(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
-        """Pass the items on, timing how long each takes to come."""
+        """Yield the items of an iterator, adding the time until each comes to a stage."""
         while True:
             with self(stage):
                 item = next(items, None)
@@ -64,7 +64,7 @@ class StageTimer:
             yield item
 
     def _lap(self) -> None:
-        """Give the time since the last change to the stage that runs."""
+        """Add the time since the last change to the running stage."""
         now = time.perf_counter()
         if self._running:
             stage = self._running[-1]

@@ -18,7 +18,7 @@ DECIMALS = {"MB": 1}  # of a column's numbers; 3 elsewhere
 
 
 def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as an aligned markdown table; numbers to the right, what is missing as a dash."""
+    """Return rows as an aligned markdown table; numbers are right-aligned, missing cells a dash."""
     cells = [[_cell(row.get(column), DECIMALS.get(column, 3)) for column in columns] for row in rows]
     right = [bool(rows) and all(_numeric(row.get(column)) for row in rows) for column in columns]
     widths = [max(3, len(column), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
@@ -35,7 +35,7 @@ def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as CSV; what is missing is empty."""
+    """Return rows as the text of a CSV table; missing cells are empty."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -44,12 +44,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def read_csv(path: Path) -> dict[str, list[str]]:
-    """Return the columns of a CSV by name.
+    """Read a CSV table, and return its columns of text by name.
 
     Raises
     ------
     BadRecordings
-        For a file that is no CSV with rows of one length and a name of its own for every column.
+        For a file that is not CSV, rows of different lengths, or columns with no name or the same name.
     """
     rows = []
     try:
@@ -77,7 +77,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
 
 
 def parse_column(texts: Sequence[str]) -> NDArray[Any]:
-    """Return a column as whole numbers or numbers where all its texts are such, else as text."""
+    """Return a column of a CSV table as integers or floats where every cell is one, else as text."""
     for kind in (int, float):
         with suppress(ValueError):
             if not any("_" in text for text in texts):  # Python reads 1_2 as 12

@@ -16,22 +16,22 @@ Result = TypeVar("Result")
 
 
 def worker_count() -> int:
-    """Return how many threads may work beside a network: half of the cores, 2 to 8."""
+    """Return the number of prefetch threads beside a network: half of the cores, 2 to 8."""
     return max(2, min(8, (os.cpu_count() or 2) // 2))
 
 
 def prefetch(
     function: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
 ) -> Iterator[tuple[Item, Result]]:
-    """Yield every item and what `function` makes of it, in order, while other threads work on the next ones.
+    """Yield every item with its result of `function`, in order, while background threads compute the next results.
 
-    As many results as there are threads, and one more, are under way or waiting. An exception of `function` is raised
-    where its result would have come. The threads end with the iterator, exhausted, closed or dropped, once
-    they have done what they are at.
+    At most one result more than there are threads is in progress or waiting. An exception of `function` is raised in
+    the place of its result. When the iterator is exhausted, closed or dropped, the threads end after their current
+    items.
     """
     threads = threads or worker_count()
     waiting: deque[tuple[Item, Future[Result]]] = deque()
-    with ThreadPoolExecutor(threads, "ahead", initializer=_on_one_core) as pool:
+    with ThreadPoolExecutor(threads, "prefetch", initializer=_on_one_core) as pool:
         for item in items:
             waiting.append((item, pool.submit(function, item)))
             if len(waiting) > threads:
@@ -43,11 +43,11 @@ def prefetch(
 
 
 def _on_one_core() -> None:
-    """Keep this thread from starting more: they would spin against the forward pass."""
+    """Keep this thread from starting others, which would slow down the forward pass."""
     _libraries().limit(limits=1, user_api="openmp")
 
 
 @lru_cache(maxsize=1)
 def _libraries() -> ThreadpoolController:
-    """Return the libraries that start threads; looking for them takes milliseconds, so it is done once."""
+    """Find the libraries that start threads, once, as it takes milliseconds."""
     return ThreadpoolController()

@@ -33,7 +33,7 @@ def test_images_of_several_sizes_come_out_as_one_by_one(packed, home):
 @pytest.mark.parametrize("model", ["toy", "toy-net"])
 def test_images_of_several_sizes_are_refused_where_they_stay_so(model, toy):
     images = write_images(Path("several"), [PIXELS[0], PIXELS[1], PIXELS[2][:30], PIXELS[3][:, :20]])
-    said = rf"Images differ in size: p2.png is 48 × 30, p3.png is 20 × 40.\n{model} does not bring them to one: "
+    said = rf"Images differ in size: p2.png is 48 × 30, p3.png is 20 × 40.\n{model} does not resize them to one: "
     with pytest.raises(BadRecordings, match=said):
         extracted(model, images, weights="random")
     assert sorted(Path().iterdir()) == [images]

@@ -16,7 +16,7 @@ import pytest
 from itbench import ExtractionSettings, load_plugins
 from itbench.errors import BadOption, DamagedFile, ItbenchError, NoSpace, UnknownName
 from itbench.extraction.activations import extract_activations
-from itbench.extraction.activations_file import notes_of, partial_file, partial_of
+from itbench.extraction.activations_file import partial_file, partial_path, progress_path
 from itbench.util.files import locked
 from tests.kit.commands import run_python
 from tests.kit.extraction import ODD_MODELS, PIXELS, extracted, without_date, write_images
@@ -44,7 +44,7 @@ def slow_run(toy):
 def done_of(path):
     """Return how many images the notes beside a file say are done."""
     try:
-        return json.loads(notes_of(path).read_text())["done"]
+        return json.loads(progress_path(path).read_text())["done"]
     except FileNotFoundError:
         return 0
 
@@ -60,12 +60,12 @@ def test_a_run_broken_off_and_gone_on_with_gives_the_same_file(flags, slow_run):
         process.send_signal(how)
         process.wait()
         assert not path.exists()
-        assert partial_of(path).exists()
+        assert partial_path(path).exists()
     _, said = slow_run("out.h5", *flags).communicate(timeout=60)
     _, uninterrupted = slow_run("whole.h5", *flags).communicate(timeout=60)
-    after = int(said.partition("going on after ")[2].split()[0])
+    after = int(said.partition("resuming after ")[2].split()[0])
     assert 50 <= after < 80
-    assert "going on" not in uninterrupted
+    assert "resuming" not in uninterrupted
     assert without_date(path) == without_date(Path("whole.h5"))
     assert sorted(entry.name for entry in Path().iterdir()) == ["out.h5", "whole.h5"]
 
@@ -136,8 +136,8 @@ def test_a_full_disk_keeps_what_is_done(small_disk):
     values = np.random.default_rng(0).standard_normal((20, 25_000)).astype(np.float32)  # 2 MB
     with partial_file(path, IDS, shapes, {}, {}) as file:
         file.put(slice(0, 10), {"x": values[:10]})
-        file.note_progress()
-    said = r"(?s)No space left in .*disk.* 10 of 20 images are kept.*run the same again"
+        file.save_progress()
+    said = r"(?s)No space left in .*disk.* 10 of 20 images are kept.*run the same command again"
     with pytest.raises(NoSpace, match=said):
         put_on_a_disk_that_fills_up(path, shapes, values[10:])
     (small_disk / "other").unlink()
@@ -171,12 +171,12 @@ def test_what_was_begun_with_other_settings_is_not_gone_on_with(changed, named, 
     with pytest.raises(RuntimeError, match="out of memory"):
         extract_activations(**how, output="out.h5", settings=ExtractionSettings(batch_size=8))
     monkeypatch.delenv("FAILS_AT")
-    begun = partial_of(Path("out.h5")).read_bytes()
-    with pytest.raises(BadOption, match=rf"out\.h5\.partial was begun with other .*{named}") as refused:
+    begun = partial_path(Path("out.h5")).read_bytes()
+    with pytest.raises(BadOption, match=rf"out\.h5\.partial was started with other .*{named}") as refused:
         extract_activations(**{**how, **changed}, output="out.h5")
     assert "holds the activations of 40 images" in refused.value.known
     assert "--restart" in refused.value.todo
-    assert partial_of(Path("out.h5")).read_bytes() == begun
+    assert partial_path(Path("out.h5")).read_bytes() == begun
     path = extract_activations(**{**how, **changed}, output="out.h5", restart=True)
     assert set(path.parent.iterdir()) == {path, photos}
 
@@ -193,11 +193,11 @@ def test_what_cannot_be_gone_on_with_is_named(what):
     path, shapes = Path("out.h5"), {"x": (3,)}
     with partial_file(path, IDS, shapes, {}, {}) as file:
         file.put(slice(0, 10), {"x": np.ones((10, 3), np.float32)})
-        file.note_progress()
-    damaged = notes_of(path) if what == "notes" else partial_of(path)
+        file.save_progress()
+    damaged = progress_path(path) if what == "notes" else partial_path(path)
     damaged.write_bytes(damaged.read_bytes()[:30])
     with (
-        pytest.raises(DamagedFile, match=r"out\.h5\.partial cannot be gone on with: .*\n.*--restart"),
+        pytest.raises(DamagedFile, match=r"out\.h5\.partial cannot be resumed: .*\n.*--restart"),
         partial_file(path, IDS, shapes, {}, {}),
     ):
         pass

@@ -64,12 +64,12 @@ def test_a_broken_run_says_how_to_go_on_and_that_it_does(toy, monkeypatch):
     other = extract(*command, "-l", "x")
     assert other.exit_code == 1
     assert other.stderr == (
-        "Error: out.h5.partial was begun with other layers.\nIt holds the activations of 40 images.\n"
-        "Go on as it was begun, or begin anew with --restart.\n"
+        "Error: out.h5.partial was started with other layers.\nIt holds the activations of 40 images.\n"
+        "Resume with the same settings, or start again with --restart.\n"
     )
     done = extract(*command)
     assert (done.exit_code, done.stdout) == (0, "Wrote out.h5 (0.0 MB)\n  y: 80 × 60\n")
-    assert done.stderr == f"slow on {toy}: going on after 40 of 80 images\n"
+    assert done.stderr == f"slow on {toy}: resuming after 40 of 80 images\n"
 
 
 @pytest.mark.parametrize(

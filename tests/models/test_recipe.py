@@ -59,7 +59,7 @@ def test_a_change_sets_one_key(change, key, value):
         ("losses.responses=0", "losses are all 0"),
         ("losses.classes=1", "needs a label, such as label=object"),
         ("losses.teacher=1", "needs a teacher"),
-        ("validation=0", "keeps no images to see when"),
+        ("validation=0", "keeps no images for validation"),
         ("{probe: true, response_loss: poisson}", "needs losses.responses and mse"),
         ("{probe: true, losses: {picture: 1}}", "needs losses.responses and mse"),
         ("options=3", "key 'options' must be a mapping"),

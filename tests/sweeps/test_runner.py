@@ -284,7 +284,7 @@ def test_a_dry_run_names_what_is_to_be_fetched_without_the_network(tmp_path, mon
     ("words", "message"),
     [
         (["--only", "toi*"], "unknown row of the suite mini 'toi*'"),
-        (["--small"], "The suite mini says nothing of a short run."),
+        (["--small"], "The suite mini defines no short run"),
         (["-b", "toyy"], "unknown benchmark 'toyy'"),
         (["--output", "a.csv", "--json"], "would hold json"),
     ],

@@ -49,8 +49,8 @@ def refusal(*arguments):
 
 REFUSED = {
     "extract learner --images {toy} --output a.h5": (
-        "learner learns from recordings: what its layers give depends on what it has learnt from.\n"
-        "Read them out on a benchmark: itbench score -m learner --metric ridge"
+        "learner is trained on recordings: its activations depend on the training images.\n"
+        "Score its layers on a benchmark: itbench score -m learner --metric ridge"
     ),
     "baselines -b {toy} -m learner": "learner learns from recordings; baselines are of models that do not.\nLeave",
     "baselines -b {toy} --metric direct": "pixels makes no predictions of its own.",

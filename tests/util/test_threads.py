@@ -1,4 +1,4 @@
-"""Work done ahead: in order, no further than asked, and no thread left behind."""
+"""Prefetch in background threads: results in order, a bounded number at once, and no thread left behind."""
 
 import itertools
 import random
@@ -12,7 +12,7 @@ from itbench.util.threads import prefetch
 
 
 def working():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def square(number):
