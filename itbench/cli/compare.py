@@ -22,7 +22,7 @@ from itbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from itbench.results.compare import PairedComparison, Standing
+    from itbench.results.paired_comparison import ComparedModel, PairedComparison
 
 SMALLEST = 1e-15  # p that is told apart from 0
 
@@ -57,8 +57,9 @@ def compare(
     itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
     from itbench.cli.output import TerminalReporter
-    from itbench.results.comparable import is_comparison, refuse_unlike
-    from itbench.results.compare import compare_scores, responses_of
+    from itbench.results.paired_comparison import compare_scores, responses_of
+    from itbench.results.score_setup import refuse_unlike
+    from itbench.results.score_variables import is_comparison
 
     registry = load_registry(plugin_files)
     first, second = find((a, b), registry, results, benchmark, metric=metric, weights=weights)
@@ -92,7 +93,7 @@ def _print(found: PairedComparison) -> None:
         click.echo(f"They also differ in {departure}.")
 
 
-def _row(name: str, one: Standing, label: str) -> dict[str, Any]:
+def _row(name: str, one: ComparedModel, label: str) -> dict[str, Any]:
     from itbench.results.summary import interval_text
 
     return {

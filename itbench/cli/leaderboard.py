@@ -34,8 +34,8 @@ def leaderboard(
     itbench leaderboard
     itbench leaderboard -b synthetic-it --output leaderboard.csv
     """
-    from itbench.results.formats import form_of, render, write_leaderboard
     from itbench.results.leaderboard import compile_leaderboard
+    from itbench.results.leaderboard_formats import form_of, render, write_leaderboard
     from itbench.util import folders
 
     if as_json and form not in (None, "json"):

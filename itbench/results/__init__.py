@@ -1,1 +1,1 @@
-"""Score files: summary, comparison of two, leaderboard, explanation."""
+"""Scores on disk and what is computed from them: summary, paired comparison, difference, explanation, leaderboard."""

@@ -1,4 +1,4 @@
-"""Why two numbers differ: what the scores do not have in common, and how far the numbers are apart."""
+"""Difference of two scores for `itbench diff`: the provenance items that differ, and the values measured."""
 
 from __future__ import annotations
 
@@ -11,124 +11,44 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.results.diff_items import Departure, departures
-from itbench.results.score_file import NAMES, provenance
-from itbench.results.summary import FIGURES, LABELS, at_chosen_layer, chosen_layers, summary
+from itbench.results.provenance_diff import DifferingItem, differing_items
+from itbench.results.score_file import NAMES
+from itbench.results.score_setup import Setup
+from itbench.results.score_variables import (
+    SITE_MEASURES,
+    at_chosen_layer,
+    draws_of,
+    interval_of,
+    measure_of,
+    measures_site_by_site,
+    most_chosen_layer,
+    value_at_layer,
+)
+from itbench.results.summary import LABELS, summary
 from itbench.statistics.bootstrap import percentile_interval
 
 WIDTH = 88  # columns of text
-ROUNDING = 1e-4  # of a number: what kernels, devices and versions may change
+ROUNDING = 1e-4  # of a value: what kernels, devices and versions may change
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Two scores, side by side.
-
-    Parameters
-    ----------
-    a, b : str
-        What each is of.
-    departures : tuple of Departure
-        What differs, the most consequential first.
-    numbers : Numbers, optional
-        How far they are apart, if they measured the same.
-    """
-
-    a: str
-    b: str
-    departures: tuple[Departure, ...]
-    numbers: Numbers | None
-
-    @property
-    def verdict(self) -> str:
-        """What to make of it, in a sentence."""
-        causes = [departure for departure in self.departures if departure.changes_numbers]
-        if self.numbers is None:
-            return "They measured nothing in common: the numbers cannot be compared."
-        apart = abs(self.numbers.difference) > ROUNDING
-        if causes:
-            return f"{_counted(len(causes))} that {'change' if len(causes) > 1 else 'changes'} numbers."
-        if not apart:
-            return "Nothing that changes numbers differs: they are the same up to rounding."
-        return "Nothing that is on record changes numbers, and yet they differ: look at versions, commit and machine."
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
-        return {**asdict(self), "verdict": self.verdict}
-
-
-def difference(a: xr.Dataset, b: xr.Dataset) -> Difference:
-    """Say why the numbers of two scores differ.
-
-    Parameters
-    ----------
-    a, b : Dataset
-        As `itbench.results.score_file.read_score` returns them.
-    """
-    return Difference(_title(a), _title(b), tuple(departures(a, b)), numbers(a, b))
-
-
-def render(found: Difference) -> str:
-    """Return a difference as text of at most 88 columns."""
-    lines = [f"A  {found.a}", f"B  {found.b}", "", found.verdict]
-    for number, departure in enumerate(found.departures, 1):
-        lines += ["", _wrap(f"{number}. {departure.text}", "", "   ")]
-        lines += [
-            _wrap(f"   {side}  {value}", "", "      ") for side, value in (("A", departure.a), ("B", departure.b))
-        ]
-    if found.numbers:
-        lines += ["", *(_wrap(line, "", "   ") for line in _apart(found.numbers))]
-    return "\n".join(lines)
-
-
-def _title(score: xr.Dataset) -> str:
-    model, weights, benchmark, metric = (score.attrs[key] for key in NAMES)
-    return f"{model} ({weights}) on {benchmark} by {metric}"
-
-
-def _apart(found: Numbers) -> Iterator[str]:
-    """Yield sentences on how far the numbers are apart."""
-    label = LABELS.get(found.measure, found.measure.replace("_", " "))
-    yield f"{label}: A {found.a:.4f}, B {found.b:.4f}, A − B {found.difference:+.4f}."
-    if found.low is not None:
-        yield f"95 % interval of A − B, over the same images and sites: {found.low:+.4f} to {found.high:+.4f}."
-    if found.due_to_layer is not None:
-        rest = found.difference - found.due_to_layer
-        yield f"At the layer that B chose, A has {found.a_at_layer_of_b:.4f}."
-        yield f"So {found.due_to_layer:+.4f} of A − B is due to the layer, {rest:+.4f} to all else."
-    if found.sites_changed is not None:
-        where = f"at {found.sites_changed} of {found.sites} sites"
-        yield f"EV differs by more than half the wider of the two intervals {where}."
-
-
-def _counted(number: int) -> str:
-    return "One thing differs" if number == 1 else f"{number} things differ"
-
-
-def _wrap(text: str, first: str, rest: str) -> str:
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    )
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """How far two numbers are apart.
+class ValueDifference:
+    """Difference of the values of two scores.
 
     Parameters
     ----------
     measure : str
-        What both measured: the headline where it is the same, else explained variance.
+        The headline measure where both have the same, else explained variance.
     a, b, difference : float
         The difference is the first less the second.
     low, high : float, optional
-        95 % interval of the difference; only of scores whose draws are of the same images and sites.
+        95 % interval of the difference; only of scores with paired draws.
     a_at_layer_of_b : float, optional
-        What the first would be at the layer that the second chose most often.
+        Value of the first at the layer that the second chose most often.
     due_to_layer : float, optional
         The first less that.
     sites, sites_changed : int, optional
-        Sites that both scored, and those among them whose explained variance differs by more than half the width of the
+        Sites scored in both, and those among them whose explained variance differs by more than half the width of the
         wider of the two intervals of the mean.
     """
 
@@ -144,87 +64,132 @@ class Numbers:
     sites_changed: int | None = None
 
 
-def numbers(a: xr.Dataset, b: xr.Dataset) -> Numbers | None:
-    """Return how far two scores are apart; None where they measured nothing in common."""
+@dataclass(frozen=True)
+class Difference:
+    """Difference of two scores: provenance items and values.
+
+    Parameters
+    ----------
+    a, b : str
+        Model, weights, benchmark and metric of each.
+    departures : tuple of DifferingItem
+        The provenance items that differ, the most consequential first.
+    numbers : ValueDifference, optional
+        None where the two have no measure in common.
+    """
+
+    a: str
+    b: str
+    departures: tuple[DifferingItem, ...]
+    numbers: ValueDifference | None
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: whether the items that differ account for the difference of the values."""
+        causes = sum(item.changes_numbers for item in self.departures)
+        if self.numbers is None:
+            return "The scores have no measure in common: their values cannot be compared."
+        if causes:
+            return f"{causes} {'items differ that change' if causes > 1 else 'item differs that changes'} values."
+        if abs(self.numbers.difference) <= ROUNDING:
+            return "No item differs that changes values: they agree up to rounding."
+        return "No recorded item differs that changes values, yet they differ: check versions, commit and machine."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the difference for JSON."""
+        return {**asdict(self), "verdict": self.verdict}
+
+
+def difference(a: xr.Dataset, b: xr.Dataset) -> Difference:
+    """Return the difference of two scores: the provenance items that differ, and how far the values are apart.
+
+    Parameters
+    ----------
+    a, b : Dataset
+        As `itbench.results.score_file.read_score` returns them.
+    """
+    return Difference(_title(a), _title(b), tuple(differing_items(a, b)), value_difference(a, b))
+
+
+def value_difference(a: xr.Dataset, b: xr.Dataset) -> ValueDifference | None:
+    """Return the difference of the values of two scores; None where they have no measure in common."""
     measure = _common_measure(a, b)
     if measure is None:
         return None
     first, second = (_value(score, measure) for score in (a, b))
-    low, high = _interval(a, b, measure)
-    moved = _at_layer(a, next(iter(chosen_layers(b))), measure) if _choices_differ(a, b) else None
-    sites, changed = _sites(a, b, measure)
+    low, high = _paired_interval(a, b, measure)
+    layers = most_chosen_layer(a), most_chosen_layer(b)
+    moved = value_at_layer(a, layers[1], measure) if layers[0] != layers[1] else None
+    sites, changed = _sites(a, b)
     due = None if moved is None else first - moved
-    return Numbers(measure, first, second, first - second, low, high, moved, due, sites, changed)
+    return ValueDifference(measure, first, second, first - second, low, high, moved, due, sites, changed)
 
 
-def paired(a: xr.Dataset, b: xr.Dataset, measure: str) -> bool:
-    """Say whether the draws of two scores are of the same images and sites."""
-    if any("draws" not in score or measure not in score["measure"].values for score in (a, b)):
-        return False
-    first, second = provenance(a), provenance(b)
-    return (
-        first["splits"] == second["splits"]
-        and all(first["digests"].get(part) == second["digests"].get(part) for part in ("stimuli", "responses"))
-        and a.sizes["draw"] == b.sizes["draw"]
-        and np.array_equal(_scored(a), _scored(b))
-        and ("value" in a) == ("value" in b)
-    )
+def render(found: Difference) -> str:
+    """Return the difference of two scores as text of at most 88 columns."""
+    lines = [f"A  {found.a}", f"B  {found.b}", "", found.verdict]
+    for number, item in enumerate(found.departures, 1):
+        lines += ["", _wrap(f"{number}. {item.text}", "   ")]
+        lines += [_wrap(f"   {side}  {value}", "      ") for side, value in (("A", item.a), ("B", item.b))]
+    if found.numbers:
+        lines += ["", *(_wrap(line, "   ") for line in _value_sentences(found.numbers))]
+    return "\n".join(lines)
+
+
+def _title(score: xr.Dataset) -> str:
+    model, weights, benchmark, metric = (score.attrs[key] for key in NAMES)
+    return f"{model} ({weights}) on {benchmark} by {metric}"
+
+
+def _value_sentences(found: ValueDifference) -> Iterator[str]:
+    label = LABELS.get(found.measure, found.measure.replace("_", " "))
+    yield f"{label}: A {found.a:.4f}, B {found.b:.4f}, A − B {found.difference:+.4f}."
+    if found.low is not None:
+        yield f"95 % interval of A − B, over the same images and sites: {found.low:+.4f} to {found.high:+.4f}."
+    if found.due_to_layer is not None:
+        rest = found.difference - found.due_to_layer
+        yield f"At the layer that B chose, A has {found.a_at_layer_of_b:.4f}."
+        yield f"So {found.due_to_layer:+.4f} of A − B is due to the layer, {rest:+.4f} to all else."
+    if found.sites_changed is not None:
+        where = f"at {found.sites_changed} of {found.sites} sites"
+        yield f"EV differs by more than half the wider of the two intervals {where}."
+
+
+def _wrap(text: str, rest: str) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def _common_measure(a: xr.Dataset, b: xr.Dataset) -> str | None:
-    if a.attrs["measure"] == b.attrs["measure"]:
-        return str(a.attrs["measure"])
-    return FIGURES[0] if all(FIGURES[0] in score for score in (a, b)) else None
+    if measure_of(a) == measure_of(b):
+        return measure_of(a)
+    return SITE_MEASURES[0] if measures_site_by_site(a) and measures_site_by_site(b) else None
 
 
 def _value(score: xr.Dataset, measure: str) -> float:
-    found = summary(score)
-    return float(found["value"] if measure == score.attrs["measure"] else found[measure])
+    figures = summary(score)
+    return float(figures["value"] if measure == measure_of(score) else figures[measure])
 
 
-def _interval(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[float | None, float | None]:
-    if not paired(a, b, measure):
+def _paired_interval(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[float | None, float | None]:
+    first, second = draws_of(a, measure), draws_of(b, measure)
+    if first is None or second is None or not Setup.of(a).is_paired(Setup.of(b)):
         return None, None
-    return percentile_interval(a["draws"].sel(measure=measure).values - b["draws"].sel(measure=measure).values)
+    return percentile_interval(first - second)
 
 
-def _choices_differ(a: xr.Dataset, b: xr.Dataset) -> bool:
-    return next(iter(chosen_layers(a))) != next(iter(chosen_layers(b)))
-
-
-def _at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
-    """Return what a score is worth at one layer in all splits; None where that is not kept."""
-    if layer not in score["layer"].values:
-        return None
-    if "value" in score:
-        return float(score["value"].sel(layer=layer))
-    name = measure if measure in FIGURES else "agreement" if "agreement" in score else None
-    return float(np.nanmean(score[name].sel(layer=layer).mean("split", skipna=False))) if name else None
-
-
-def _scored(score: xr.Dataset) -> NDArray[np.str_]:
-    """Return the names of the sites that were scored; none of a comparison."""
-    if "explained_variance" not in score:
-        return np.array([], str)
-    scored = np.isfinite(score["explained_variance"].values).all(axis=(0, 1))
-    return np.asarray(score["site"].values[scored].astype(str))
-
-
-def _sites(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[int | None, int | None]:
-    names = np.intersect1d(_scored(a), _scored(b))
-    if provenance(a)["digests"].get("responses") != provenance(b)["digests"].get("responses") or not len(names):
+def _sites(a: xr.Dataset, b: xr.Dataset) -> tuple[int | None, int | None]:
+    """Return the number of sites scored in both, and of those whose explained variance changed."""
+    first, second = Setup.of(a), Setup.of(b)
+    names = np.intersect1d(_scored(first), _scored(second))
+    if first.digests.get("responses") != second.digests.get("responses") or not len(names):
         return None, None
-    first, second = (at_chosen_layer(score, FIGURES[0]).sel(site=names).values for score in (a, b))
-    widths = [_width(score) for score in (a, b)]
-    if None in widths:
+    values = [at_chosen_layer(score, SITE_MEASURES[0]).sel(site=names).values for score in (a, b)]
+    intervals = [interval_of(score, SITE_MEASURES[0]) for score in (a, b)]
+    widths = [high - low for low, high in filter(None, intervals)]
+    if len(widths) < len(intervals):
         return len(names), None
-    half = max(width for width in widths if width is not None) / 2
-    return len(names), int((np.abs(first - second) > half).sum())
+    return len(names), int((np.abs(values[0] - values[1]) > max(widths) / 2).sum())
 
 
-def _width(score: xr.Dataset) -> float | None:
-    """Return the width of the interval of the mean explained variance."""
-    if "draws" not in score or FIGURES[0] not in score["measure"].values:
-        return None
-    low, high = percentile_interval(score["draws"].sel(measure=FIGURES[0]).values)
-    return high - low
+def _scored(setup: Setup) -> NDArray[np.str_]:
+    return np.array(setup.scored or [], str)

@@ -1,29 +1,27 @@
-"""The rows of a leaderboard: what can be ranked, what stands beside it, what cannot be compared, what is missing."""
+"""Leaderboard of a folder of scores: ranked models, baselines, scores of another setup, failed and missing runs."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from itbench.errors import UnknownName
-from itbench.results.formats import KEYS
-from itbench.results.score_file import failures, provenance, scores_in
+from itbench.results.leaderboard_formats import KEYS
+from itbench.results.score_command import command_line
+from itbench.results.score_file import failures, scores_in
+from itbench.results.score_setup import Setup, most_common, unusual
+from itbench.results.score_variables import draws_of
 from itbench.results.summary import sites_text, summary
 from itbench.statistics.ranks import rank_intervals
-from itbench.util.arrays import Array
 
 Row = dict[str, Any]
-CEILING = "ceiling"  # the baseline that no model can pass
+CEILING = "ceiling"  # the baseline above all models
 
 
 def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Row]:
-    """Compile the scores of a folder.
+    """Compile the leaderboard of a folder of scores.
 
     Parameters
     ----------
@@ -35,20 +33,19 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Ro
     -------
     list of dict
         One a row, with the keys `KEYS`. Ranked by the headline measure within benchmark and ``table``, which is the
-        metric; predictions of models that learn stand in that of the benchmark's own. ``rank`` is ``1`` or, where
-        models cannot be told apart, an interval such as ``2–3`` (`rank_intervals`). Without a rank are
+        metric; for the predictions of trained models, the default metric of the benchmark. ``rank`` is ``1`` or, where
+        values of models do not differ significantly, an interval such as ``2–3`` (`rank_intervals`). Without a rank:
 
-        - baselines, which stand among the models where their value puts them, and a ceiling, which comes first;
-        - scores that were made in another way than most, below the others, with a note that says in what;
-        - models that failed or were never run there, which have no numbers either.
+        - baselines, sorted by value among the models, and a ceiling, which comes first;
+        - scores whose setup is not the most common one, below the others, with a note of what differs;
+        - models whose run failed, or was never started, which have no numbers either.
     """
     runs = read_runs(folder)
     known = sorted({run["benchmark"] for run in runs})
     for name in benchmarks:
         if name not in known:
-            raise UnknownName.of(
-                "benchmark in the scores", name, known, todo=f"Score one: itbench score -m pixels -b {name}"
-            )
+            todo = f"Score one: {command_line('score', {'-m': ['pixels'], '-b': [name]})}"
+            raise UnknownName.of("benchmark in the scores", name, known, todo=todo)
     entrants = list(dict.fromkeys((run["model"], run["weights"]) for run in runs if not run.get("baseline")))
     tables = {(run["benchmark"], run["table"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}
     rows = []
@@ -66,10 +63,10 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Ro
 
 
 def _rows(runs: Sequence[Row]) -> list[Row]:
-    """Return the rows of one table."""
     scored = sorted((run for run in runs if run.get("value") is not None), key=lambda run: -run["value"])
-    usual = _usual([run for run in scored if not run["baseline"]] or scored)
-    notes = [_departures(run, usual) for run in scored]
+    usual = most_common([run["setup"] for run in scored if not run["baseline"]] or [run["setup"] for run in scored])
+    different = [unusual(run["setup"], usual) for run in scored]
+    notes = [f"not comparable: {'; '.join(items)}" if items else "" for items in different]
     above = [run for run in scored if run["baseline"] == CEILING]
     among = [run for run, note in zip(scored, notes, strict=True) if not note and run not in above]
     below = [(run, note) for run, note in zip(scored, notes, strict=True) if note and run not in above]
@@ -110,17 +107,6 @@ def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
     }
 
 
-def _usual(runs: Sequence[Row]) -> Row:
-    """Return what most runs have of each thing that makes them comparable."""
-    keys = dict.fromkeys(key for run in runs for key in run["setup"])
-    return {key: Counter(run["setup"].get(key) for run in runs).most_common(1)[0][0] for key in keys}
-
-
-def _departures(run: Row, usual: Row) -> str:
-    departs = [f"{key}: {value}" for key, value in run["setup"].items() if value != usual[key]]
-    return f"not comparable: {'; '.join(departs)}" if departs else ""
-
-
 def _layer(run: Row) -> str:
     chosen = run["layers_chosen"]
     total = sum(chosen.values())
@@ -128,50 +114,31 @@ def _layer(run: Row) -> str:
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """Return the figures of every score in a folder, and the records of runs that failed.
+    """Return what a leaderboard needs of every score in a folder, and the records of failed runs.
 
-    Those of a score are its `summary`, and ``draws`` of the measure (draw,), None without, ``setup``, the ``table`` it
-    stands in, which is its metric's or that of the metric it stands beside, and ``changes`` of a recipe.
+    Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, its ``setup``, its ``table``, and
+    ``changes`` of a recipe.
     """
     runs = []
     for _, score in scores_in(folder, without=("predictions",)):
-        figures = summary(score)
-        own = {"draws": _draws(score, figures["measure"]), "setup": _setup(score, figures)}
-        table = score.attrs.get("beside") or figures["metric"]
-        runs.append({**figures, **own, "table": table, "changes": _changes(score)})
+        figures, setup = summary(score), Setup.of(score)
+        more = {
+            "draws": draws_of(score),
+            "setup": _comparability(setup, figures["baseline"]),
+            "table": score.attrs.get("beside") or figures["metric"],
+            "changes": _recipe_changes(setup),
+        }
+        runs.append({**figures, **more})
     return runs + [{**record, "table": record["beside"] or record["metric"]} for _, record in failures(folder)]
 
 
-def _changes(score: xr.Dataset) -> str:
-    """Return in what a model that learns departs from its own recipe."""
-    asked = provenance(score).get("asked", {})
-    changed = [f"{key}={json.dumps(value)}" for key, value in asked.get("recipe", {}).items()]
-    return ", ".join([*changed, *(["tuned"] if asked.get("tuned") else [])])
+def _recipe_changes(setup: Setup) -> str:
+    changed = [f"{key}={json.dumps(value)}" for key, value in setup.requested.get("recipe", {}).items()]
+    return ", ".join([*changed, *(["tuned"] if setup.requested.get("tuned") else [])])
 
 
-def _draws(score: xr.Dataset, measure: str) -> Array | None:
-    if "draws" not in score or measure not in score["measure"].values:
-        return None
-    return score["draws"].sel(measure=measure).values.astype(np.float64)
-
-
-def _setup(score: xr.Dataset, figures: dict[str, Any]) -> dict[str, str]:
-    """Return what must be equal for two rows to be comparable."""
-    about = provenance(score)
-    task = {
-        "recordings": " ".join(about["digests"].get(part, "")[:8] for part in ("stimuli", "responses")),
-        "splits": " ".join(f"{key}={value}" for key, value in about["splits"].items() if value is not None),
-        "sites": f"{figures['n_sites_scored']}",
-    }
-    if figures["baseline"]:  # it has no settings of its own
-        return task
-    return {
-        **task,
-        "measure": figures["measure"],
-        "precision": about["precision"],
-        "pool": about.get("pool", "none"),
-        "degrees": about.get("degrees") or "as shown",
-        "layers": about["layers"],
-        **about["options"]["defaulted"],
-        **about["options"]["given"],
-    }
+def _comparability(setup: Setup, baseline: str) -> dict[str, str]:
+    """Return what must be equal for two rows to be comparable; a baseline has no settings."""
+    return (
+        setup.task_values() if baseline else {**setup.task_values(), "measure": setup.measure, **setup.metric_values()}
+    )

@@ -1,4 +1,4 @@
-"""The score: an xarray Dataset of every layer and site, with all that produced it, in one netCDF file."""
+"""Score file: a score as an xarray Dataset with its provenance, written to and read from one netCDF file."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from typing import Any
 import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, ItbenchWarning
+from itbench.results.score_variables import has_predictions
 from itbench.util.files import whole_file
 
 FORMAT = "itbench score 1"
 FAILED = ".failed.json"
-NAMES = ("model", "weights", "benchmark", "metric")  # what a row of a leaderboard is called by
+NAMES = ("model", "weights", "benchmark", "metric")  # identify a row of a leaderboard
 
 
 def provenance(score: xr.Dataset) -> dict[str, Any]:
-    """Return all that produced a score."""
+    """Return the provenance stored in a score file: digests, splits, options, sources, versions, seconds."""
     return dict(json.loads(score.attrs["provenance"]))
 
 
 def write_score(score: xr.Dataset, folder: Path) -> Path:
-    """Write a score into `folder`, whole or not at all, and return its path.
+    """Write a score file into a folder, whole or not at all, and return its path.
 
-    A score of the same model, weights, benchmark, metric and settings takes the place of the former one. The file is
-    netCDF-4; behind it stands a line with its SHA-256, which readers of netCDF pass over.
+    It replaces the file of the same model, weights, benchmark, metric and settings. The file is netCDF-4, followed by a
+    line with its SHA-256, which readers of netCDF ignore.
     """
     path = folder / f"{score.attrs['file_stem']}.nc"
     with whole_file(path) as partial:
-        packed = {"predictions": {"zlib": True, "shuffle": True}} if "predictions" in score else {}
+        packed = {"predictions": {"zlib": True, "shuffle": True}} if has_predictions(score) else {}
         score.assign_attrs(format=FORMAT).to_netcdf(partial, engine="h5netcdf", encoding=packed)
         with partial.open("r+b") as file:
             file.write(_seal(file.read()))
@@ -42,12 +43,12 @@ def write_score(score: xr.Dataset, folder: Path) -> Path:
 
 
 def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
-    """Read a score, perhaps without some of its variables, which saves time.
+    """Read a score file, optionally without some of its variables, which saves time.
 
     Raises
     ------
     BadScore
-        If it is missing, or no score of this version.
+        If it is missing, or no score file of this version.
     DamagedFile
         If it is truncated or was altered.
     """
@@ -70,7 +71,7 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
 
 
 def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Path, xr.Dataset]]:
-    """Yield the scores of a folder with their paths, perhaps without some of their variables.
+    """Yield the path and the score of every score file in a folder, optionally without some of their variables.
 
     A file that is no score, or was damaged, is named in a warning and left out.
     """
@@ -82,7 +83,7 @@ def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Pat
 
 
 def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Yield the records of runs that failed; warn of one that cannot be read."""
+    """Yield the records of failed runs beside the score files of a folder; warn of one that cannot be read."""
     for path in sorted(folder.glob(f"*{FAILED}")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
@@ -92,7 +93,7 @@ def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:
-    """Remove the records of failed runs of the same model, weights, benchmark and metric."""
+    """Remove from a folder of score files the failed runs of the same model, weights, benchmark and metric."""
     for path, record in failures(folder):
         if all(record[key] == about[key] for key in NAMES):
             path.unlink(missing_ok=True)

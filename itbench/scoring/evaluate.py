@@ -15,7 +15,7 @@ from itbench.extraction.loaded_model import LoadedModel
 from itbench.gram import Gram
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
-from itbench.results.summary import in_each_split
+from itbench.results.score_variables import has_predictions, has_split_measure, in_each_split
 from itbench.scoring.held_out import gather, read_each, read_together
 from itbench.scoring.layer_comparison import compare_layers
 from itbench.scoring.plan import plan_run
@@ -219,7 +219,7 @@ def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
         where the metric has several, and ``draws`` (measure, draw).
     """
     responses = task.recordings.responses
-    if "predictions" not in dataset or responses is None:
+    if not has_predictions(dataset) or responses is None:
         return dataset
     reliability = getattr(metric, "ceiling", site_reliability)
     ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
@@ -227,7 +227,7 @@ def with_statistics(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
     draws = bootstrap_draws(
         task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
     )
-    if "agreement" in dataset and dataset.sizes["split"] > 1:
+    if has_split_measure(dataset) and dataset.sizes["split"] > 1:
         draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
     if len(ceilings) > 1:
         dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))

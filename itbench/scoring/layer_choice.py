@@ -7,7 +7,7 @@ from pathlib import Path
 
 from itbench.errors import BadOption, BadScore
 from itbench.results.score_file import scores_in
-from itbench.results.summary import chosen_layers
+from itbench.results.score_variables import most_chosen_layer
 from itbench.scoring.run import Run
 
 
@@ -36,7 +36,7 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
         )
     about = {**run.about, "benchmark": benchmark}
     found = (score for _, score in scores_in(folder) if all(score.attrs[key] == about[key] for key in about))
-    layers = {next(iter(chosen_layers(score))) for score in found}
+    layers = {most_chosen_layer(score) for score in found}
     if len(layers) != 1:
         said = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
         command = f"itbench score -m {about['model']} -b {benchmark} --metric {about['metric']}"

@@ -14,8 +14,10 @@ from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.extraction.gram_cache import GramCache, single_layers, sum_grams
 from itbench.gram import Gram
 from itbench.registry import Registry
-from itbench.results.find import score_command
+from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance
+from itbench.results.score_setup import Setup
+from itbench.results.score_variables import model_layers
 from itbench.scoring.evaluate import score_grams
 from itbench.scoring.plan import check_together, make_metric
 from itbench.scoring.provenance import ScoredModel
@@ -59,7 +61,7 @@ def plan_metric(
     said = provenance(score)
     own = said["options"]["given"] if name in (None, score.attrs["metric"]) else {}
     metric = make_metric(registry, name or score.attrs["metric"], {**own, **(given or {})})
-    if any("recipe" in source for source in said["sources"]):
+    if Setup.of(score).trained:
         raise BadOption(
             f"{score.attrs['model']} learns from recordings: every split has a network, and Grams, of its own.",
             todo=f"Score it again; what was trained is kept: {score_command(score, metric.name)}",
@@ -162,8 +164,7 @@ def sources_of(score: xr.Dataset) -> list[Source]:
             f"{score.attrs['model']} on {score.attrs['benchmark']} is of no model whose Grams were cached.",
             todo="Rescore one that itbench score wrote of a model.",
         )
-    layers = [str(layer) for layer in score["part" if "part" in score.coords else "layer"].values]
-    return [_source(source, layers, said) for source in said["sources"]]
+    return [_source(source, model_layers(score), said) for source in said["sources"]]
 
 
 def _source(about: Mapping[str, Any], layers: Sequence[str], said: Mapping[str, Any]) -> Source:
@@ -173,13 +174,11 @@ def _source(about: Mapping[str, Any], layers: Sequence[str], said: Mapping[str, 
 
 
 def _check_recordings(score: xr.Dataset, task: Task) -> None:
-    said = provenance(score)["digests"]
-    here = task.recordings.digests
-    other = [part for part in here if here[part] != said.get(part)]
-    if other:
+    changed = Setup.of(score).changed_digests(task.recordings.digests)
+    if changed:
         raise BadRecordings(
             f"The recordings of {task.benchmark.name} are not those that {score.attrs['model']} was scored on.",
-            known="; ".join(f"{part}: {str(said.get(part))[:8]} then, {here[part][:8]} now" for part in other) + ".",
+            known=f"{'; '.join(changed)}.",
             todo=f"Score it on those that are here: {score_command(score)}",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,8 @@ import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, ItbenchError, NoWeights, readable
 from itbench.extraction.gram_cache import GramCache
-from itbench.results.score_file import provenance, read_score, write_score
+from itbench.results.score_file import read_score, write_score
+from itbench.results.score_setup import Setup
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, splits_of
@@ -208,13 +209,12 @@ class ExistingScores:
             found = find_existing_score(ScoredModel.of(run), run.metric, self.task(run), self.folder)
         except ItbenchError:  # the run itself says so
             return None
-        return (summary(found[0]), found[1]) if found and _same_plugins(run, provenance(found[0])) else None
+        return (summary(found[0]), found[1]) if found and _same_plugins(run, Setup.of(found[0])) else None
 
 
-def _same_plugins(run: Run, said: Mapping[str, Any]) -> bool:
+def _same_plugins(run: Run, setup: Setup) -> bool:
     """Say whether a score was made by the plugins and the recipe of a run, as they are now."""
-    made = [(source["identity"].get("plugin"), source.get("recipe")) for source in said["sources"]]
-    return made == [
+    return setup.plugins == [
         (digest(Path(entrant.model.file).read_bytes()), entrant.recipe and entrant.recipe.as_dict())
         for entrant in run.entrants
     ]
@@ -234,7 +234,6 @@ def find_existing_score(
         found = read_score(path)
     except (BadScore, DamagedFile):
         return None
-    said, here = provenance(found), task.recordings.digests
-    same = all(said["digests"].get(part) == value for part, value in here.items())
     options = {"given": metric.options_given, "defaulted": metric.options_defaulted}
-    return (found, path) if same and (said["splits"], said["options"]) == (splits_of(metric, task), options) else None
+    same = Setup.of(found).is_of(task.recordings.digests, splits_of(metric, task), options)
+    return (found, path) if same else None

@@ -13,6 +13,7 @@ from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.score_file import provenance, scores_in
+from itbench.results.score_variables import layer_names
 from itbench.scoring.run import Entrant, starts_of
 from itbench.scoring.trained_layers import OUTPUT
 from itbench.training.model_card import card
@@ -196,7 +197,7 @@ def held_out_figures(about: Mapping[str, Any], results: Path) -> dict[str, float
         Folder of scores. Without a score of these weights by their own predictions, nothing is known.
     """
     for _, score in scores_in(results, without=("predictions",)):
-        if OUTPUT not in score["layer"].values:
+        if OUTPUT not in layer_names(score):
             continue
         splits = [said for source in provenance(score)["sources"] for said in source.get("splits", ())]
         for said in splits:

@@ -80,7 +80,7 @@ def test_the_most_consequential_comes_first(network):
 
     found = differing(network, altered(network, everything, "other"))
     assert [departure["item"] for departure in found["departures"]] == [item for item, *_ in CHANGES]
-    assert found["verdict"] == f"{sum(changes for _, changes, _ in CHANGES)} things differ that change numbers."
+    assert found["verdict"] == f"{sum(changes for _, changes, _ in CHANGES)} items differ that change values."
 
 
 def test_dates_and_seconds_do_not_matter(network):
@@ -89,10 +89,10 @@ def test_dates_and_seconds_do_not_matter(network):
 
     found = differing(network, altered(network, later, "other"))
     assert found["departures"] == []
-    assert found["verdict"] == "Nothing that changes numbers differs: they are the same up to rounding."
+    assert found["verdict"] == "No item differs that changes values: they agree up to rounding."
     assert found["numbers"]["difference"] == 0
     text = run("diff", network, altered(network, later, "other")).stdout
-    assert "Nothing that changes numbers differs" in text
+    assert "No item differs that changes values" in text
 
 
 def test_what_rounds_is_no_cause_and_a_number_without_a_cause_is_said_to_have_none(network):
@@ -100,13 +100,13 @@ def test_what_rounds_is_no_cause_and_a_number_without_a_cause_is_said_to_have_no
         said["device"] = "cuda"
 
     assert differing(network, altered(network, elsewhere, "other"))["verdict"].startswith(
-        "Nothing that changes numbers"
+        "No item differs that changes values"
     )
     score = read_score(network)
     other = write_score(score.assign(explained_variance=score.explained_variance - 0.01), Path("other"))
-    assert "and yet they differ" in differing(network, other)["verdict"]
+    assert "yet they differ" in differing(network, other)["verdict"]
     nearly = write_score(score.assign(explained_variance=score.explained_variance - 1e-6), Path("nearly"))
-    assert "the same up to rounding" in differing(network, nearly)["verdict"]
+    assert "they agree up to rounding" in differing(network, nearly)["verdict"]
 
 
 def test_weights_metric_options_layers_and_sites_of_real_scores_are_named(toy, network):
@@ -116,7 +116,7 @@ def test_weights_metric_options_layers_and_sites_of_real_scores_are_named(toy, n
     assert found["departures"][0]["a"].startswith("random-0, digest ")
     assert found["departures"][1]["a"] == "1000 (default)"
     assert found["departures"][1]["b"] == "5"
-    assert found["verdict"] == "2 things differ that change numbers."
+    assert found["verdict"] == "2 items differ that change values."
     pls = differing(network, scored("-m", "toy-net", "-b", toy, "--weights", "random", "--metric", "pls"))
     assert "metric" in [departure["item"] for departure in pls["departures"]]
     assert not any(departure["item"].startswith("option") for departure in pls["departures"])
@@ -146,11 +146,22 @@ def test_the_interval_is_that_of_paired_draws(toy):
     assert [numbers["low"], numbers["high"]] == pytest.approx(list(expected), abs=1e-6)
     assert numbers["difference"] == pytest.approx(summary(first)["value"] - summary(second)["value"])
 
-    def otherwise(said):
+
+def unpaired(first, second):
+    numbers = differing(first, second)["numbers"]
+    return (numbers["low"], numbers["high"]) == (None, None)
+
+
+def test_draws_of_other_splits_are_not_paired(toy):
+    def reseed(said):
         said["splits"]["seed"] = 3
 
-    unpaired = differing(paths[0], altered(paths[1], otherwise, "other"))["numbers"]
-    assert (unpaired["low"], unpaired["high"]) == (None, None)
+    first = scored("-m", "toy", "-b", toy)
+    without_rows = scored("-m", "toy", "-b", toy, "--no-predictions", results="small")
+    assert not unpaired(first, without_rows)  # by the plan of the splits
+    assert unpaired(first, altered(without_rows, reseed, "other"))
+    toy.write_text(toy.read_text().replace("folds: 4", "folds: 4, seed: 3"))
+    assert unpaired(first, scored("-m", "toy", "-b", toy, results="reseeded"))  # by the rows themselves
 
 
 def test_sites_that_changed_by_more_than_the_interval_are_counted(toy):
@@ -183,8 +194,8 @@ def test_headlines_that_differ_are_compared_by_explained_variance_or_not_at_all(
     cka = scored("-m", "toy", "-b", toy, "--metric", "cka")
     found = differing(ridge, cka)
     assert found["numbers"] is None
-    assert found["verdict"] == "They measured nothing in common: the numbers cannot be compared."
-    assert "nothing in common" in run("diff", ridge, cka).stdout
+    assert found["verdict"] == "The scores have no measure in common: their values cannot be compared."
+    assert "no measure in common" in run("diff", ridge, cka).stdout
 
 
 def test_models_are_named_as_in_the_results_folder(toy):
@@ -202,7 +213,7 @@ def test_text_fits_a_terminal_and_names_both(toy, network):
     text = run("diff", network, scored("-m", "toy", "-b", toy)).stdout
     assert text.startswith("A  toy-net (random-0) on toy by ridge\nB  toy (none) on toy by ridge\n")
     assert max(map(len, text.splitlines())) <= 100
-    assert "The models are not the same." in text
+    assert "The models differ." in text
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import make_responses
 from itbench.plugins import load_plugins
 from itbench.results.explain import explain, heading
-from itbench.results.explain.readout import splits_in_words
 from itbench.results.explain.steps import render
+from itbench.results.explain.training import splits_in_words
 from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.summary import summary
 from tests.kit.commands import run
@@ -131,11 +131,11 @@ def test_it_says_what_was_shown_to_what(toy):
     steps, text = told(score)
     (source,) = provenance(score)["sources"]
     for said in (
-        "80 images",
-        "5 sites of V4 were recorded",
+        "responses of 5 sites of V4 ",
+        "to 80 images",
         "4 times each",
-        f"shown to toy-net, with random weights from seed 3 (digest {source['weights']['digest'][:8]})",
-        "Every image was prepared as x / 255.",
+        f"The model is toy-net, with random weights from seed 3 (digest {source['weights']['digest'][:8]})",
+        "Preprocessing of every image: x / 255.",
         "8° cropped to 4°",
         "float32 on cpu",
         "a matrix of 80 × 80",
@@ -159,16 +159,16 @@ def test_it_names_a_file_of_weights_and_a_function(toy):
         "with the weights of the file mine.pt (digest "
         in told(scored("-m", "toy-net", "-b", toy, "--weights", "mine.pt"))[1]
     )
-    assert "shown to toy, which has no weights. It computes: toy 1." in told(scored("-m", "toy", "-b", toy))[1]
+    assert "The model is toy, which has no weights. It computes: toy 1." in told(scored("-m", "toy", "-b", toy))[1]
 
 
 @pytest.mark.parametrize(
     ("plan", "said"),
     [
-        ({"kind": "provided"}, "The division is the one published with the images."),
+        ({"kind": "provided"}, "The split is the one published with the images."),
         ({"kind": "kfold", "folds": 5, "seed": 2, "stratify": None}, "5 shuffled folds, from seed 2"),
         ({"kind": "kfold", "folds": 4, "seed": 0, "stratify": "object"}, "each with every object in equal shares"),
-        ({"kind": "none"}, "The images are not divided"),
+        ({"kind": "none"}, "The images are not split"),
         ({"kind": "of brainscore-pls", "folds": 10}, "belong to the metric (brainscore-pls)"),
     ],
 )
@@ -195,7 +195,7 @@ def test_a_metric_that_is_not_here_is_named(toy, monkeypatch):
     Path("sign.py").write_text(SIGN_PLUGIN)
     score = scored("-m", "toy", "-b", toy, "--metric", "sign", "--plugin", "sign.py")
     text = told(score)[1]
-    assert "sign is a metric of a plugin that is not here: name it with --plugin FILE" in text
+    assert "sign is a metric of a plugin that is not loaded: name it with --plugin FILE" in text
     assert "shrink = 0.5 (default)" in text
 
 
@@ -271,16 +271,20 @@ def test_layers_together_are_laid_out(toy):
     assert [row["layer"] for row in step.numbers["contributions"]] == ["noise", "good"]
     ev = float(score.explained_variance.sel(layer="stacked").mean())
     assert step.numbers["sum_of_shares"] == pytest.approx(ev, abs=1e-9)
-    assert "Nothing was chosen: stacked is what all layers say together" in text
+    assert "No layer was chosen: stacked reads all layers together" in text
     assert [row["layer"] for row in steps["Layers and their Grams"].numbers["layers"]] == ["noise", "good"]
 
 
 @pytest.mark.parametrize(
     ("kind", "said", "steps"),
     [
-        ("shuffled", "shown to toy (none), and what it said of one was given to another", {"The choice of the layer"}),
+        (
+            "shuffled",
+            "toy (none), with its activations shuffled over the images from seed",
+            {"The choice of the layer"},
+        ),
         ("ceiling", "predictions without any error, judged by the same noisy responses", {"Ceiling"}),
-        ("pixels", "shown to pixels (from itbench), which has no weights", {"The metric"}),
+        ("pixels", "The model is pixels (from itbench), which has no weights", {"The metric"}),
     ],
 )
 def test_baselines_are_told_as_what_they_are(kind, said, steps, toy):
@@ -289,7 +293,7 @@ def test_baselines_are_told_as_what_they_are(kind, said, steps, toy):
     found, text = told(read_score(Path(file)))
     assert said in text
     assert steps <= set(found)
-    assert ("Images to learn from, images held out" in found) == (kind != "ceiling")
+    assert ("Training images and held-out images" in found) == (kind != "ceiling")
 
 
 def test_it_says_when_where_and_by_what(toy):

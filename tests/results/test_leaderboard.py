@@ -12,8 +12,8 @@ import xarray as xr
 
 from itbench import read_score, write_score
 from itbench.errors import ItbenchWarning, UnknownName
-from itbench.results.formats import KEYS, render
 from itbench.results.leaderboard import compile_leaderboard
+from itbench.results.leaderboard_formats import KEYS, render
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.ranks import rank_intervals
 from tests.kit.commands import run

@@ -17,7 +17,7 @@ import xarray as xr
 from itbench import read_score, write_score
 from itbench.errors import BadScore, DamagedFile, NoSpace
 from itbench.results.score_file import provenance
-from itbench.results.summary import at_chosen_layer
+from itbench.results.score_variables import at_chosen_layer
 from tests.kit.commands import ROOT, run
 from tests.kit.scores import small_score
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench.results.summary import at_chosen_layer, brainscore, chosen_layers, interval_text, summary
+from itbench.results.score_variables import at_chosen_layer, chosen_layers
+from itbench.results.summary import brainscore, interval_text, summary
 from tests.kit.scores import MEASURES, small_score
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from itbench.data.recordings_file import write_recordings
 from itbench.plugins import load_plugins
-from itbench.results.find import score_command
+from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance, read_score
 from tests.kit.commands import run, run_python
 from tests.kit.toy import toy_recordings

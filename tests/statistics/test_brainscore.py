@@ -12,7 +12,8 @@ from itbench import Gram, ItbenchError, score_model
 from itbench.data.responses import make_responses
 from itbench.errors import UnknownName
 from itbench.plugins import load_plugins
-from itbench.results.summary import in_each_split, summary
+from itbench.results.score_variables import in_each_split
+from itbench.results.summary import summary
 from itbench.statistics.brainscore import brainscore_ratio, brainscore_splits, internal_consistency
 from itbench.statistics.explained_variance import correlation
 from tests.kit.toy import toy_recordings

@@ -106,13 +106,13 @@ def test_a_difference_names_what_differs_in_the_recipe_and_the_seed(scores):
 def test_an_account_says_what_was_learnt_and_mentions_layers_only_where_they_were_read(scores):
     own = run("explain", "learner:trained-0", "-b", scores, "--metric", "direct")
     assert own.exit_code == 0, own.stderr
-    assert "What was learnt" in own.stdout
+    assert "Training of the model" in own.stdout
     assert "Gram" not in own.stdout
     read = run("explain", "learner", "-b", scores, "--metric", "ridge")
-    assert "What was learnt" in read.stdout
+    assert "Training of the model" in read.stdout
     assert "Layers and their Grams" in read.stdout
     frozen = run("explain", "pixels", "-b", scores)
-    assert "What was learnt" not in frozen.stdout
+    assert "Training of the model" not in frozen.stdout
 
 
 def test_leaderboards_show_both_kinds_and_ceilings_need_no_model(scores):

@@ -1,4 +1,4 @@
-"""How a number came about, step by step, recomputed from what a score holds."""
+"""Explain how the value of a score was computed, step by step, from the arrays that the score holds."""
 
 from __future__ import annotations
 
@@ -8,73 +8,97 @@ from typing import Any
 import xarray as xr
 
 from itbench.registry import MetricEntry, Registry
-from itbench.results.explain.comparison import compared_images, comparison
-from itbench.results.explain.inputs import has_learnt, layers_read, learning, made, shown
-from itbench.results.explain.readout import agreement, layer_choice, own_measure, readout, splits, together
+from itbench.results.explain.ceiling_and_interval import (
+    explain_brainscore,
+    explain_ceiling,
+    explain_corrected,
+    explain_interval,
+    explain_unscored_sites,
+    has_ceiling,
+)
+from itbench.results.explain.comparison import explain_compared_images, explain_comparison
+from itbench.results.explain.inputs import explain_environment, explain_layers, explain_recordings_and_model
+from itbench.results.explain.readout import (
+    explain_contributions,
+    explain_layer_choice,
+    explain_metric,
+    explain_site_measure,
+    explain_split_measure,
+)
 from itbench.results.explain.steps import Step, in_words
-from itbench.results.explain.uncertainty import brainscore, ceiling, certainty, corrected, has_ceiling, sites_left_out
+from itbench.results.explain.training import explain_splits, explain_training
+from itbench.results.score_setup import Setup
+from itbench.results.score_variables import (
+    SITE_MEASURES,
+    ceiling_of,
+    has_split_measure,
+    is_comparison,
+    is_joint_readout,
+    measure_of,
+)
 from itbench.results.summary import interval_text
 
 
 def explain(score: xr.Dataset, registry: Registry) -> list[Step]:
-    """Return the steps by which a score came about.
-
-    Every number is computed from the score's arrays again.
+    """Explain a score: return all steps from recordings and model to its value, computed again from its arrays.
 
     Parameters
     ----------
     score : Dataset
-        As `itbench.scoring.evaluate.evaluate` returns it, of any form.
+        As `itbench.scoring.evaluate.evaluate` returns it, by any metric.
     registry : Registry
-        Where the metric says what it does; one that is not there is named, no more.
+        For the description of the metric; without the metric, the step has its name only.
 
     Returns
     -------
     list of Step
-        In the order in which things were done.
+        In the order of the computation.
     """
     entry = registry.metrics.get(score.attrs["metric"])
-    parts = (_compared,) if "value" in score else (_learnt, _predicted, _corrected)
+    parts = (_comparison,) if is_comparison(score) else (_training_and_readout, _predictions, _over_ceiling)
     steps = [step for part in parts for step in part(score, entry)]
-    return [shown(score), *filter(None, [*steps, certainty(score), sites_left_out(score)]), made(score)]
+    steps += [explain_interval(score), explain_unscored_sites(score)]
+    return [explain_recordings_and_model(score), *filter(None, steps), explain_environment(score)]
 
 
 def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
-    """Return one line: what is explained, and the number that the steps lead to."""
-    names, measure = score.attrs, score.attrs["measure"]
+    """Return the heading of an explanation: model, benchmark, metric, value and 95 % interval."""
+    names, measure = score.attrs, measure_of(score)
     numbers: dict[str, Any] = {name: value for step in reversed(steps) for name, value in step.numbers.items()}
     between = f" (95 %: {interval_text(numbers['low'], numbers['high'])})" if "low" in numbers else ""
     what = f"{names['model']} ({names['weights']}) on {names['benchmark']} by {names['metric']}"
     return f"{what}: {in_words(measure)} {numbers[measure]:.3f}{between}"
 
 
-def _compared(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
-    yield from (layers_read(score), compared_images(score), readout(score, entry), comparison(score))
+def _comparison(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
+    yield from (explain_layers(score), explain_compared_images(score))
+    yield from (explain_metric(score, entry), explain_comparison(score))
 
 
-def _learnt(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
-    if not score["n_features"].values.any():  # predictions without error, that nothing was learnt for
+def _training_and_readout(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
+    if not score["n_features"].values.any():  # the ceiling baseline: predictions without error and without a readout
         return
-    if has_learnt(score):
-        yield from (splits(score), learning(score))
-    if score.attrs.get("beside"):  # its own predictions, which nothing was read out for
-        yield readout(score, entry)
+    trained = Setup.of(score).trained
+    if trained:
+        yield from (explain_splits(score), explain_training(score))
+    if score.attrs.get("beside"):  # the network's own predictions, without a readout
+        yield explain_metric(score, entry)
         return
-    yield layers_read(score, streamed=entry is not None and entry.form == "channels")
-    yield from (() if has_learnt(score) else (splits(score),))
-    yield from (readout(score, entry), layer_choice(score))
-    if "part" in score.coords:
-        yield together(score)
+    yield explain_layers(score, streamed=entry is not None and entry.form == "channels")
+    yield from (() if trained else (explain_splits(score),))
+    yield from (explain_metric(score, entry), explain_layer_choice(score))
+    if is_joint_readout(score):
+        yield explain_contributions(score)
 
 
-def _predicted(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step]:
-    yield from (agreement(score, "explained_variance"), agreement(score, "correlation"))
-    if "agreement" in score:
-        yield own_measure(score)
+def _predictions(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
+    yield from (explain_site_measure(score, measure) for measure in SITE_MEASURES)
+    if has_split_measure(score):
+        yield explain_split_measure(score)
 
 
-def _corrected(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
-    if "ceiling" in score:
-        yield ceiling(score, entry is not None and hasattr(entry.readout, "ceiling"))
+def _over_ceiling(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
+    if ceiling_of(score) is not None:
+        yield explain_ceiling(score, entry is not None and hasattr(entry.readout, "ceiling"))
     if has_ceiling(score):
-        yield from (corrected(score), brainscore(score))
+        yield from (explain_corrected(score), explain_brainscore(score))

@@ -1,4 +1,4 @@
-"""How a comparison of Grams comes to one number: the values of layers, and an honest choice among them."""
+"""Explain a comparison of Grams, such as CKA or RSA: value of each layer, and the cross-validated choice of one."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Any
 import xarray as xr
 
 from itbench.results.explain.steps import Step, in_words, sentences
+from itbench.results.score_variables import layer_names, measure_of
 from itbench.statistics.jackknife import cross_validated_choice
 
 IMAGES = """
-    All images enter the comparison of a layer with the recordings at once. To know how certain the result is, it is
-    repeated without each of some groups of images.
+    All images enter the comparison of a layer with the recordings at once. For the uncertainty of the result, it is
+    repeated without each of several groups of images.
 """
 CHOICE = """
-    Every group of images chooses its layer by the values without it, and what the layer is worth is judged by the
-    group itself. Where all choose the same layer, the headline is the value of that layer. The oracle layer is the one
-    with the largest value on all images; the regret is what was lost by not knowing it.
+    For every group of images, a layer is chosen by the values without the group, and its value on the group is used.
+    Where the same layer is chosen for all groups, the headline is the value of that layer. The oracle layer is the one
+    with the largest value on all images; the regret is how much worse the headline is.
 """
 FORMULA = """\
 headline = mean over groups g of [θ_l + p_gl − mean over groups h of p_hl], l = l(g)
@@ -25,19 +26,19 @@ p_gl = G θ_l − (G − 1) θ_(g)l
 l(g): the layer with the largest θ_(g)l"""
 
 
-def compared_images(score: xr.Dataset) -> Step:
-    """Say what is compared with what."""
+def explain_compared_images(score: xr.Dataset) -> Step:
+    """Explain how many images, in how many groups, enter the comparison of Grams."""
     n = int(score["group_size"].sum())
     numbers = {"images": n, "groups": score.sizes["group"]}
     return Step("Images compared", sentences(IMAGES), numbers=numbers)
 
 
-def comparison(score: xr.Dataset) -> Step:
-    """Say what each layer is worth, which was chosen, and what the choice is worth."""
-    measure = score.attrs["measure"]
+def explain_comparison(score: xr.Dataset) -> Step:
+    """Explain the value of a comparison for each layer, the chosen layer, and the headline of that choice."""
+    measure = measure_of(score)
     values, without = score["value"].values, score["without"].values
     chosen, headline, _ = cross_validated_choice(values, without)
-    names = [str(name) for name in score["layer"].values]
+    names = layer_names(score)
     n_groups = without.shape[1]
     rows: list[dict[str, Any]] = [
         {

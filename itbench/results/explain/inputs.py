@@ -1,4 +1,4 @@
-"""What was shown to what: images, the model with its weights, the layers that were read."""
+"""Explain the inputs of a score: recordings, model, weights, preprocessing, layers read, versions and date."""
 
 from __future__ import annotations
 
@@ -7,71 +7,81 @@ from typing import Any
 
 import xarray as xr
 
-from itbench.models.recipe import Recipe
 from itbench.results.explain.steps import Step, counted, sentences
 from itbench.results.score_file import provenance
+from itbench.results.score_setup import SHORT
+from itbench.results.score_variables import model_layers
 
-SHORT = 8  # characters of a digest that a text shows
-STANDS_IN = {
+NO_MODEL = {  # by baseline
     "animals": """
-        No network took part: the sites of each animal were predicted from the mean responses of the other animals'
-        sites, which stand in the place of a layer's activations.
+        No model: the responses of each animal were predicted from the mean responses of the other animals' sites,
+        which take the place of a layer's activations.
     """,
     "ceiling": """
-        No network took part: these are predictions without any error, judged by the same noisy responses as all others.
-        Nothing was learnt.
+        No model: these are predictions without any error, judged by the same noisy responses as those of all models.
+        No readout was fitted.
     """,
 }
 GRAM = "K = X Xᵀ    X: activations (image, feature), flattened"
-CHOSEN = {"candidates": "the candidates of the model", "named": "those that were named"}
+CHOICES = {"candidates": "the candidates of the model", "named": "those named by the user"}
+POOLING = {
+    "cls": "Of token layers, the class token was read.",
+    "mean": "Of token layers, the mean over patches was read.",
+}
 
 
-def shown(score: xr.Dataset) -> Step:
-    """Say which images were shown, and to what."""
-    said = provenance(score)
-    digests, n_sites = said["digests"], int(score.attrs["n_sites"])
+def explain_recordings_and_model(score: xr.Dataset) -> Step:
+    """Explain which recordings and which model, with its weights and preprocessing, are the inputs of a score."""
+    record = provenance(score)
+    digests, n_sites, n_stimuli = record["digests"], int(score.attrs["n_sites"]), int(score.attrs["n_stimuli"])
     region = f" of {score.attrs['region']}" if score.attrs["region"] else ""
-    what = f"{counted(n_sites, 'site')}{region} were recorded" if n_sites else f"dissimilarities{region} were measured"
-    images = sentences(
-        f"{counted(score.attrs['n_stimuli'], 'image')} (digest {short(digests.get('stimuli'))}) of"
-        f" {score.attrs['benchmark']} had been shown while {what}",
-        f"(digest {short(digests.get('responses'))}){_repetitions(said)}.",
+    what = f"responses of {counted(n_sites, 'site')}{region}" if n_sites else f"dissimilarities{region}"
+    recordings = sentences(
+        f"The recordings of {score.attrs['benchmark']} hold {what} (digest {_short(digests.get('responses'))})",
+        f"to {counted(n_stimuli, 'image')} (digest {_short(digests.get('stimuli'))}){_repetitions(record)}.",
     )
-    models = [_model(source) for source in said["sources"]]
-    how = f"Computed in {said['precision']} on {said['device']}." if models else ""
-    text = "\n\n".join([images, *(models or [_no_model(score)]), how]).strip()
-    numbers = {"n_stimuli": int(score.attrs["n_stimuli"]), "n_sites": n_sites}
-    return Step("What was shown to what", text, numbers=numbers)
+    models = [_model(source) for source in record["sources"]]
+    computed = f"Computed in {record['precision']} on {record['device']}." if models else ""
+    text = "\n\n".join([recordings, *(models or [_no_model(score)]), computed]).strip()
+    return Step("Recordings and model", text, numbers={"n_stimuli": n_stimuli, "n_sites": n_sites})
 
 
-def layers_read(score: xr.Dataset, streamed: bool = False) -> Step:
-    """Say which layers were read, and what was kept of them; nothing was of those whose activations were `streamed`."""
-    said = provenance(score)
-    names = layer_names(score)
-    n = score.attrs["n_stimuli"]
-    pool = {"cls": "Of token layers, the class token was taken.", "mean": "Of token layers, the mean over patches."}
-    which = CHOSEN.get(said["layers"], said["layers"])
-    kept = (
-        f"What is kept of each is the inner product of every two images: a matrix of {n:,} × {n:,}, however many"
-        " features the layer has. All that follows is computed from it."
+def explain_layers(score: xr.Dataset, streamed: bool = False) -> Step:
+    """Explain which layers are the inputs of a score, and that Grams were kept of them, unless `streamed`."""
+    record = provenance(score)
+    names, n = model_layers(score), score.attrs["n_stimuli"]
+    gram = (
+        f"Of each layer, its Gram is kept: the inner products of all pairs of images, a matrix of {n:,} × {n:,},"
+        " whatever the number of features. Everything below is computed from it."
     )
     text = sentences(
-        f"{counted(len(names), 'layer')} {'was' if len(names) == 1 else 'were'} read: {which}.",
-        pool.get(said.get("pool", ""), ""),
-        "Their activations themselves were gone through; nothing is kept of them." if streamed else kept,
+        f"{counted(len(names), 'layer')} {'was' if len(names) == 1 else 'were'} read:",
+        f"{CHOICES.get(record['layers'], record['layers'])}.",
+        POOLING.get(record.get("pool", ""), ""),
+        "The metric reads the activations themselves; they are not kept." if streamed else gram,
     )
     rows = [{"layer": name, "features": int(score["n_features"].sel(layer=name))} for name in names]
     title, formula = ("Layers", "") if streamed else ("Layers and their Grams", GRAM)
     return Step(title, text, formula, {"layers": rows})
 
 
-def layer_names(score: xr.Dataset) -> list[str]:
-    """Return the layers that were read: all but what several gave together."""
-    return [str(name) for name in score["part" if "part" in score.coords else "layer"].values]
+def explain_environment(score: xr.Dataset) -> Step:
+    """Explain when, on which machine and with which versions and commit a score was made from its inputs."""
+    record = provenance(score)
+    machine, git = record["machine"], record["git"]
+    commit = str(git["commit"] or "")
+    text = sentences(
+        f"{record['date']}, {machine['system']} on {machine['processor']}.",
+        f"Commit {commit[:12]}{', with uncommitted changes' if git['dirty'] else ''}."
+        if commit
+        else "From an installed package.",
+        "Versions: " + ", ".join(f"{name} {version}" for name, version in record["versions"].items()) + ".",
+    )
+    numbers = {f"seconds_of_{stage}": float(value) for stage, value in record["seconds"].items()}
+    return Step("Date, machine and versions", text, numbers=numbers)
 
 
-def short(digest: str | None) -> str:
-    """Return the beginning of a digest."""
+def _short(digest: str | None) -> str:
     return str(digest)[:SHORT] if digest and digest != "none" else "none"
 
 
@@ -83,22 +93,18 @@ def _model(source: Mapping[str, Any]) -> str:
         "file": f"with the weights of the file {weights['file']}",
         "none": "which has no weights",
     }
-    learns = ", which it started from to learn from the recordings" if "recipe" in source else ""
-    digest = "" if weights["kind"] == "none" else f" (digest {short(weights['digest'])})"
+    digest = "" if weights["kind"] == "none" else f" (digest {_short(weights['digest'])})"
+    start = ", from which its training on the recordings started" if "recipe" in source else ""
     origin = f" (from {source['source']})" if source.get("source") else ""
-    how = identity.get("preprocessing")
-    prepared = (
-        f"Every image was prepared as {' '.join(how.split())}."
-        if how
-        else f"It computes: {identity.get('function', 'not said')}."
-    )
-    degrees = identity.get("degrees")
+    preprocessing, degrees = identity.get("preprocessing"), identity.get("degrees")
     return sentences(
-        f"They were shown to {source['model']}{origin}, {kinds[weights['kind']]}{digest}{learns}.",
-        prepared,
-        f"Before, they were brought to the visual angle that it expects: {degrees}."
+        f"The model is {source['model']}{origin}, {kinds[weights['kind']]}{digest}{start}.",
+        f"Preprocessing of every image: {' '.join(preprocessing.split())}."
+        if preprocessing
+        else f"It computes: {identity.get('function', 'not stated')}.",
+        f"Before that, images were brought to the visual angle that the model expects: {degrees}."
         if degrees
-        else "They were taken as they are, whatever their visual angle was.",
+        else "Images were used at their own visual angle.",
     )
 
 
@@ -106,72 +112,17 @@ def _no_model(score: xr.Dataset) -> str:
     shuffled = provenance(score).get("shuffled")
     if shuffled:
         return sentences(
-            f"They were shown to {shuffled['model']} ({shuffled['weights']}), and what it said of one was given to",
-            f"another, shuffled from seed {shuffled['seed']}: left is what a readout makes of no relation at all.",
+            f"The model is {shuffled['model']} ({shuffled['weights']}), with its activations shuffled over the images",
+            f"from seed {shuffled['seed']}: the score is that of a readout without any relation to the responses.",
         )
-    return sentences(
-        STANDS_IN.get(score.attrs.get("baseline", ""), f"{score.attrs['model']} stands in a network's place.")
-    )
+    baseline = score.attrs.get("baseline", "")
+    return sentences(NO_MODEL.get(baseline, f"No model: {score.attrs['model']} takes its place."))
 
 
-def _repetitions(said: Mapping[str, Any]) -> str:
-    if not said.get("repetitions"):
+def _repetitions(record: Mapping[str, Any]) -> str:
+    if not record.get("repetitions"):
         return ""
-    fewest, most = said["repetitions"]
+    fewest, most = record["repetitions"]
     if most <= 1:
         return ", once each or as means over repetitions"
     return f", {fewest} to {most} times each" if fewest != most else f", {most} times each"
-
-
-def made(score: xr.Dataset) -> Step:
-    """Say what produced the score."""
-    said = provenance(score)
-    machine, git, seconds = said["machine"], said["git"], said["seconds"]
-    commit = str(git["commit"] or "")
-    text = sentences(
-        f"{said['date']}, {machine['system']} on {machine['processor']}.",
-        f"Commit {commit[:12]}{', with changes since' if git['dirty'] else ''}."
-        if commit
-        else "From an installed package.",
-        "Versions: " + ", ".join(f"{name} {version}" for name, version in said["versions"].items()) + ".",
-    )
-    numbers = {f"seconds_of_{stage}": float(value) for stage, value in seconds.items()}
-    return Step("When, where and by what", text, numbers=numbers)
-
-
-HOW = """
-    In every split it learnt anew, from the images to learn from and their responses alone; those held out were shown
-    to it afterwards.
-"""
-FIGURES = {
-    "epochs": "epochs",
-    "best_epoch": "best epoch",
-    "inner_explained_variance": "inner EV",
-    "inner_accuracy": "inner accuracy",
-}
-
-
-def has_learnt(score: xr.Dataset) -> bool:
-    """Say whether a score is of a model that learns from recordings."""
-    return any("recipe" in source for source in provenance(score)["sources"])
-
-
-def learning(score: xr.Dataset) -> Step:
-    """Say how a model learnt."""
-    (learner,) = provenance(score)["sources"]
-    recipe = Recipe().with_values(learner["recipe"])
-    core = f"{learner['model']} is built on {learner['core']}." if learner["core"] else ""
-    losses = ", ".join(f"{name} × {weight:g}" for name, weight in recipe.losses.items() if weight)
-    inner = (
-        f"{recipe.validation:.0%} of the images to learn from were set aside: they choose the epoch that counts."
-        if recipe.validation
-        else "All of them were learnt from, and the last epoch counts."
-    )
-    lines = [f"{key} = {value}" for key, value in recipe.departures(Recipe()).items() if key not in ("losses", "tune")]
-    text = sentences(core, HOW, f"The loss is {losses}.", inner)
-    text += "\n\n" + "\n".join(["What its recipe says beyond the defaults:", *lines]) if lines else ""
-    rows = [
-        {"split": said["split"], **{FIGURES[key]: said[key] for key in FIGURES if key in said}}
-        for said in learner["splits"]
-    ]
-    return Step("What was learnt", text, numbers={"splits": rows})

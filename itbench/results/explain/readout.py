@@ -1,10 +1,9 @@
-"""Which images were learnt from and which held out, and what the metric does with a Gram."""
+"""Explain the readout of a score: metric and options, choice of the layer, joint readout, explained variance."""
 
 from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,51 +11,35 @@ import xarray as xr
 
 from itbench.metrics import options
 from itbench.registry import MetricEntry
-from itbench.results.explain.inputs import has_learnt
 from itbench.results.explain.steps import Step, Value, counted, in_words, sentences
 from itbench.results.score_file import provenance
-from itbench.results.summary import at_chosen_layer, in_each_split
+from itbench.results.score_setup import Setup
+from itbench.results.score_variables import (
+    at_chosen_layer,
+    in_each_split,
+    is_joint_readout,
+    layer_groups,
+    layer_names,
+    mean_by_layer,
+    measure_of,
+    model_layers,
+    penalties_of,
+)
 
 
-def splits(score: xr.Dataset) -> Step:
-    """Say how the images were divided."""
-    train, test = (score[name].values for name in ("n_train", "n_test"))
-    n = len(train)
-    sizes = f"{_range(train)} images to learn from and {_range(test)} held out"
-    text = sentences(
-        splits_in_words(provenance(score)["splits"]),
-        f"{counted(n, 'split')}{', each with' if n > 1 else ' with'} {sizes}.",
-        "Whatever is learnt, the centre and the penalties included, is learnt from the former alone.",
-    )
-    numbers: dict[str, Value] = {"splits": n, "learnt_from": _range(train), "held_out": _range(test)}
-    return Step("Images to learn from, images held out", text, numbers=numbers)
-
-
-def splits_in_words(plan: Mapping[str, Any]) -> str:
-    """Return a sentence on how images are divided."""
-    if plan["kind"] == "provided":
-        return "The division is the one published with the images."
-    if plan["kind"] == "none":
-        return "The images are not divided: nothing is learnt that could be tried on others."
-    if plan["kind"] != "kfold":
-        return f"The splits are those that belong to the metric ({plan['kind'].removeprefix('of ')})."
-    balance = f", each with every {plan['stratify']} in equal shares" if plan.get("stratify") else ""
-    return f"{plan['folds']} shuffled folds{balance}, from seed {plan['seed']}; each is held out once."
-
-
-def readout(score: xr.Dataset, entry: MetricEntry | None) -> Step:
-    """Say what the metric does, and with which options."""
-    said = provenance(score)["options"]
+def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
+    """Explain the metric by which a score reads out its Grams: description, formula, options, penalties."""
+    used = provenance(score)["options"]
     name = score.attrs["metric"]
     if entry is None:
-        text = f"{name} is a metric of a plugin that is not here: name it with --plugin FILE to read what it does."
+        text = f"{name} is a metric of a plugin that is not loaded: name it with --plugin FILE for its description."
         helps: dict[str, str] = {}
     else:
-        text = f"{name}: {about(entry)}"
+        text = f"{name}: {metric_description(entry)}"
         helps = {option["option"]: option["help"] for option in options.describe(entry.readout)}
     lines = [
         f"{option} = {value} ({how}){': ' if helps.get(option) else ''}{helps.get(option, '')}"
-        for how, values in (("given", said["given"]), ("default", said["defaulted"]))
+        for how, values in (("given", used["given"]), ("default", used["defaulted"]))
         for option, value in values.items()
     ]
     text += "\n\n" + "\n".join(["Options:", *lines]) if lines else ""
@@ -64,20 +47,17 @@ def readout(score: xr.Dataset, entry: MetricEntry | None) -> Step:
     return Step("The metric", text, formula, _penalties(score))
 
 
-def about(entry: MetricEntry) -> str:
-    """Return what a metric says of itself: the first paragraphs of its plugin's docstring."""
-    own = entry.readout.__dict__.get("__doc__") or ""
-    written = "" if own.startswith(f"{entry.readout.__name__}(") else own  # dataclasses write one themselves
+def metric_description(entry: MetricEntry) -> str:
+    """Return the docstring of a readout's class, or of the plugin's module, as paragraphs."""
+    of_class = entry.readout.__dict__.get("__doc__") or ""
+    written = "" if of_class.startswith(f"{entry.readout.__name__}(") else of_class  # dataclasses generate one
     module = sys.modules.get(entry.readout.__module__)
-    whole = inspect.cleandoc(written or (module and module.__doc__) or entry.description)
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in whole.split("\n\n"))
+    docstring = inspect.cleandoc(written or (module and module.__doc__) or entry.description)
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
 
 
 def _penalties(score: xr.Dataset) -> dict[str, Value]:
-    if "alpha" not in score:
-        return {}
-    alpha = score["alpha"].values
-    alpha = alpha[np.isfinite(alpha)]
+    alpha = penalties_of(score)
     if not len(alpha):
         return {}
     return {
@@ -87,29 +67,24 @@ def _penalties(score: xr.Dataset) -> dict[str, Value]:
     }
 
 
-def _range(sizes: Any) -> str:
-    low, high = int(sizes.min()), int(sizes.max())
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
-HOW = """
-    Every split chooses its layer by the explained variance of inner predictions: each image to learn from is
-    predicted by a readout that learnt from others of them. The images held out take no part in it.
+BY_INNER_PREDICTIONS = """
+    Every split chooses its layer by the explained variance of inner predictions: each training image is predicted by
+    a readout that was fitted to other training images. The held-out images take no part in it.
 """
-HOW_LEARNT = """
-    Every split chooses its layer by the explained variance of the images that it set aside while it learnt, each
-    predicted by a readout that was fitted to the others. The images held out take no part in it.
+BY_VALIDATION = """
+    Every split chooses its layer by the explained variance of its validation images, each predicted by a readout that
+    was fitted to the others of them. The held-out images take no part in it.
 """
 ORACLE = """
-    The oracle layer is the best one on the held-out images, which nobody may know beforehand; the regret is what was
-    lost by not knowing it.
+    The oracle layer is the best one on the held-out images, which is not known beforehand; the regret is how much
+    worse the chosen layers are.
 """
 INNER = "chosen(split) = the layer l with the largest mean over sites of inner EV(split, l)"
 
 
-def layer_choice(score: xr.Dataset) -> Step:
-    """Say which layer each split of a readout chose."""
-    names = [str(name) for name in score["layer"].values]
+def explain_layer_choice(score: xr.Dataset) -> Step:
+    """Explain the choice of the layer by the inner predictions of a readout, with oracle layer and regret."""
+    names = layer_names(score)
     chosen = [str(name) for name in score["chosen_layer"].values]
     held_out, inner = (mean_by_layer(score, name) for name in ("explained_variance", "inner_explained_variance"))
     rows = [
@@ -119,19 +94,11 @@ def layer_choice(score: xr.Dataset) -> Step:
     if len(names) == 1:
         text = f"There was one layer to choose from, {names[0]}."
         return Step("The choice of the layer", text, numbers={"layers": rows})
-    if "part" in score.coords:
-        text = (
-            f"Nothing was chosen: {chosen[0]} is what all layers say together. Beside it stands what each says alone."
-        )
+    if is_joint_readout(score):
+        text = f"No layer was chosen: {chosen[0]} reads all layers together. The table also has each layer alone."
         return Step("The layers together and alone", text, numbers={"layers": rows})
-    how = _how(HOW_LEARNT if has_learnt(score) else HOW, chosen)
+    how = _how(BY_VALIDATION if Setup.of(score).trained else BY_INNER_PREDICTIONS, chosen)
     return Step("The choice of the layer", how, INNER, {"layers": rows, **_oracle(score, held_out)})
-
-
-def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
-    """Return the mean over splits and sites of a variable (split, layer, site), by layer."""
-    of_sites = score[variable].mean("split", skipna=False)
-    return {str(layer): float(np.nanmean(of_sites.sel(layer=layer))) for layer in score["layer"].values}
 
 
 def _how(how: str, chosen: list[str]) -> str:
@@ -145,23 +112,22 @@ def _oracle(score: xr.Dataset, held_out: dict[str, float]) -> dict[str, Any]:
     return {"oracle_layer": best, "oracle_value": held_out[best], "regret": held_out[best] - reached}
 
 
-TEXT = """
-    The prediction is a sum of what the layers contribute. The weight is how much each layer's own prediction counts in
-    it. Shares divide the explained variance among the layers and add up to it; one may be below 0. What is unique to a
-    layer is what is lost when the joint prediction is learnt without it: layers that say the same have nothing unique,
-    however good they are. Means over splits and sites.
+CONTRIBUTIONS = """
+    The joint prediction is the sum of the contributions of the layers. The weight is the factor of each layer's own
+    prediction in that sum. Shares divide the explained variance among the layers and add up to it; one may be below 0.
+    The unique part of a layer is the explained variance that is lost when the joint readout is fitted without it:
+    layers with the same information have no unique part, however good they are. Means over splits and sites.
 """
 FORMULA = """\
 ŷ = Σ_l ŷ_l + constant
 share of l = [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y)
-unique part of g = EV(all layers) − EV(all layers but those of g, learnt again)"""
+unique part of g = EV(all layers) − EV(all layers but those of g, fitted again)"""
 
 
-def together(score: xr.Dataset) -> Step:
-    """Say what each layer, and each group of layers, contributes."""
+def explain_contributions(score: xr.Dataset) -> Step:
+    """Explain what each layer, and each model, contributes to a joint readout: weight, share and unique part."""
     rows = []
-    groups = [str(name) for name in score["group"].values]
-    parts = [str(name) for name in score["part"].values]
+    groups, parts = layer_groups(score), model_layers(score)
     for name in dict.fromkeys((*parts, *groups)):
         row: dict[str, float | str | None] = {"layer": name}
         for figure, dimension, known in (
@@ -173,12 +139,14 @@ def together(score: xr.Dataset) -> Step:
         rows.append(row)
     total = sum(row["share"] for row in rows if isinstance(row["share"], float))
     return Step(
-        "What each layer contributes", sentences(TEXT), FORMULA, {"contributions": rows, "sum_of_shares": total}
+        "What each layer contributes",
+        sentences(CONTRIBUTIONS),
+        FORMULA,
+        {"contributions": rows, "sum_of_shares": total},
     )
 
 
 def _mean(values: xr.DataArray) -> float | None:
-    """Return the mean over splits and sites; None where nothing was asked for."""
     of_sites = values.mean("split").values
     return float(np.nanmean(of_sites)) if np.isfinite(of_sites).any() else None
 
@@ -187,15 +155,15 @@ FORMULAS = {
     "explained_variance": "EV = 1 − Var(y − ŷ) / Var(y)    y: recorded, ŷ: predicted, over held-out images",
     "correlation": "r = Cov(y, ŷ) / √(Var(y) Var(ŷ))",
 }
-WORDS = {
+NOTES = {
     "explained_variance": "1 is a perfect prediction, 0 is no better than the mean response, below 0 is worse.",
-    "correlation": "The scale and the offset of the prediction do not matter to it; so r² is at least the explained"
-    " variance, at every site and in every split. A score that breaks this law is refused.",
+    "correlation": "It does not depend on scale and offset of the prediction; so r² is at least the explained variance,"
+    " at every site and in every split. A score that breaks this law is refused.",
 }
 
 
-def agreement(score: xr.Dataset, measure: str) -> Step:
-    """Say how explained variance, or correlation, comes from single sites and splits."""
+def explain_site_measure(score: xr.Dataset, measure: str) -> Step:
+    """Explain how a readout's explained variance, or correlation, is averaged over splits and sites."""
     values = in_each_split(score, measure).values  # (split, site)
     of_sites = values.mean(axis=0)
     found = of_sites[np.isfinite(of_sites)]
@@ -204,7 +172,7 @@ def agreement(score: xr.Dataset, measure: str) -> Step:
         for split, layer, row in zip(score["split"].values, score["chosen_layer"].values, values, strict=True)
     ]
     text = sentences(
-        f"At every site, over the held-out images of a split, at the layer that the split chose. {WORDS[measure]}",
+        f"At every site, over the held-out images of a split, at the layer that the split chose. {NOTES[measure]}",
         f"Averaged over {counted(len(rows), 'split')}, then over {counted(len(found), 'site')}.",
     )
     numbers: dict[str, Any] = {
@@ -217,10 +185,10 @@ def agreement(score: xr.Dataset, measure: str) -> Step:
     return Step(in_words(measure).capitalize(), text, FORMULAS[measure], numbers)
 
 
-def own_measure(score: xr.Dataset) -> Step:
-    """Say what a metric measures of a whole split of predictions."""
+def explain_split_measure(score: xr.Dataset) -> Step:
+    """Explain the measure of a readout that compares all predictions of a split at once, such as predicted RSA."""
     values = in_each_split(score, "agreement").values  # (split,)
-    name = score.attrs["measure"]
+    name = measure_of(score)
     rows = [
         {"split": str(split), "layer": str(layer), name: float(value)}
         for split, layer, value in zip(score["split"].values, score["chosen_layer"].values, values, strict=True)

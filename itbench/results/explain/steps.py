@@ -1,4 +1,4 @@
-"""A step of an account: what was done in words, its formula, and the numbers that came of it."""
+"""A step of an explanation: title, text, formula and numbers; printed as numbered steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Value = float | int | str | Sequence[Mapping[str, Any]] | None
 
 @dataclass(frozen=True)
 class Step:
-    """One step on the way to a number.
+    """One numbered step of an explanation.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ class Step:
     text : str
         Sentences; an empty line begins a paragraph.
     formula : str
-        Lines, symbols said in the text.
+        Lines; the text defines the symbols.
     numbers : mapping of str to number, text or rows
-        What came of it, by name; rows are mappings of one table.
+        Results by name; rows are mappings of one table.
     """
 
     title: str
@@ -37,17 +37,17 @@ class Step:
     numbers: Mapping[str, Value] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it."""
+        """Return the step for JSON."""
         return asdict(self)
 
 
 def render(heading: str, steps: Iterable[Step]) -> str:
-    """Return an account as plain text of at most 88 columns; wider are only tables of long names."""
+    """Return the steps of an explanation as plain text of at most 88 columns; only tables can be wider."""
     return "\n\n".join([_wrap(heading, "", ""), *(_render(number, step) for number, step in enumerate(steps, 1))])
 
 
 def sentences(*parts: str) -> str:
-    """Join sentences, leaving out those that are empty; line breaks are spaces."""
+    """Join the sentences of a step, without empty ones; line breaks become spaces."""
     return " ".join(" ".join(part.split()) for part in parts if part)
 
 
@@ -57,7 +57,7 @@ def counted(number: int, thing: str) -> str:
 
 
 def in_words(measure: str) -> str:
-    """Return what a sentence calls a measure."""
+    """Return the name of a measure in the text of a step."""
     return "explained variance" if measure == "explained_variance" else LABELS.get(measure, measure.replace("_", " "))
 
 
@@ -72,7 +72,7 @@ def _render(number: int, step: Step) -> str:
 
 
 def _paragraph(lines: Sequence[str]) -> str:
-    """Return a paragraph, or a list whose items go on further in."""
+    """Return a paragraph; of several lines, a list."""
     return "\n".join(_wrap(line, INDENT, INDENT if len(lines) == 1 else INDENT * 2) for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""The paired comparison of two scores."""
+"""Paired comparison of two scores: difference, interval and p on the same stimuli, sites and splits."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import xarray as xr
 from itbench.data.benchmark import Benchmark
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadRecordings, BadScore
-from itbench.results.comparable import departures, is_comparison, measure_of, name_of, refuse_unlike
-from itbench.results.find import command_of
-from itbench.results.score_file import provenance
-from itbench.results.summary import ceilings_of, summary
+from itbench.results.score_command import score_command
+from itbench.results.score_setup import RECORDED, Setup, name_of, refuse_unlike
+from itbench.results.score_variables import ceilings_of, draws_of, held_out_rows, is_comparison, measure_of
+from itbench.results.summary import summary
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.permutation import PermutationResult, benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES
@@ -27,8 +27,8 @@ SWAPS = 10_000
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How one of the two models stands.
+class ComparedModel:
+    """One of the two models of a paired comparison.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ class Standing:
     low, high : float, optional
         Its 95 % interval.
     sites_better : int, optional
-        At how many sites it is better; None where sites have no value of their own.
+        Sites at which it is better; None for a comparison of Grams.
     sites_better_significantly : int, optional
-        Of those, with a false discovery rate of 5 % over all sites.
+        Those of them that are significant at a false discovery rate of 5 % over all sites.
     """
 
     model: str
@@ -56,30 +56,30 @@ class Standing:
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Two models on the same images, sites and splits.
+    """Paired comparison of two models on the same stimuli, sites and splits.
 
     Parameters
     ----------
     benchmark, measure : str
-    a, b : Standing
+    a, b : ComparedModel
     difference : float
         The value of `a` less that of `b`.
     low, high : float, optional
-        The 95 % interval of the difference, of draws in pairs.
+        The 95 % interval of the difference, from paired draws.
     p : float
         Two-sided, of no difference.
     test : str
-        What gave p.
+        Name of the test that gave p.
     n_stimuli, n_sites, n_splits : int
-        Images tested, sites scored, splits.
+        Held-out stimuli, scored sites, splits.
     departures : tuple of str
-        In what else the two scores differ.
+        Other items of the setup in which the two scores differ.
     """
 
     benchmark: str
     measure: str
-    a: Standing
-    b: Standing
+    a: ComparedModel
+    b: ComparedModel
     difference: float
     low: float | None
     high: float | None
@@ -92,11 +92,11 @@ class PairedComparison:
 
 
 def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None) -> PairedComparison:
-    """Compare two scores of the same images, sites and splits.
+    """Return the paired comparison of two scores of the same stimuli, sites and splits.
 
-    The interval of the difference is that of draws in pairs, over images and sites as each score has them. Where both
-    hold predictions of single images, p comes from `permutation_test`, which keeps the sites;
-    else from the standard error of the paired draws, as if the difference were normal.
+    The interval of the difference comes from paired draws over stimuli and sites. Where both scores hold predictions,
+    p comes from swapping them between the models (`permutation_test`), with the sites fixed; else from the standard
+    error of the paired draws, as if the difference were normal.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
     Raises
     ------
     BadScore
-        If they are not comparable, or lack predictions or draws; says what differs and what to do.
+        If their setups differ in what must agree, or they hold no predictions or draws.
 
     Examples
     --------
@@ -117,32 +117,32 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
     """
     refuse_unlike(a, b)
     measure = measure_of(a)
-    drawn = [score["draws"].sel(measure=measure).values.astype(np.float64) for score in (a, b)]
+    drawn = [draws for score in (a, b) if (draws := draws_of(score)) is not None]
     difference = drawn[0] - drawn[1]
     swapped = None if is_comparison(a) or measure not in MEASURES else _swap(a, b, responses, measure)
-    standing = [_standing(score, swapped, sign) for score, sign in ((a, 1), (b, -1))]
-    value = standing[0].value - standing[1].value
+    first, second = _compared(a, swapped, 1), _compared(b, swapped, -1)
+    value = first.value - second.value
     low, high = map(_finite, percentile_interval(difference))
-    rows = a["row_stimulus"].values if "row_stimulus" in a else None
+    rows = held_out_rows(a)
     return PairedComparison(
         str(a.attrs["benchmark"]),
         measure,
-        standing[0],
-        standing[1],
+        first,
+        second,
         value,
         low,
         high,
         swapped.p if swapped else normal_p(value, difference),
         PERMUTATION if swapped else NORMAL,
-        int(a["group_size"].sum()) if rows is None else len(np.unique(rows)),
+        int(a["group_size"].sum()) if rows is None else len(np.unique(rows[0])),
         int(a.attrs["n_sites_scored"]),
         a.sizes.get("split", 0),
-        tuple(departures(a, b)),
+        tuple(Setup.of(a).departures(Setup.of(b))),
     )
 
 
 def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | None = None) -> Array:
-    """Load the recorded means (stimulus, site) that a score was made from.
+    """Load the recorded responses (stimulus, site), means over repetitions, for the paired comparison of a score.
 
     Raises
     ------
@@ -150,20 +150,18 @@ def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | N
         If the recordings of the benchmark are no longer those of the score.
     """
     recordings = benchmark.load(reporter)
-    digests = provenance(score)["digests"]
-    for part in ("stimuli", "responses"):
-        if recordings.digests[part] != digests[part]:
-            raise BadRecordings(
-                f"{name_of(score)} was scored on other recordings than {recordings.name} holds now.",
-                known=f"The digest of its {part} is {digests[part][:8]}, that of the recordings "
-                f"{recordings.digests[part][:8]}.",
-                todo=f"Score again: {command_of(score)}",
-            )
+    changed = Setup.of(score).changed_digests(recordings.digests, RECORDED)
+    if changed:
+        raise BadRecordings(
+            f"{name_of(score)} was scored on other recordings than {recordings.name} holds now.",
+            known=f"Digests: {'; '.join(changed)}.",
+            todo=f"Score again: {score_command(score)}",
+        )
     return mean_over_repetitions(recordings.require_responses())
 
 
 def normal_p(value: float, draws: Array) -> float:
-    """Return the two-sided p of a value whose standard error is the spread of its draws (draw,)."""
+    """Return the two-sided p of a paired difference whose standard error is the spread of its draws (draw,)."""
     error = float(np.nanstd(draws))
     return math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
 
@@ -171,25 +169,25 @@ def normal_p(value: float, draws: Array) -> float:
 def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> PermutationResult:
     if responses is None:
         raise BadScore(
-            "Scores with predictions are compared by the responses that were recorded, and none were given.",
+            "The paired comparison of scores with predictions needs the recorded responses, and none were given.",
             todo="Pass responses_of(score, benchmark).",
         )
-    stimulus = a["row_stimulus"].values
+    stimulus, split = a["row_stimulus"].values, a["row_split"].values
     return permutation_test(
         responses[stimulus],
         (a["predictions"].values, b["predictions"].values),
         stimulus,
-        a["row_split"].values,
+        split,
         measure=measure,
         ceiling=ceilings_of(a),
         n=SWAPS,
     )
 
 
-def _standing(score: xr.Dataset, swapped: PermutationResult | None, sign: int) -> Standing:
+def _compared(score: xr.Dataset, swapped: PermutationResult | None, sign: int) -> ComparedModel:
     found = summary(score)
     better = None if swapped is None else sign * swapped.site_difference > 0
-    return Standing(
+    return ComparedModel(
         found["model"],
         found["weights"],
         found["metric"],

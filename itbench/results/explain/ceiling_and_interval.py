@@ -1,4 +1,4 @@
-"""What noise in the recordings allows: ceilings, and scores corrected by them."""
+"""Explain the noise ceiling, the score over the ceiling, the 95 % interval, and the sites that are not scored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ import xarray as xr
 
 from itbench.results.explain.steps import Step, counted, in_words, sentences
 from itbench.results.score_file import provenance
-from itbench.results.summary import at_chosen_layer, ceilings_of, in_each_split
+from itbench.results.score_variables import (
+    at_chosen_layer,
+    ceiling_of,
+    ceilings_of,
+    draws_of,
+    has_split_measure,
+    in_each_split,
+    is_comparison,
+    measure_of,
+    scored_sites,
+    site_names,
+)
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.brainscore import brainscore_ratio
 
@@ -18,19 +29,18 @@ RELIABILITY = """
     would reach.
 """
 RANDOM_HALVES = """
-    Averaged over 100 random halvings; where the number of repetitions is odd, the factor 2 grows with what is left out.
+    Averaged over 100 random halvings; with an odd number of repetitions, the factor 2 is larger, as one is left out.
 """
 ABOVE = """
     it exceeds 1: reliability and explained variance are estimates from a limited number of repetitions and images,
-    and where the one comes out too low or the other too high, their ratio passes 1. That is chance, not a model better
-    than the recordings.
+    and their ratio can exceed 1 by chance. It does not mean that the model is better than the recordings.
 """
 RATIO_TEXT = """
-    Of what can be explained at a site, the share that is; then the mean over sites. Nothing is clipped.
+    The share of the explainable variance that is explained at a site; then the mean over sites. Nothing is clipped.
 """
 BRAINSCORE = """
-    The same in the formula of Brain-Score's code, from medians over sites. To be laid beside its numbers, splits,
-    readout and ceiling must be its own too: those of the metrics brainscore-pls and brainscore-ridge.
+    The same by the formula of Brain-Score's code, from medians over sites. Only with Brain-Score's splits, readout and
+    ceiling, those of the metrics brainscore-pls and brainscore-ridge, is it comparable with its numbers.
 """
 HALVES = """\
 reliability = 2 r / (1 + r)
@@ -39,8 +49,8 @@ SHARE = "corrected = mean over sites of EV / reliability"
 RATIO = "score = (r / ceiling)²\nr: median over sites, mean over splits; ceiling: median over sites of reliability"
 
 
-def ceiling(score: xr.Dataset, own: bool) -> Step:
-    """Say what a perfect model would reach; `own` if the metric brings a ceiling of its own."""
+def explain_ceiling(score: xr.Dataset, of_metric: bool) -> Step:
+    """Explain the noise ceiling, from halves of the repetitions or by a formula `of_metric`."""
     values = score["ceiling"].values
     found = values[np.isfinite(values)]
     fewest, most = provenance(score)["repetitions"]
@@ -50,14 +60,14 @@ def ceiling(score: xr.Dataset, own: bool) -> Step:
             " apart. No score can be corrected for noise."
         )
         return Step("Ceiling", text)
-    how = "It is the metric's own: see what it says of itself." if own else RANDOM_HALVES
-    text = sentences(RELIABILITY, how, f"It is known at {counted(len(found), 'site')}.")
+    how = "It is the metric's own: see its description." if of_metric else RANDOM_HALVES
+    text = sentences(RELIABILITY, how, f"{counted(len(found), 'site')} {_has(len(found))} a ceiling.")
     numbers = {"ceiling": float(np.median(found)), "ceiling_mean": float(found.mean())}
-    return Step("Ceiling", text, "" if own else HALVES, {"n_sites": len(found), **numbers})
+    return Step("Ceiling", text, "" if of_metric else HALVES, {"n_sites": len(found), **numbers})
 
 
-def corrected(score: xr.Dataset) -> Step:
-    """Say what share of the explainable variance was explained."""
+def explain_corrected(score: xr.Dataset) -> Step:
+    """Explain the explained variance over the noise ceiling."""
     ev, reliability = at_chosen_layer(score, "explained_variance").values, score["ceiling"].values
     usable = np.isfinite(ev) & (reliability > 0)
     ratio = ev[usable] / reliability[usable]
@@ -73,8 +83,8 @@ def corrected(score: xr.Dataset) -> Step:
     return Step("Explained variance over the ceiling", text, SHARE, numbers)
 
 
-def brainscore(score: xr.Dataset) -> Step | None:
-    """Say how Brain-Score's own ratio comes about; None where the median ceiling is not above 0."""
+def explain_brainscore(score: xr.Dataset) -> Step | None:
+    """Explain Brain-Score's ratio of r and noise ceiling; None where the median ceiling is not above 0."""
     ceilings, r = ceilings_of(score), in_each_split(score, "correlation").values
     ratio = np.nan if ceilings is None else brainscore_ratio(r, ceilings)
     if ceilings is None or not np.isfinite(ratio):
@@ -84,13 +94,13 @@ def brainscore(score: xr.Dataset) -> Step | None:
 
 
 def _middle(values: Any) -> float:
-    """Return the median over sites, averaged over splits or divisions."""
     return float(np.nanmedian(values, axis=1).mean())
 
 
 def has_ceiling(score: xr.Dataset) -> bool:
-    """Say whether any site has a ceiling."""
-    return "ceiling" in score and bool(np.isfinite(score["ceiling"].values).any())
+    """Return whether any site has a noise ceiling."""
+    ceiling = ceiling_of(score)
+    return ceiling is not None and bool(np.isfinite(ceiling).any())
 
 
 def _times(fewest: int, most: int) -> str:
@@ -101,18 +111,22 @@ def _is(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
-SHOWN = 8  # sites that a text names
+def _has(number: int) -> str:
+    return "has" if number == 1 else "have"
+
+
+LISTED = 8  # sites that a text names
 PERCENTILES = "interval = 2.5th to 97.5th percentile of the draws"
 JACKKNIFE = "draw = θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean over g of θ_(g))    z_g: standard normal"
 OF_GROUPS = """
-    Draws around the headline by the jackknife: as far spread as it changes when groups of images are left out. They
-    speak of other images, not of other sites.
+    Draws around the headline by the jackknife: their spread is that of the headline when groups of images are left out.
+    The interval is over other images, not over other sites.
 """
-OF_SPLITS = "Draws around the headline by the jackknife: as far spread as it changes when splits are left out."
+OF_SPLITS = "Draws around the headline by the jackknife: their spread is that of the headline when splits are left out."
 OF_IMAGES_AND_SITES = """
-    Each draw takes as many of the held-out images again, with replacement within their split, and as many of the
-    sites, and measures anew. Readouts are not learnt anew, so it speaks of these readouts on other images and sites
-    like these. Two scores on the same recordings and splits drew the same images and sites.
+    Each draw resamples the held-out images, with replacement within their split, and the sites, and measures again.
+    Readouts are not fitted again: the interval is over other images and sites of the same kind, with these readouts.
+    Two scores on the same recordings and splits have the same images and sites in each draw.
 """
 UNSCORED = """
     A site is scored if it has a response to every image that is used, and its responses are not all equal in any part
@@ -120,34 +134,31 @@ UNSCORED = """
 """
 
 
-def certainty(score: xr.Dataset) -> Step | None:
-    """Say what the interval of the headline is made of; None where there is none."""
-    measure = score.attrs["measure"]
-    if "draws" not in score or measure not in score["measure"].values:
+def explain_interval(score: xr.Dataset) -> Step | None:
+    """Explain the draws of the headline's 95 % interval; None where there are none."""
+    measure, draws = measure_of(score), draws_of(score)
+    if draws is None:
         return None
-    draws = score["draws"].sel(measure=measure).values
     low, high = percentile_interval(draws)
-    text, drawn = (
-        (OF_GROUPS, JACKKNIFE)
-        if "value" in score
-        else (OF_SPLITS, JACKKNIFE)
-        if "agreement" in score
-        else (OF_IMAGES_AND_SITES, "")
-    )
+    text, drawn = OF_IMAGES_AND_SITES, ""
+    if is_comparison(score):
+        text, drawn = OF_GROUPS, JACKKNIFE
+    elif has_split_measure(score):
+        text, drawn = OF_SPLITS, JACKKNIFE
     formula = "\n".join(filter(None, (drawn, PERCENTILES)))
     numbers = {"draws": len(draws), "low": low, "high": high}
     return Step(f"The interval of {in_words(measure)}", sentences(text), formula, numbers)
 
 
-def sites_left_out(score: xr.Dataset) -> Step | None:
-    """Name the sites that are not scored; None if all are."""
-    if "explained_variance" not in score:
+def explain_unscored_sites(score: xr.Dataset) -> Step | None:
+    """Explain which sites are not scored, and therefore in no mean and no interval; None if all are scored."""
+    scored, sites = scored_sites(score), site_names(score)
+    if scored is None or sites is None:
         return None
-    unscored = np.isnan(score["explained_variance"].values).any(axis=(0, 1))
-    names = [str(name) for name in score["site"].values[unscored]]
+    names = [name for name, is_scored in zip(sites, scored, strict=True) if not is_scored]
     if not names:
         return None
-    more = f", … ({len(names)} in all)" if len(names) > SHOWN else ""
-    text = sentences(UNSCORED, f"{', '.join(names[:SHOWN])}{more}.")
-    numbers = {"n_sites": len(unscored), "n_sites_scored": len(unscored) - len(names)}
+    more = f", … ({len(names)} in all)" if len(names) > LISTED else ""
+    text = sentences(UNSCORED, f"{', '.join(names[:LISTED])}{more}.")
+    numbers = {"n_sites": len(sites), "n_sites_scored": len(sites) - len(names)}
     return Step("Sites that are not scored", text, numbers=numbers)

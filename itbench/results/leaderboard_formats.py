@@ -1,4 +1,4 @@
-"""A leaderboard as markdown, CSV or JSON."""
+"""Formats of a leaderboard: markdown, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIGURES = ("95 %", "EV", "EV/ceiling", "correlation")  # beside the headline; le
 
 
 def render(rows: Sequence[dict[str, Any]], form: str = "markdown") -> str:
-    """Return a leaderboard as markdown (one table a benchmark and metric), CSV or JSON."""
+    """Return the rows of a leaderboard in a format: markdown (one table a benchmark and metric), CSV or JSON."""
     if form == "json":
         return json.dumps(list(rows), indent=2, ensure_ascii=False)
     if form == "csv":
@@ -36,12 +36,12 @@ def render(rows: Sequence[dict[str, Any]], form: str = "markdown") -> str:
 
 
 def write_leaderboard(text: str, path: Path) -> None:
-    """Write a rendered leaderboard, whole or not at all."""
+    """Write a formatted leaderboard to a file, whole or not at all."""
     write_text(path, text + "\n")
 
 
 def form_of(output: Path | None, form: str | None) -> str:
-    """Return the form that is asked for, by name or by the ending of the file; markdown if neither says.
+    """Return the format of a leaderboard by its name or by the ending of the output file; by default markdown.
 
     Raises
     ------
@@ -53,8 +53,8 @@ def form_of(output: Path | None, form: str | None) -> str:
     by_ending = endings.get(ending)
     if form and by_ending and form != by_ending:
         raise BadOption(
-            f"{output} would hold {form}, and its ending {ending} says {by_ending}.",
-            todo=f"Leave out the form, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
+            f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
+            todo=f"Leave out the format, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
         )
     return form or by_ending or "markdown"
 
@@ -62,14 +62,14 @@ def form_of(output: Path | None, form: str | None) -> str:
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     measure = next((row["measure"] for row in rows if row["measure"]), "explained_variance")
     label = LABELS.get(measure, measure)
-    shown = [_shown(row, label) for row in rows]
+    cells = [_cells(row, label) for row in rows]
     columns = dict.fromkeys(("rank", "model", "weights", "layer", label, *FIGURES, "sites", "note"))
-    filled = {name for name in (*FIGURES, "note") if any(row.get(name) not in (None, "") for row in shown)}
+    filled = {name for name in (*FIGURES, "note") if any(row.get(name) not in (None, "") for row in cells)}
     empty = {*FIGURES, "note"} - filled - {label}
-    return markdown(shown, [name for name in columns if name not in empty])
+    return markdown(cells, [name for name in columns if name not in empty])
 
 
-def _shown(row: dict[str, Any], label: str) -> dict[str, Any]:
-    """Return a row as a table shows it; the names of baselines in italics."""
-    own = {"95 %": interval_text(row["low"], row["high"]), label: row["value"]}
-    return {**row, **own, "model": f"*{row['model']}*" if row["baseline"] else row["model"]}
+def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return a row of the table; baselines in italics."""
+    headline = {"95 %": interval_text(row["low"], row["high"]), label: row["value"]}
+    return {**row, **headline, "model": f"*{row['model']}*" if row["baseline"] else row["model"]}

@@ -1,0 +1,76 @@
+"""Explain the training data of a score: splits into training and test images, and the training of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import xarray as xr
+
+from itbench.models.recipe import Recipe
+from itbench.results.explain.steps import Step, Value, counted, sentences
+from itbench.results.score_file import provenance
+
+EVERY_SPLIT = """
+    A network was trained anew in every split, on the training images and their responses alone; it predicted the
+    held-out images afterwards.
+"""
+FIGURES = {
+    "epochs": "epochs",
+    "best_epoch": "best epoch",
+    "inner_explained_variance": "inner EV",
+    "inner_accuracy": "inner accuracy",
+}
+
+
+def explain_splits(score: xr.Dataset) -> Step:
+    """Explain how the images were split into training and held-out test images."""
+    train, test = (score[name].values for name in ("n_train", "n_test"))
+    n = len(train)
+    text = sentences(
+        splits_in_words(provenance(score)["splits"]),
+        f"{counted(n, 'split')}{', each with' if n > 1 else ' with'}",
+        f"{_range(train)} training images and {_range(test)} held out.",
+        "Everything that is fitted, the centre and the penalties included, is fitted to the training images alone.",
+    )
+    numbers: dict[str, Value] = {"splits": n, "n_train": _range(train), "n_test": _range(test)}
+    return Step("Training images and held-out images", text, numbers=numbers)
+
+
+def splits_in_words(plan: Mapping[str, Any]) -> str:
+    """Return one sentence that explains a plan of splits into training and test images."""
+    if plan["kind"] == "provided":
+        return "The split is the one published with the images."
+    if plan["kind"] == "none":
+        return "The images are not split: nothing is fitted that needs held-out images."
+    if plan["kind"] != "kfold":
+        return f"The splits are those that belong to the metric ({plan['kind'].removeprefix('of ')})."
+    balance = f", each with every {plan['stratify']} in equal shares" if plan.get("stratify") else ""
+    return f"{plan['folds']} shuffled folds{balance}, from seed {plan['seed']}; each is held out once."
+
+
+def explain_training(score: xr.Dataset) -> Step:
+    """Explain how a network was trained on the recordings: loss, validation set, recipe, epochs of every split."""
+    (source,) = provenance(score)["sources"]
+    recipe = Recipe().with_values(source["recipe"])
+    losses = ", ".join(f"{name} × {weight:g}" for name, weight in recipe.losses.items() if weight)
+    text = sentences(
+        f"{source['model']} is built on {source['core']}." if source["core"] else "",
+        EVERY_SPLIT,
+        f"The loss is {losses}.",
+        f"{recipe.validation:.0%} of the training images were set aside for validation, which chooses the epoch."
+        if recipe.validation
+        else "There was no validation set: all training images were used, and the last epoch counts.",
+    )
+    lines = [f"{key} = {value}" for key, value in recipe.departures(Recipe()).items() if key not in ("losses", "tune")]
+    text += "\n\n" + "\n".join(["Recipe, where it departs from the defaults:", *lines]) if lines else ""
+    rows = [
+        {"split": split["split"], **{words: split[key] for key, words in FIGURES.items() if key in split}}
+        for split in source["splits"]
+    ]
+    return Step("Training of the model", text, numbers={"splits": rows})
+
+
+def _range(sizes: Any) -> str:
+    low, high = int(sizes.min()), int(sizes.max())
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -1,0 +1,182 @@
+"""Variables of a score: their names and dimensions, which of them a score holds, and their values."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.statistics.bootstrap import percentile_interval
+from itbench.util.arrays import Array
+
+SITE_MEASURES = ("explained_variance", "correlation")
+VARIABLES = {  # by name: who has it, and its dimensions
+    "explained_variance": "readout: (split, layer, site)",
+    "correlation": "readout: (split, layer, site)",
+    "alpha": "readout: penalty (split, layer, site)",
+    "inner_explained_variance": "readout: of predictions of training rows, which choose the layer (split, layer, site)",
+    "predictions": "readout: of held-out stimuli at the chosen layer (row, site)",
+    "row_stimulus": "readout: index of the stimulus (row)",
+    "row_split": "readout: index of the split (row)",
+    "n_train": "readout: training stimuli (split)",
+    "n_test": "readout: held-out stimuli (split)",
+    "agreement": "readout with a measure of its own over all sites of a split: (split, layer)",
+    "ceiling": "readout: noise ceiling, NaN without repetitions (site)",
+    "ceiling_divisions": "readout: noise ceiling by division of the repetitions (division, site)",
+    "part": "joint readout: names of the layers that it reads together (part)",
+    "weight": "joint readout: (split, part, site)",
+    "share": "joint readout: share of the explained variance (split, part, site)",
+    "group": "joint readout: names of layers, and of models, that are left out in turn (group)",
+    "unique": "joint readout: explained variance lost without the group (split, group, site)",
+    "value": "comparison: (layer)",
+    "without": "comparison: value without each group of images (layer, group)",
+    "standard_error": "comparison: (layer)",
+    "group_size": "comparison: images (group)",
+    "headline": "comparison: value at the layers chosen without the images that judge them ()",
+    "layer": "all: names (layer)",
+    "site": "readout: names (site)",
+    "n_features": "all: (layer)",
+    "chosen_layer": "readout: (split); comparison: (group)",
+    "measure": "all: names of the measures that were drawn (measure)",
+    "draws": "all: bootstrap or jackknife draws (measure, draw)",
+}
+
+
+def is_comparison(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variables of a comparison: no predictions, one value a layer."""
+    return "value" in score
+
+
+def is_joint_readout(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variables of a joint readout: weights, shares and unique parts."""
+    return "part" in score.coords
+
+
+def has_predictions(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variable ``predictions``, which may be left out of its file."""
+    return "predictions" in score
+
+
+def has_split_measure(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variable of a measure over all sites of a split, such as predicted RSA."""
+    return "agreement" in score
+
+
+def measure_of(score: xr.Dataset) -> str:
+    """Return the name of a score's headline measure."""
+    return str(score.attrs.get("measure", SITE_MEASURES[0]))
+
+
+def measures_site_by_site(score: xr.Dataset) -> bool:
+    """Return whether a score holds explained variance and correlation variables by site."""
+    return SITE_MEASURES[0] in score
+
+
+def layer_names(score: xr.Dataset) -> list[str]:
+    """Return the values of the variable ``layer``: all layers, and the joint readout of several."""
+    return [str(name) for name in score["layer"].values]
+
+
+def model_layers(score: xr.Dataset) -> list[str]:
+    """Return the values of the variable ``layer`` without the joint readout: layers of the model, or of several."""
+    return [str(name) for name in score["part"].values] if is_joint_readout(score) else layer_names(score)
+
+
+def layer_groups(score: xr.Dataset) -> list[str]:
+    """Return the variable ``group`` of a joint readout's score: layers and models with a unique part."""
+    return [str(name) for name in score["group"].values] if "group" in score.coords else []
+
+
+def chosen_layers(score: xr.Dataset) -> dict[str, int]:
+    """Count the values of the variable ``chosen_layer``, the most frequent first; of equals the better inner one."""
+    count = Counter(str(layer) for layer in score["chosen_layer"].values)
+    value = score["value"] if is_comparison(score) else score["inner_explained_variance"].mean(("split", "site"))
+    return dict(sorted(count.items(), key=lambda item: (-item[1], -float(value.sel(layer=item[0])))))
+
+
+def most_chosen_layer(score: xr.Dataset) -> str:
+    """Return the most frequent value of the variable ``chosen_layer``."""
+    return next(iter(chosen_layers(score)))
+
+
+def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
+    """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …)."""
+    layers = score.indexes["layer"].get_indexer(score["chosen_layer"].values)
+    return score[variable].isel(
+        split=xr.DataArray(np.arange(len(layers)), dims="split"), layer=xr.DataArray(layers, dims="split")
+    )
+
+
+def at_chosen_layer(score: xr.Dataset, variable: str) -> xr.DataArray:
+    """Return a variable (split, layer, …) of a score at the layer that each split chose, averaged over splits."""
+    return in_each_split(score, variable).mean("split", skipna=False)
+
+
+def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
+    """Return the mean over splits and sites of a variable (split, layer, site) of a score, by layer."""
+    of_sites = score[variable].mean("split", skipna=False)
+    return {layer: float(np.nanmean(of_sites.sel(layer=layer))) for layer in layer_names(score)}
+
+
+def value_at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
+    """Return the variable of a measure at one layer in all splits; None where the score does not hold it."""
+    if layer not in layer_names(score):
+        return None
+    if is_comparison(score):
+        return float(score["value"].sel(layer=layer))
+    name = measure if measure in SITE_MEASURES else "agreement" if has_split_measure(score) else None
+    return float(np.nanmean(score[name].sel(layer=layer).mean("split", skipna=False))) if name else None
+
+
+def scored_sites(score: xr.Dataset) -> NDArray[np.bool_] | None:
+    """Return which values of the variable ``site`` were scored (site,); None of a comparison, which has no sites."""
+    if not measures_site_by_site(score):
+        return None
+    return np.asarray(np.isfinite(at_chosen_layer(score, SITE_MEASURES[0]).values))
+
+
+def ceiling_of(score: xr.Dataset) -> Array | None:
+    """Return the variable ``ceiling`` of a score (site,), NaN without repetitions; None where it is not held."""
+    return np.asarray(score["ceiling"].values) if "ceiling" in score else None
+
+
+def ceilings_of(score: xr.Dataset) -> Array | None:
+    """Return the ceiling variables of a score, by division of the repetitions (division, site); None without any."""
+    if "ceiling_divisions" in score:
+        return np.asarray(score["ceiling_divisions"].values)
+    ceiling = ceiling_of(score)
+    return None if ceiling is None else np.atleast_2d(ceiling)
+
+
+def penalties_of(score: xr.Dataset) -> Array:
+    """Return the finite values of the variable ``alpha``, in no order; empty for a readout without penalty."""
+    alpha = score["alpha"].values if "alpha" in score else np.empty(0)
+    return np.asarray(alpha[np.isfinite(alpha)])
+
+
+def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:
+    """Return the variable ``draws`` of a measure (draw,), by default the headline; None where it is not held."""
+    measure = measure or measure_of(score)
+    if "draws" not in score or measure not in score["measure"].values:
+        return None
+    return score["draws"].sel(measure=measure).values.astype(np.float64)
+
+
+def interval_of(score: xr.Dataset, measure: str = "") -> tuple[float, float] | None:
+    """Return the 95 % interval of the variable ``draws``; None where it is not held, NaN of too few draws."""
+    draws = draws_of(score, measure)
+    return None if draws is None else percentile_interval(draws)
+
+
+def held_out_rows(score: xr.Dataset) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
+    """Return the variables ``row_stimulus`` and ``row_split`` (row,); None where a score holds no predictions."""
+    if "row_stimulus" not in score:  # no coordinate where the predictions were not read
+        return None
+    return score["row_stimulus"].values, score["row_split"].values
+
+
+def site_names(score: xr.Dataset) -> list[str] | None:
+    """Return the values of the variable ``site`` of a score; None where it has no sites."""
+    return [str(name) for name in score["site"].values] if "site" in score.coords else None
