@@ -166,7 +166,7 @@ def test_the_command_names_a_file_of_weights(toy):
     network.add_module("second", nn.Conv2d(8, 4, 3, 2))
     torch.save(network.state_dict(), "mine.pt")
     source = scored("-m", "toy-net", "-b", toy, "--weights", "mine.pt")
-    assert score_command(read_score(source)) == "itbench score -m toy-net -b toy --weights mine.pt"
+    assert score_command(read_score(source)) == "itbench score -m toy-net -b toy --weights mine.pt --metric ridge"
     assert_same(rescored(source, "-b", toy), source)
 
 
