@@ -139,7 +139,7 @@ def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
 
 
 def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
-    """Run the missing images; a thread writes one batch during the next."""
+    """Extract the missing activations; a thread writes one batch during the next."""
     model, stimuli, layers, _ = staged
     done = file.progress.done
     if done:
@@ -175,7 +175,7 @@ def _refuse_same_memory(before: Mapping[str, Any], activations: Mapping[str, Any
 
 
 def _key(staged: LoadedModel, source: StimulusSource, shapes: Shapes) -> dict[str, Any]:
-    """Return all that the activations depend on, for JSON."""
+    """Return the key of the file."""
     key = {**staged.identity, "device": staged.model.device, "stimuli": source.digest, "layers": dict(shapes)}
     return json.loads(canonical_json(key))
 

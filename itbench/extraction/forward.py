@@ -163,7 +163,7 @@ def prepared_batches(
 
 
 def _fitting_batch(model: Model, per_image: int, n_stimuli: int, memory: int) -> int:
-    """Return the largest power of two that needs at most an eighth of the memory."""
+    """Return the largest batch of a forward pass, a power of two, that needs an eighth of the memory at most."""
     size = LARGEST_BATCH[model.device]
     while size > 1 and (size * per_image > memory // 8 or size >= 2 * n_stimuli):
         size //= 2
@@ -171,7 +171,7 @@ def _fitting_batch(model: Model, per_image: int, n_stimuli: int, memory: int) ->
 
 
 def _release_freed_memory() -> None:
-    """Make glibc release the memory of freed networks, up to a gigabyte that counts as used."""
+    """Make glibc release the memory of freed networks before a forward pass, up to a gigabyte that counts as used."""
     with suppress(OSError, AttributeError):  # other systems and C libraries have no such function
         ctypes.CDLL(None).malloc_trim(0)
 

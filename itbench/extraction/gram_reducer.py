@@ -135,7 +135,7 @@ class GramReducer:
         return Gram(matrix, row_sums, width, self.ids)
 
     def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-        """Yield the panels (stimulus, some features) of one layer minus a reference row, and that row; free them."""
+        """Yield and free the reducer's panels (stimulus, some features) of one layer minus a row, and that row."""
         layer = self._layers.pop(name)
         assert layer.reference is not None, "put every batch before reading the panels"
         while layer.panels:
@@ -179,7 +179,7 @@ class GramReducer:
 
 
 def not_finite_error(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
-    """Return the error for a batch (stimulus, feature) with NaN or infinity, naming layer and images."""
+    """Return the Gram reducer's error for a batch (stimulus, feature) with NaN or infinity, naming layer and images."""
     bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
     named = [ids[row] for row in bad[:3]] or ids[:1]
     return BadActivations(
@@ -211,9 +211,10 @@ class _Layer:
         self._axes: tuple[int, ...] | None = None
 
     def flatten(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return (batch, features) in the memory order of the first batch, so that channels_last costs no copy.
+        """Flatten a batch for the Gram reducer to (batch, features), without a copy of channels_last.
 
-        The order of features does not change a Gram as long as it is the same for every image.
+        Features have the memory order of the first batch. A Gram does not depend on their order as long as it is the
+        same for every image.
         """
         if self._axes is None:
             order = sorted(range(1, activations.ndim), key=lambda axis: -activations.strides[axis])

@@ -166,7 +166,7 @@ def _row(content: Any, sources: Mapping[str, str], where: str) -> Row:
 
 
 def _range(value: Any) -> Range:
-    """Check a number, or [lowest, highest]."""
+    """Check a number or a range."""
     words = "a number of at most 1, or [lowest, highest]"
     low, high = (number(-math.inf, 1, words)(item) for item in (value if isinstance(value, list) else (value, value)))
     if low > high:
@@ -266,7 +266,7 @@ def plan_suite(
     rows = _matching(suite, only)
     where = benchmark or suite.benchmark
     registry.benchmark(where)  # an unknown benchmark is one error, not one of every row
-    changes = (*(_typed(suite.small) if small else ()), *recipe)
+    changes = (*(_recipe_changes(suite.small) if small else ()), *recipe)
     how: dict[str, Any] = {"seed": seed, "settings": settings}
     return [_planned(registry, row, where, changes, how) for row in rows]
 
@@ -290,7 +290,7 @@ def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str
             metric_options=row.options,
             weights=row.weights or "pretrained",
             layers=row.layers,
-            recipe=(*_typed(row.recipe), *(changes if learns else ())),
+            recipe=(*_recipe_changes(row.recipe), *(changes if learns else ())),
             **how,
         )
     except ItbenchError as error:
@@ -298,6 +298,5 @@ def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str
     return Planned(row, run)
 
 
-def _typed(changes: Mapping[str, Any]) -> list[str]:
-    """Return changes of a recipe as ``KEY=VALUE``."""
+def _recipe_changes(changes: Mapping[str, Any]) -> list[str]:
     return [f"{key}={json.dumps(value)}" for key, value in changes.items()]

@@ -83,7 +83,7 @@ def read_about(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Mapping[str, str], Any]]:
-    """Yield header and tensors of one file, which another process may replace meanwhile."""
+    """Open a safetensors file of trained weights: yield its header and tensors."""
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -116,7 +116,7 @@ def _damaged(path: Path, why: object) -> DamagedFile:
 
 
 def _parts(fields: str, state: State) -> Iterator[Any]:
-    """Yield what the checksum in the file is the digest of."""
+    """Yield the parts of the checksum."""
     yield fields
     for name in sorted(state):
         yield from (name, state[name])
@@ -150,7 +150,7 @@ class TrainedStore(Store[Trained]):
     remedy = "the model is trained again"
 
     def checkpoint(self, key: Mapping[str, Any]) -> Path:
-        """Return the path of the checkpoint of the trained weights of `key`; `write` removes it."""
+        """Return the path, beside the trained weights of `key`, of their training's checkpoint; `write` removes it."""
         return self.path(key).with_suffix(CHECKPOINT)
 
     def write(self, key: Mapping[str, Any], state: State, about: Mapping[str, Any]) -> None:

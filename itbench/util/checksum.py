@@ -54,7 +54,7 @@ def canonical_json(value: Any) -> str:
 
 
 def _bytes(part: Any) -> tuple[str, int, Iterable[bytes | memoryview]]:
-    """Return kind and shape, number of bytes, and the bytes of a part."""
+    """Return kind, length and bytes."""
     if isinstance(part, np.ndarray) and part.dtype.kind in "biufc":
         array = np.ascontiguousarray(part)
         part = ArrayInBlocks(array.dtype, array.shape, [array])
@@ -68,7 +68,7 @@ def _bytes(part: Any) -> tuple[str, int, Iterable[bytes | memoryview]]:
     return kind, len(body), [body]
 
 
-# ---- sealed files: the SHA-256 of all that is before it ends the file, and readers of the format pass over it
+# ---- sealed files end in the SHA-256 of their content; readers of netCDF and zip ignore what follows the content
 
 Seal = Callable[[bytes], bytes]  # how the 32 bytes of the SHA-256 stand at the end; `bytes` leaves them as they are
 SHA_BYTES = 32
@@ -76,18 +76,18 @@ PIECE = 2**20  # bytes read at once
 
 
 def seal_line(sha: bytes) -> bytes:
-    """Return the seal of a sealed file as a line of text."""
+    """Return the checksum at the end of a sealed file as a line of text."""
     return f"\nitbench SHA-256 {sha.hex()}\n".encode()
 
 
 def seal_file(path: Path, seal: Seal) -> None:
-    """Add to a file its seal, the SHA-256 of what it holds."""
+    """Seal a file: append the checksum (SHA-256) of its content."""
     with path.open("r+b") as file:
         file.write(seal(hashlib.file_digest(file, "sha256").digest()))
 
 
 def is_sealed(path: Path, seal: Seal) -> bool:
-    """Return whether a sealed file is complete and unaltered, read a piece at a time."""
+    """Return whether the checksum at the end of a sealed file fits its content, read a piece at a time."""
     sha, rest = hashlib.sha256(), path.stat().st_size - len(seal(bytes(SHA_BYTES)))
     with path.open("rb") as file:
         while rest > 0 and (piece := file.read(min(rest, PIECE))):
@@ -97,6 +97,6 @@ def is_sealed(path: Path, seal: Seal) -> bool:
 
 
 def unseal(data: bytes, seal: Seal) -> bytes | None:
-    """Return the bytes of a sealed file without its seal, or None if the file is truncated or was altered."""
+    """Return the content of a sealed file without its checksum, or None if the checksum does not fit."""
     content = data[: -len(seal(bytes(SHA_BYTES)))]
     return content if data == content + seal(hashlib.sha256(content).digest()) else None

@@ -59,7 +59,7 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _local(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Return whether a socket stays on this machine, as those between processes do."""
+    """Return whether a connection stays on this machine, which offline mode allows."""
     if event in ("socket.getaddrinfo", "socket.gethostbyname"):
         return arguments[0] in (None, "", "localhost", "127.0.0.1", "::1")
     return isinstance(arguments[0], socket.socket) and arguments[0].family == getattr(socket, "AF_UNIX", None)

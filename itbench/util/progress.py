@@ -55,7 +55,7 @@ class StageTimer:
             self._running.pop()
 
     def each(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
-        """Yield the items of an iterator, adding the time until each comes to a stage."""
+        """Yield the items of an iterator, adding the seconds until each comes to a stage of the timer."""
         while True:
             with self(stage):
                 item = next(items, None)
@@ -64,7 +64,7 @@ class StageTimer:
             yield item
 
     def _lap(self) -> None:
-        """Add the time since the last change to the running stage."""
+        """Add the time to the running stage."""
         now = time.perf_counter()
         if self._running:
             stage = self._running[-1]

@@ -43,11 +43,11 @@ class Store(ABC, Generic[Content]):
 
     @abstractmethod
     def _load(self, path: Path) -> Content:
-        """Read a file, or raise DamagedFile or NoWeights."""
+        """Read a stored file, or raise DamagedFile or NoWeights."""
 
     @abstractmethod
     def _entry(self, path: Path) -> dict[str, Any]:
-        """Return a row of a listing, with ``file``."""
+        """Return a row of a listing."""
 
     def path(self, key: Key) -> Path:
         """Return the path of the stored file of `key`: the digest of the key in the store's folder."""
@@ -73,7 +73,7 @@ class Store(ABC, Generic[Content]):
             return None
 
     def _writing(self, key: Key) -> AbstractContextManager[Path]:
-        """Yield the temporary name of the file of `key`."""
+        """Write the stored file of `key` atomically."""
         return whole_file(self.path(key))
 
     def entries(self) -> Iterator[dict[str, Any]]:

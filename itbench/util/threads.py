@@ -43,7 +43,7 @@ def prefetch(
 
 
 def _on_one_core() -> None:
-    """Keep this thread from starting others, which would slow down the forward pass."""
+    """Keep a prefetch thread from starting others, which would slow down the forward pass."""
     _libraries().limit(limits=1, user_api="openmp")
 
 
