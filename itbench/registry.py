@@ -12,8 +12,8 @@ from typing import Any
 from itbench.data.benchmark import Benchmark
 from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
-from itbench.models.protocols import Weights
 from itbench.models.recipe import Recipe
+from itbench.models.weights import Weights
 
 FAMILY = "/*"  # the ending of a family's name
 FORMS = ("readout", "joint", "comparison", "channels", "direct")  # of metrics

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from itbench.data.recordings_file import read_recordings
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 
 BATCH = 32

@@ -18,16 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from itbench.data.stimuli import StimulusSet
-from itbench.models.protocols import Weights
 from itbench.models.recipe import Recipe
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.training.augment import Augment
 from itbench.training.checkpoint import Checkpoint
-from itbench.training.dataset import PreprocessedImages, TrainingData
 from itbench.training.history import History
-from itbench.training.loop import train
+from itbench.training.loop import LoopData, train
 from itbench.training.losses import Targets
 from itbench.training.optimiser import make_optimiser, make_schedule
+from itbench.training.preprocessed_images import PreprocessedImages
 from itbench.training.protocols import Training
 from itbench.util.progress import SilentReporter
 from perf.commands import timed
@@ -122,7 +122,7 @@ def compare(build: Callable[[], nn.Module], size: int, recipe: Recipe, home: Pat
     with PreprocessedImages.of(scaled, stimuli, memory=10**10, scratch=home, reporter=SilentReporter()) as prepared:
         bare = BareLoop(build(), prepared[fit], targets[fit], recipe, device)
         others = InTurn(bare)
-        lesson = TrainingData(prepared, Targets(responses=targets), fit, validation)
+        lesson = LoopData(prepared, Targets(responses=targets), fit, validation)
         path = home / "checkpoint"
         course = train(build(), lesson, Training(recipe, reporter=others), device, 0, Checkpoint(path))
         megabytes = path.stat().st_size / 1e6

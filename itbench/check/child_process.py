@@ -13,7 +13,7 @@ from typing import Any
 
 from itbench.check.findings import one_line
 from itbench.check.fresh_process import HEAVY, Frames, FreshLook
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 
 

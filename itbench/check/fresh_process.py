@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from itbench.check.findings import Broken
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 
 # Frameworks whose import takes seconds, which listing must not take.
 HEAVY = ("torch", "torchvision", "timm", "tensorflow", "keras", "jax", "onnxruntime", "transformers")

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from itbench.check.findings import Broken
 from itbench.check.fresh_process import FreshLook
-from itbench.models.layers import expand, parts, spread
-from itbench.models.protocols import Model, Weights
+from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum
+from itbench.models.protocols import Model
+from itbench.models.weights import Weights
 from itbench.registry import ModelEntry
 
 SOME = 4  # layers to look at of a model that names none
@@ -87,12 +88,12 @@ class ModelSubject:
     def layers(self) -> tuple[str, ...]:
         """The layers to look at, patterns and sums replaced by what they stand for."""
         names = self._named or tuple(self.model.layers) or tuple(self.entry.layers) or self._some()
-        single = dict.fromkeys(part for name in names for part in parts(name))
-        return expand(single, self.shapes)
+        single = dict.fromkeys(part for name in names for part in split_sum(name))
+        return expand_patterns(single, self.shapes)
 
     def _some(self) -> tuple[str, ...]:
         """Return a few layers of a model that names no candidates."""
-        return spread((layer for layer, shape in self.shapes.items() if not isinstance(shape, str)), SOME)
+        return evenly_spaced((layer for layer, shape in self.shapes.items() if not isinstance(shape, str)), SOME)
 
     @cached_property
     def together(self) -> Activations:

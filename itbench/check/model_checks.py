@@ -13,8 +13,8 @@ from itbench.check.fresh_process import FreshLook
 from itbench.check.model import TOLERANCE, ModelSubject, difference, plain, probe, require_equal
 from itbench.errors import BadActivations, ItbenchError, UnknownName
 from itbench.extraction.forward import width_of
-from itbench.models.layers import spread
-from itbench.models.protocols import Weights
+from itbench.models.layer_names import evenly_spaced
+from itbench.models.weights import Weights
 from itbench.registry import ModelEntry
 
 INPUT_KEYS = ("preprocessing", "function")  # of an identity: either says what happens to an image
@@ -165,7 +165,7 @@ KINDS = {
 class Settling(Protocol):
     """A model that can say which of its parts are not as they must be for scoring, as `itbench.Network` can."""
 
-    def unsettled(self) -> Sequence[str]:
+    def left_in_training_mode(self) -> Sequence[str]:
         """Return the names of parts that train or keep gradients."""
 
 
@@ -173,7 +173,7 @@ def is_settled(subject: ModelSubject) -> str:
     """No part is in training mode or keeps gradients, also after a pass."""
     if not isinstance(subject.model, Settling):
         raise NotHere("no itbench.Network: what its parts do is known from its activations only")
-    found = subject.model.unsettled()
+    found = subject.model.left_in_training_mode()
     if found:
         raise Broken(f"after a pass, in training mode or keeping gradients: {', '.join(found[:5])}")
     return "no part trains or keeps gradients after a pass"
@@ -198,7 +198,7 @@ def takes_each_image_by_itself(subject: ModelSubject) -> str:
 
 def gives_a_layer_alone_as_with_others(subject: ModelSubject) -> str:
     """A layer asked for alone gives what it gives with others: nothing overwrote it."""
-    chosen = spread(subject.layers, ALONE)
+    chosen = evenly_spaced(subject.layers, ALONE)
     alone = {layer: subject.activations(subject.images[:1], [layer])[layer] for layer in chosen}
     hint = "an operation in place overwrites what a hook caught: copy it there"
     return require_equal(alone, subject.first, "Asked for alone and with other layers", hint)

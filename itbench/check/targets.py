@@ -17,7 +17,7 @@ from itbench.check.model_checks import check_model
 from itbench.check.trainable_checks import check_trainable
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, ItbenchWarning, UnknownName
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.registry import FAMILY, MetricEntry, ModelEntry, Registry, weights_of
 from itbench.scoring.plan import make_learner

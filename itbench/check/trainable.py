@@ -14,7 +14,8 @@ from itbench.check.findings import Broken, NotHere
 from itbench.check.fresh_process import FreshLook
 from itbench.check.model import MEMBERS, Activations, ModelSubject, probe, resident
 from itbench.data.stimuli import StimulusSet
-from itbench.models.protocols import Model, Weights
+from itbench.models.protocols import Model
+from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, Registry
 from itbench.scoring.plan import make_learner, start_at_hand
 from itbench.scoring.run import Entrant

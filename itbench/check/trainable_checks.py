@@ -63,7 +63,7 @@ def keeps_its_core(subject: LearnerSubject) -> str:
     core = subject.core
     if core is None:
         return "it is built on no other model"
-    unsettled = core.unsettled() if isinstance(core, Settling) else []
+    unsettled = core.left_in_training_mode() if isinstance(core, Settling) else []
     after = subject.core_says()
     changed = [layer for layer, values in subject.before.items() if not np.array_equal(values, after[layer])]
     if changed or unsettled:

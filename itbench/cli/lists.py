@@ -118,7 +118,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
     import numpy as np
 
-    from itbench.models.protocols import Weights
+    from itbench.models.weights import Weights
 
     registry = load_registry(plugin_files)
     entry = registry.model(model)
@@ -143,11 +143,11 @@ def _before_learning(registry: Registry, entry: ModelEntry) -> Model:
     """Return a model that learns from recordings as it is before, for some sites."""
     from itbench.scoring.plan import make_learner, start_at_hand
     from itbench.training.per_split import make_trainable
-    from itbench.training.protocols import Previewed
+    from itbench.training.protocols import Previewable
 
     learner = make_learner(registry, [entry], start_at_hand(registry, entry), 0, (), ())
     made = make_trainable(learner)
-    if not isinstance(made, Previewed):
+    if not isinstance(made, Previewable):
         todo = f"Its score lists them: itbench score -m {entry.name} --metric ridge"
         raise BadOption(f"The layers of {entry.name} are known once it has learnt.", todo=todo)
     return made.untrained(SITES, CLASSES, learner.recipe.members if learner.recipe else 1)

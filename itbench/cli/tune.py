@@ -20,7 +20,7 @@ from itbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from itbench.training.search import Trial
+    from itbench.training.optuna_study import Trial
     from itbench.training.tuning import Study
 
 

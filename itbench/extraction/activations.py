@@ -21,7 +21,7 @@ from itbench.extraction.activations_file import PartialFile, partial_file
 from itbench.extraction.activations_layout import Shapes
 from itbench.extraction.forward import ExtractionSettings, plan_batches, prepared_batches, shape_of
 from itbench.extraction.loaded_model import LoadedModel, load_model
-from itbench.models.pooling import Pool, pools_of
+from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.plugins import load_plugins
 from itbench.registry import Registry, weights_of
@@ -126,7 +126,7 @@ def extract_activations(
 
 class _Plan(NamedTuple):
     batch_size: int
-    pools: Mapping[str, Pool]
+    pools: Mapping[str, TokenPool]
     shapes: Shapes
 
 
@@ -134,7 +134,7 @@ def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
     model, stimuli, layers, _ = staged
     known = model.shapes(stimuli.images[0:1][0])
     batch_size, _ = plan_batches(model, known, layers, len(stimuli), settings)
-    pools = pools_of(settings.pool, layers, known, model)
+    pools = token_pools(settings.pool, layers, known, model)
     return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers})
 
 

@@ -17,8 +17,8 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, NoSpace, UnknownName
 from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
-from itbench.models.layers import LIST, Shapes
-from itbench.models.pooling import Pool, pools_of
+from itbench.models.layer_names import LIST_LAYERS, Shapes
+from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.util import folders
 from itbench.util.progress import Reporter
@@ -93,7 +93,7 @@ def forward_pass(
     """
     shapes = model.shapes(stimuli.images[0:1][0])
     batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
-    pools = pools_of(settings.pool, layers, shapes, model)
+    pools = token_pools(settings.pool, layers, shapes, model)
     widths = {layer: width_of(layer, shapes, pools) for layer in layers}
     reducer = GramReducer(
         widths,
@@ -116,15 +116,15 @@ def forward_pass(
         yield reducer
 
 
-def width_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> int:
+def width_of(layer: str, shapes: Shapes, pools: Mapping[str, TokenPool] | None = None) -> int:
     """Return the number of features of a layer in the forward pass, after pooling; refuse an unknown layer."""
     return math.prod(shape_of(layer, shapes, pools))
 
 
-def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, Pool] | None = None) -> tuple[int, ...]:
+def shape_of(layer: str, shapes: Shapes, pools: Mapping[str, TokenPool] | None = None) -> tuple[int, ...]:
     """Return the shape of a layer in the forward pass, after pooling; refuse an unknown layer or one without tensor."""
     if layer not in shapes:
-        raise UnknownName.of("layer", layer, shapes, todo=LIST)
+        raise UnknownName.of("layer", layer, shapes, todo=LIST_LAYERS)
     shape = shapes[layer]
     if isinstance(shape, str):
         raise BadActivations(

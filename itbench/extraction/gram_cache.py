@@ -16,7 +16,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import DamagedFile
 from itbench.extraction.forward import ExtractionSettings, extract_grams
 from itbench.gram import Gram
-from itbench.models.layers import parts
+from itbench.models.layer_names import split_sum
 from itbench.models.protocols import Model
 from itbench.util import folders
 from itbench.util.checksum import check_digest, digest
@@ -142,7 +142,7 @@ def sum_grams(layers: Sequence[str], single: GramsOfLayers) -> Iterator[tuple[st
     single : callable
         Yields (part, Gram) for every part of the layers, each once, in any order.
     """
-    missing = {layer: set(parts(layer)) for layer in layers}
+    missing = {layer: set(split_sum(layer)) for layer in layers}
     sums: dict[str, Gram] = {}
     for part, gram in single(single_layers(layers)):
         for layer in [layer for layer, wanted in missing.items() if part in wanted]:
@@ -154,4 +154,4 @@ def sum_grams(layers: Sequence[str], single: GramsOfLayers) -> Iterator[tuple[st
 
 def single_layers(layers: Sequence[str]) -> list[str]:
     """Return the layers whose Grams the Gram cache holds: parts of sums such as ``A+B``, each once."""
-    return list(dict.fromkeys(part for layer in layers for part in parts(layer)))
+    return list(dict.fromkeys(part for layer in layers for part in split_sum(layer)))

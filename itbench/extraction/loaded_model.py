@@ -10,7 +10,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.data.visual_angle import at_degrees, label
 from itbench.errors import BadOption
 from itbench.extraction.forward import VERSION, ExtractionSettings, width_of
-from itbench.models.layers import expand, is_pattern, parts
+from itbench.models.layer_names import expand_patterns, is_pattern, split_sum
 from itbench.models.protocols import Model
 from itbench.registry import ModelEntry
 from itbench.scoring.run import Entrant
@@ -81,8 +81,8 @@ def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> 
     UnknownName, BadActivations
     """
     shapes = model.shapes(stimuli.images[0:1][0])
-    for layer in expand(names, shapes):
-        for part in parts(layer):
+    for layer in expand_patterns(names, shapes):
+        for part in split_sum(layer):
             width_of(part, shapes)
 
 
@@ -119,4 +119,4 @@ def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: Sti
     names = tuple(named or model.layers or source.layers)
     if not names:
         raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
-    return expand(names, model.shapes(stimuli.images[0:1][0])) if any(map(is_pattern, names)) else names
+    return expand_patterns(names, model.shapes(stimuli.images[0:1][0])) if any(map(is_pattern, names)) else names

@@ -1,1 +1,51 @@
-"""Models: torch networks and functions that turn images into activations."""
+"""Models that turn images into activations: torch networks, functions, weights, preprocessing; public names below.
+
+A name is imported when it is first used: ``import itbench.models`` takes no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers
+    from itbench.models.function import FunctionModel as FunctionModel
+    from itbench.models.layer_outputs import last_map as last_map
+    from itbench.models.layer_outputs import layers_up_to as layers_up_to
+    from itbench.models.layer_outputs import shape_of as shape_of
+    from itbench.models.layer_outputs import up_to as up_to
+    from itbench.models.network import Network as Network
+    from itbench.models.preprocessing import resized as resized
+    from itbench.models.protocols import Model as Model
+    from itbench.models.weights import Weights as Weights
+    from itbench.models.weights import with_weights as with_weights
+    from itbench.models.zoo import from_timm as from_timm
+    from itbench.models.zoo import from_torchvision as from_torchvision
+
+_PUBLIC = {  # name → file of this folder
+    "FunctionModel": "function",
+    "Model": "protocols",
+    "Network": "network",
+    "Weights": "weights",
+    "from_timm": "zoo",
+    "from_torchvision": "zoo",
+    "last_map": "layer_outputs",
+    "layers_up_to": "layer_outputs",
+    "resized": "preprocessing",
+    "shape_of": "layer_outputs",
+    "up_to": "layer_outputs",
+    "with_weights": "weights",
+}
+
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when used."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

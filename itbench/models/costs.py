@@ -1,4 +1,4 @@
-"""What a published network costs: its weights to fetch, its multiplications, and how fast they go on this machine."""
+"""Costs of a published network: size of its weights file, multiplications of a forward pass, speed of this machine."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from pathlib import Path
 from itbench.util.offline import keep_offline
 
 MIB = 2**20
-TIMED = 0.3  # seconds
+TIMED = 0.3  # seconds of a speed measurement
 
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """The file of a network's published weights.
+    """Costs of a published network: its weights file to download and its multiplications an image.
 
     Parameters
     ----------
     name : str
-        Of the file, or of the repository that it is in.
-    here : bool
-        Whether it is on this machine.
+        Name of the file, or of the repository that holds it.
+    cached : bool
+        Whether it is on this machine already.
     size : int, optional
-        Bytes, where the package says it.
+        Bytes, where the package records it.
     multiplications : float, optional
-        Of one forward pass of one image, where the package says it.
+        Of one forward pass of one image, where the package records it.
     """
 
     name: str
-    here: bool
+    cached: bool
     size: int | None = None
     multiplications: float | None = None
 
 
 def weights_file(model: str, source: str) -> WeightsFile | None:
-    """Return the file of a model's published weights, and None where no package knows one.
+    """Return the cost of downloading and running a model: weights file, bytes and multiplications; None if unknown.
 
     Parameters
     ----------
     model : str
         ``resnet50``, ``torchvision/resnet50.IMAGENET1K_V2``, ``timm/resnet18``.
     source : str
-        Where its weights are from: ``torchvision TAG`` or ``timm TAG``; the tag may stand in the name instead.
+        Package and tag of its weights: ``torchvision TAG`` or ``timm TAG``; the name may hold the tag instead.
     """
     package, _, tag = source.partition(" ")
-    name, _, own = model.rpartition("/")[2].partition(".")
+    name, _, named_tag = model.rpartition("/")[2].partition(".")
     find = {"torchvision": _of_torchvision, "timm": _of_timm}.get(package)
-    return find(name, own or tag) if find else None
+    return find(name, named_tag or tag) if find else None
 
 
 def multiplications_per_second(device: str) -> float:
-    """Return how many multiplications of a convolution this machine does, measured for a moment.
+    """Measure the speed of this machine: multiplications of a convolution per second, to estimate the cost of a run.
 
     Parameters
     ----------
@@ -59,16 +59,16 @@ def multiplications_per_second(device: str) -> float:
     """
     import torch
 
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    layer = torch.nn.Conv2d(256, 256, 3, padding=1, device=place).to(memory_format=torch.channels_last)
-    batch = torch.zeros(16, 256, 14, 14, device=place).contiguous(memory_format=torch.channels_last)
-    done, start = 0, 0.0
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    layer = torch.nn.Conv2d(256, 256, 3, padding=1, device=chosen).to(memory_format=torch.channels_last)
+    batch = torch.zeros(16, 256, 14, 14, device=chosen).contiguous(memory_format=torch.channels_last)
+    passes, start = 0, 0.0
     with torch.inference_mode():
-        while not done or time.perf_counter() - start < TIMED:
+        while not passes or time.perf_counter() - start < TIMED:
             layer(batch).sum().item()  # waits for the GPU
             start = start or time.perf_counter()  # the first one warms up
-            done += 1
-    return (done - 1) * batch.shape[0] * 256 * 256 * 9 * 14 * 14 / (time.perf_counter() - start)
+            passes += 1
+    return (passes - 1) * batch.shape[0] * 256 * 256 * 9 * 14 * 14 / (time.perf_counter() - start)
 
 
 def _of_torchvision(name: str, tag: str) -> WeightsFile | None:
@@ -79,9 +79,9 @@ def _of_torchvision(name: str, tag: str) -> WeightsFile | None:
         return None
     weights = models.get_model_weights(name)[tag or "DEFAULT"]
     file = Path(weights.url).name
-    here = (Path(torch.hub.get_dir()) / "checkpoints" / file).exists()
-    about = weights.meta
-    return WeightsFile(file, here, round(about["_file_size"] * MIB), about["_ops"] * 1e9)
+    cached = (Path(torch.hub.get_dir()) / "checkpoints" / file).exists()
+    meta = weights.meta
+    return WeightsFile(file, cached, round(meta["_file_size"] * MIB), meta["_ops"] * 1e9)
 
 
 def _of_timm(name: str, tag: str) -> WeightsFile | None:
@@ -92,8 +92,8 @@ def _of_timm(name: str, tag: str) -> WeightsFile | None:
     config = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     if config is None or not config.hf_hub_id:
         return WeightsFile(f"timm's weights of {name}", False)
-    here = any(
+    cached = any(
         isinstance(try_to_load_from_cache(config.hf_hub_id, file), str)
         for file in ("model.safetensors", "pytorch_model.bin")
     )
-    return WeightsFile(config.hf_hub_id, here)
+    return WeightsFile(config.hf_hub_id, cached)

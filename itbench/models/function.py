@@ -1,4 +1,4 @@
-"""A model that is a function of images: NumPy, another framework, a remote one."""
+"""Function models: a plain Python function of images as a model, from NumPy, another framework or a remote service."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from itbench.gram import times_transpose
 
 
 class FunctionModel:
-    """A function from uint8 images (batch, y, x, 3) to a mapping of layer to activations (batch, …).
+    """Function model: a Python function from uint8 images (batch, y, x, 3) to {layer: activations (batch, …)}.
 
-    Of recordings whose images are not exact to 8 bits it gets float32 in 0…255.
+    For recordings whose images are not exact to 8 bits, the function gets float32 images in 0…255.
 
     Parameters
     ----------
     function : callable
     layers : sequence of str
-        The keys of what it returns, early to late.
+        Keys of the mapping that it returns, early to late.
     identity : str
-        Says what it computes; change it whenever the numbers change, since cached Grams are found by it.
+        Name and version of the computation, part of the cache key of Grams; change it whenever the numbers change.
     extra_tokens : int, optional
-        Of layers (tokens, channels): how many come before those of the patches, a class token first.
+        Number of tokens before those of the patches in layers (tokens, channels), a class token first.
     """
 
     def __init__(
@@ -42,25 +42,25 @@ class FunctionModel:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """All that changes the activations."""
+        """Identity for cache keys."""
         return {"function": self._identity, "weights": "none", "precision": "float32"}
 
     def place(self, device: str, precision: str) -> None:
-        """Accept any device; the function runs where it runs. Precision is always float32."""
+        """Refuse all but float32."""
         if precision != "float32":
             raise BadOption("A model that is a function computes in float32 only.", todo="Leave --precision out.")
 
     def prepare(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Return the images as they are."""
+        """Return the images unchanged."""
         return images
 
     def activations(self, batch: NDArray[Any], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Call the function and return the outputs of `layers`."""
+        """Call the model function on a batch and return the activations of `layers`."""
         outputs = self.function(batch)
         return {layer: np.asarray(outputs[layer], np.float32) for layer in layers}
 
     def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
-        """Return the output shape of every layer for one image (y, x, 3)."""
+        """Return the shape of every layer that the model function returns for one image (y, x, 3)."""
         outputs = self.function(image[None])
         return {
             layer: tuple(np.shape(output)[1:]) for layer, output in outputs.items() if not layers or layer in layers

@@ -1,4 +1,4 @@
-"""A torch network as a model: preprocessing, one forward pass, hooks that clone what they catch."""
+"""Torch network as a model: preprocessing, one forward pass, hooks that copy the outputs of named modules."""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.gram import times_transpose
-from itbench.models.layers import spread
+from itbench.models.layer_names import evenly_spaced
+from itbench.models.preprocessing import as_preprocess_input
 from itbench.util.checksum import digest, digest_stream
 
-CANDIDATES = 8  # layers of a network that names none
+CANDIDATES = 8  # candidate layers where a network names none
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Network:
-    """A `torch.nn.Module` whose named modules are its layers.
+    """Network: a `torch.nn.Module` as a model, whose named modules are its layers.
 
     Parameters
     ----------
     module : torch.nn.Module
         Takes a batch (batch, 3, y, x).
     preprocess : callable
-        PIL image to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. Of
+        PIL image to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. For
         recordings whose images are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
     layers : sequence of str
-        Candidate layers, early to late, as `named_modules` names them; some spread over depth if there are none.
+        Candidate layers, early to late, as `named_modules` names them; by default some at equal distances over depth.
     package : str
         Name and version of the package that defines the module, if another version may compute something else.
 
     Notes
     -----
-    The module runs in ``eval()`` and ``inference_mode``, in channels_last. Of a module that runs several times in one
-    forward pass, the last output counts. What comes after the last layer asked for is not computed.
+    The module runs in ``eval()`` and ``inference_mode``, in channels_last. If a layer runs several times in one
+    forward pass, its last output is its activations. The forward pass stops after the last requested layer.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Network:
         package: str = "",
     ) -> None:
         if " at 0x" in repr(preprocess):
-            raise ValueError("preprocess needs a __repr__ that says what it does: it is part of the cache key")
+            raise ValueError("preprocess needs a __repr__ that describes it: it is part of the cache key")
         self.module = module.eval().requires_grad_(False)
         self.preprocess = preprocess
         self._layers = tuple(layers)
@@ -71,19 +71,19 @@ class Network:
     def layers(self) -> tuple[str, ...]:
         """Candidate layers, early to late."""
         if not self._layers:
-            outer = outermost(self.module)
+            outer = outer_modules(self.module)
             shapes = self.shapes(np.zeros((256, 256, 3), np.uint8), outer)
             in_order = [layer for layer in self._calls if not isinstance(shapes[layer], str)]
-            self._layers = spread(in_order, CANDIDATES)
+            self._layers = evenly_spaced(in_order, CANDIDATES)
         return self._layers
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """All that changes the activations."""
+        """Identity for cache keys."""
         return {**self._identity, "precision": self.precision}
 
     def place(self, device: str, precision: str) -> None:
-        """Move to ``auto``, ``cpu`` or ``cuda`` and compute in ``float32`` or ``bfloat16`` (autocast)."""
+        """Move the torch network to ``auto``, ``cpu`` or ``cuda``; set ``float32`` or ``bfloat16`` (autocast)."""
         if precision not in PRECISIONS:
             raise UnknownName.of("precision", precision, PRECISIONS)
         self.device, self.precision = resolve_device(device), precision
@@ -91,47 +91,47 @@ class Network:
         self.module.to(self.device).to(memory_format=torch.channels_last)
 
     def prepare(self, images: NDArray[Any]) -> torch.Tensor:
-        """Preprocess images (batch, y, x, 3) to a tensor (batch, 3, y, x)."""
-        prepared = [self.preprocess(_as_taken(image)) for image in images]
+        """Preprocess images (batch, y, x, 3) to a tensor (batch, 3, y, x) for the torch network."""
+        prepared = [self.preprocess(as_preprocess_input(image)) for image in images]
         return torch.stack(prepared).contiguous(memory_format=torch.channels_last)
 
     def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """Return the outputs (batch, …) of `layers`, caught in one forward pass."""
+        """Run one forward pass of the torch network; return the outputs (batch, …) of the modules `layers`."""
         caught: dict[str, NDArray[np.float32]] = {}
-        left = {layer: self._calls.get(layer, math.inf) for layer in layers}
+        calls_left = {layer: self._calls.get(layer, math.inf) for layer in layers}
 
         def catch(layer: str, output: Any) -> None:
             # a copy: the next operation may be in place, as the ReLU after DenseNet's norm5 is
             caught[layer] = _tensor(layer, output, len(batch)).to("cpu", torch.float32, copy=True).numpy()
-            left[layer] -= 1
-            if max(left.values()) <= 0:
+            calls_left[layer] -= 1
+            if max(calls_left.values()) <= 0:
                 raise _AllCaught
 
         self._forward(batch, {layer: catch for layer in layers})
         return caught
 
     def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
-        """Return the output shape of every layer for one image (y, x, 3), or words on why it has none."""
+        """Return the output shape of every module of the torch network for one image (y, x, 3), or why it has none."""
         found: dict[str, tuple[int, ...] | str] = dict.fromkeys(
             layers or self._modules, "does not run in a forward pass"
         )
         self._calls.clear()
 
-        def look(layer: str, output: Any) -> None:
+        def record(layer: str, output: Any) -> None:
             self._calls[layer] = self._calls.get(layer, 0) + 1
             is_tensor = isinstance(output, torch.Tensor) and output.ndim > 1
-            found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_kind(output)}, not a tensor"
+            found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_description(output)}, not a tensor"
 
-        self._forward(self.prepare(image[None]), {layer: look for layer in found if layer in self._modules})
+        self._forward(self.prepare(image[None]), {layer: record for layer in found if layer in self._modules})
         return found
 
-    def unsettled(self) -> list[str]:
-        """Return the names of modules in training mode and of parameters that keep gradients: there should be none."""
-        training = [name or "the whole" for name, part in self.module.named_modules() if part.training]
+    def left_in_training_mode(self) -> list[str]:
+        """Return the network's modules in training mode and parameters that keep gradients: there should be none."""
+        training = [name or "the network" for name, part in self.module.named_modules() if part.training]
         return training + [name for name, parameter in self.module.named_parameters() if parameter.requires_grad]
 
     def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return P Pᵀ, on the GPU if the network is there."""
+        """Return P Pᵀ on the device."""
         if self.device == "cpu":
             return times_transpose(panel)
         moved = torch.from_numpy(panel).to(self.device)
@@ -158,12 +158,12 @@ class Network:
 
 
 def resolve_device(device: str) -> str:
-    """Return ``cpu`` or ``cuda`` for ``auto``, ``cpu`` or ``cuda``.
+    """Return the torch device on which a network runs, ``cpu`` or ``cuda``, for ``auto``, ``cpu`` or ``cuda``.
 
     Raises
     ------
     BadOption
-        If there is no GPU where one is asked for.
+        If ``cuda`` is requested and there is none.
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
@@ -173,13 +173,14 @@ def resolve_device(device: str) -> str:
 
 
 class _AllCaught(Exception):
-    """Every layer asked for has been caught: the rest of the forward pass is not needed."""
+    """Ends the forward pass early."""
 
 
-def outermost(module: torch.nn.Module) -> tuple[str, ...]:
-    """Return the outermost modules that hold weights, the largest opened until there are six, without the last.
+def outer_modules(module: torch.nn.Module) -> tuple[str, ...]:
+    """Return the outer modules of a torch network that hold weights: at least five where it has them, not the last.
 
-    The last is the classifier, which no brain area has.
+    The largest module is replaced by its children until there are six. The last is the classifier, which no brain area
+    has.
     """
     found = _holding_weights(module)
     while len(found) < 6:
@@ -198,30 +199,22 @@ def outermost(module: torch.nn.Module) -> tuple[str, ...]:
 
 
 def _holding_weights(module: torch.nn.Module, prefix: str = "") -> dict[str, torch.nn.Module]:
-    """Return the children that hold weights, by name; of a list of modules, which never runs itself, its members."""
     found: dict[str, torch.nn.Module] = {}
     for name, child in module.named_children():
-        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):
+        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):  # never runs itself
             found |= _holding_weights(child, f"{prefix}{name}.")
         elif next(child.parameters(), None) is not None:
             found[prefix + name] = child
     return found
 
 
-def _as_taken(image: NDArray[Any]) -> Image.Image | torch.Tensor:
-    """Return an image (y, x, 3) as preprocessing takes it: PIL of bytes, a tensor in [0, 1] of floats in 0…255."""
-    if image.dtype == np.uint8:
-        return Image.fromarray(image)
-    return torch.from_numpy(image / np.float32(255)).permute(2, 0, 1)
-
-
 def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
     if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != batch:
-        raise BadActivations(f"Layer {layer!r} gave {_kind(output)}, not a tensor of {batch} images.")
+        raise BadActivations(f"Layer {layer!r} gave {_description(output)}, not a tensor of {batch} images.")
     return output
 
 
-def _kind(output: Any) -> str:
+def _description(output: Any) -> str:
     return (
         f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
     )

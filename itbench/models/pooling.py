@@ -1,4 +1,4 @@
-"""Token layers (tokens, channels), as transformers have them, pooled to (channels,) on request."""
+"""Token pooling: token layers (tokens, channels) of transformers pooled to (channels,)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption
-from itbench.models.layers import Shapes
+from itbench.models.layer_names import Shapes
 from itbench.models.protocols import Model
 
 POOLS = ("none", "cls", "mean")
 
 
 @dataclass(frozen=True)
-class Pool:
-    """How the tokens of one layer become one.
+class TokenPool:
+    """Pooling of the tokens of one layer to a single vector.
 
     Parameters
     ----------
@@ -31,32 +31,32 @@ class Pool:
     extra: int
 
     def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape without the tokens."""
+        """Return the shape after pooling."""
         return shape[1:]
 
     def __call__(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Pool activations (batch, tokens, channels) to (batch, channels)."""
+        """Pool token activations (batch, tokens, channels) to (batch, channels)."""
         if self.how == "cls":
             return activations[:, 0]
         return np.asarray(activations[:, self.extra :].mean(axis=1, dtype=np.float64), activations.dtype)
 
 
-def pools_of(how: str, layers: Iterable[str], shapes: Shapes, model: Model) -> dict[str, Pool]:
-    """Return how each token layer among `layers` is pooled; layers of another shape are left as they are.
+def token_pools(how: str, layers: Iterable[str], shapes: Shapes, model: Model) -> dict[str, TokenPool]:
+    """Return the token pooling of each token layer among `layers`; layers of another shape are not pooled.
 
     Parameters
     ----------
     how : {"none", "cls", "mean"}
     layers : iterable of str
     shapes : mapping
-        Of all layers of the model: a layer that lacks the extra tokens, as the patches' embedding does, is found by
-        having fewer of them.
+        Shapes of all layers of the model. A layer with fewer tokens than the largest, such as the patch embedding, has
+        no extra tokens.
     model : Model
 
     Raises
     ------
     BadOption
-        If none of the layers has tokens, or ``cls`` is asked of a layer without a class token.
+        If none of the layers has tokens, or a layer pooled by ``cls`` has no class token.
     """
     if how == "none":
         return {}
@@ -75,4 +75,4 @@ def pools_of(how: str, layers: Iterable[str], shapes: Shapes, model: Model) -> d
         raise BadOption(
             f"Layer {without[0]!r} has no class token.", todo="Use --pool mean, or other layers: itbench layers MODEL"
         )
-    return {layer: Pool(how, extra[layer]) for layer in chosen}
+    return {layer: TokenPool(how, extra[layer]) for layer in chosen}

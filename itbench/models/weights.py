@@ -1,4 +1,4 @@
-"""Weights of a torch module: pretrained, random by seed, or from a file, and never one for the other."""
+"""Weights of a model: pretrained, random by seed, or a state dict loaded from a file."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from itbench.errors import ItbenchWarning, NoWeights
-from itbench.models.protocols import Weights
+from itbench.errors import BadOption, ItbenchWarning, NoWeights
 from itbench.util.offline import is_offline, keep_offline
-
-if TYPE_CHECKING:
-    import torch
 
 if TYPE_CHECKING:  # plugins import this module when they are listed, and listing takes no torch
     import torch
@@ -31,41 +28,78 @@ FEWEST = 1000  # values that a tensor needs for its distribution to say somethin
 HEAVY = 3.2  # kurtosis above which values were not drawn from a normal (3) or uniform (1.8) distribution
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Choice of a model's weights: pretrained, random from a seed, or the path of a weights file.
+
+    Parameters
+    ----------
+    kind : {"pretrained", "random", "file", "none"}
+    seed : int
+        Seed of random weights.
+    path : Path, optional
+        Path of a weights file.
+    """
+
+    kind: str = "pretrained"
+    seed: int = 0
+    path: Path | None = None
+
+    @classmethod
+    def parse(cls, text: str, seed: int = 0) -> Weights:
+        """Read a choice of weights: ``pretrained``, ``random`` or the path of a weights file."""
+        if text in ("pretrained", "random"):
+            return cls(text, seed)
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise BadOption(
+                f"No weights {text!r}.", known="Known: pretrained, random, or the path of a file that exists."
+            )
+        return cls("file", seed, path)
+
+    @property
+    def label(self) -> str:
+        """Short name of the weights for tables: ``pretrained``, ``random-0``, or the weights file's name."""
+        if self.kind == "random":
+            return f"random-{self.seed}"
+        return self.path.name if self.path else self.kind
+
+
 def with_weights(
     name: str,
     build: Callable[[bool], torch.nn.Module],
     weights: Weights,
     adapt: Callable[[State, torch.nn.Module], State] | None = None,
 ) -> torch.nn.Module:
-    """Build a module and give it pretrained, random (seeded) or a file's weights.
+    """Build a torch module with pretrained weights, seeded random weights, or the weights of a file.
 
     Parameters
     ----------
     name : str
-        What errors call it.
+        Name of the network in error messages.
     build : callable
-        Returns the module; is told whether pretrained weights are wanted.
+        (whether to load pretrained weights) → module.
     weights : Weights
     adapt : callable, optional
-        (state dict, module) → state dict, for a file that does not fit as it is; such as timm's filters.
+        (state dict, module) → state dict: converts a file whose names or shapes do not fit, such as timm's filters.
 
     Raises
     ------
     NoWeights
-        If pretrained weights cannot be had, or a file does not fit. Random ones never stand in.
+        If pretrained weights are not available, or a file does not fit. Random weights never replace them.
     """
     import torch
 
     keep_offline()
     if weights.kind == "pretrained":
         try:
-            with redirect_stdout(sys.stderr):  # torch.hub says what it fetches, and stdout is for results
+            with redirect_stdout(sys.stderr):  # torch.hub prints its downloads, and stdout is for results
                 module = build(True)
         except Exception as error:
-            offline = "itbench is offline, and they are in no cache on this machine."
+            offline = "itbench is offline, and no cache on this machine holds them."
             reason = offline if is_offline() else f"{type(error).__name__}: {error}"
             raise NoWeights(
-                f"The pretrained weights of {name} cannot be had: {reason}",
+                f"The pretrained weights of {name} are not available: {reason}",
                 todo="Use --weights FILE for a file that you have, or --weights random for an untrained network.",
             ) from error
     else:
@@ -76,7 +110,7 @@ def with_weights(
             load_file(module, weights.path, adapt)
     if weights.kind in ("pretrained", "file") and looks_untrained(module):
         warnings.warn(
-            f"The {weights.label} weights of {name} look untrained: their values are what a network starts from.",
+            f"The {weights.label} weights of {name} look untrained: their values are those of a new network.",
             ItbenchWarning,
             stacklevel=2,
         )
@@ -86,53 +120,52 @@ def with_weights(
 def load_file(
     module: torch.nn.Module, path: Path, adapt: Callable[[State, torch.nn.Module], State] | None = None
 ) -> None:
-    """Load a ``.safetensors``, ``.pt`` or ``.pth`` state dict into `module`, every tensor or none.
+    """Load a ``.safetensors``, ``.pt`` or ``.pth`` weights file into a torch module, every tensor or none.
 
-    What trainers put around it is taken off: a checkpoint's other entries, and a prefix such as ``module.`` before
-    every name.
+    Other entries of a training checkpoint are ignored, and a prefix such as ``module.`` before every name is removed.
 
     Raises
     ------
     NoWeights
-        If it cannot be read or does not fit, with the names that are missing, unexpected or of another shape.
+        If it cannot be read or does not fit; lists the names that are missing, unexpected or of another shape.
     """
-    own = module.state_dict()
-    state = _without_prefix(_read(path), own)
-    if adapt is not None and any(_misfits(state, own).values()):
+    expected = module.state_dict()
+    state = _without_prefix(_read(path), expected)
+    if adapt is not None and any(_misfits(state, expected).values()):
         try:
             state = adapt(state, module)
         except Exception as error:
-            raise _unfit(path, _misfits(state, own)) from error
+            raise _misfit_error(path, _misfits(state, expected)) from error
     load_state(module, state, path)
 
 
 def load_state(module: torch.nn.Module, state: State, source: str | Path) -> None:
-    """Load tensors by name into `module`, every one or none; `source` is what an error calls them.
+    """Load a state dict of weights into a torch module, every tensor or none; errors name `source`.
 
     Raises
     ------
     NoWeights
-        As `load_file` does.
+        If it does not fit the module.
     """
-    own = module.state_dict()
-    misfits = _misfits(state, own)
+    expected = module.state_dict()
+    misfits = _misfits(state, expected)
     if any(misfits.values()):
-        raise _unfit(source, misfits)
-    module.load_state_dict({**{key: own[key] for key in own if key.endswith(COUNTER)}, **state}, strict=True)
+        raise _misfit_error(source, misfits)
+    counters = {key: tensor for key, tensor in expected.items() if key.endswith(COUNTER)}
+    module.load_state_dict({**counters, **state}, strict=True)
 
 
 def looks_untrained(module: torch.nn.Module) -> bool:
-    """Say whether the values of a module are those that networks start from.
+    """Return whether the weights of a module still have their initial values, as in an untrained network.
 
-    Batch norm tells at once: its running means start at 0 and its variances at 1; in weights that were converted, with
-    norms folded into their neighbours, one of the two may be so. Without it, other norms do: their weights start at 1.
-    Without any norm, the weights of trained networks have heavier tails than the normal and uniform distributions that
-    they are drawn from at the start.
+    With batch norm: whether all running means are 0 and all variances 1 (converted weights, whose norms were folded
+    into their neighbours, may have one of the two). With other norms: whether all their weights are 1. Without any
+    norm: whether the weights lack the heavy tails of trained networks (initial weights are normal or uniform).
     """
     state = module.state_dict()
-    seen = {name: tensor for name, tensor in state.items() if name.endswith(("running_mean", "running_var"))}
-    if seen:
-        return all(bool((tensor == name.endswith("running_var")).all()) for name, tensor in seen.items())
+    statistics = {name: tensor for name, tensor in state.items() if name.endswith(("running_mean", "running_var"))}
+    if statistics:
+        return all(bool((tensor == name.endswith("running_var")).all()) for name, tensor in statistics.items())
     scales = [tensor for name, tensor in module.named_parameters() if tensor.ndim == 1 and name.endswith("weight")]
     if scales:
         return all(bool((scale == 1).all()) for scale in scales)
@@ -147,16 +180,16 @@ def _kurtosis(tensor: torch.Tensor) -> float:
     return float(deviations.pow(4).mean() / variance.square()) if float(variance) else 0.0
 
 
-def _misfits(state: State, own: State) -> dict[str, list[str]]:
-    theirs, mine = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (state, own))
+def _misfits(state: State, expected: State) -> dict[str, list[str]]:
+    found, wanted = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (state, expected))
     return {
-        "missing": sorted(name for name in mine.keys() - theirs.keys() if not name.endswith(COUNTER)),
-        "unexpected": sorted(theirs.keys() - mine.keys()),
-        "of another shape": sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name]),
+        "missing": sorted(name for name in wanted.keys() - found.keys() if not name.endswith(COUNTER)),
+        "unexpected": sorted(found.keys() - wanted.keys()),
+        "of another shape": sorted(name for name in wanted.keys() & found.keys() if wanted[name] != found[name]),
     }
 
 
-def _unfit(source: str | Path, misfits: Mapping[str, list[str]]) -> NoWeights:
+def _misfit_error(source: str | Path, misfits: Mapping[str, list[str]]) -> NoWeights:
     lines = [
         f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
         for what, names in misfits.items()
@@ -165,10 +198,9 @@ def _unfit(source: str | Path, misfits: Mapping[str, list[str]]) -> NoWeights:
     return NoWeights(f"The weights in {source} do not fit the network.", known="\n".join(lines))
 
 
-def _without_prefix(state: State, own: State) -> State:
-    """Take off what stands before every name of the network, if something does."""
+def _without_prefix(state: State, expected: State) -> State:
     state = {OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
-    longest = max(own, key=len, default="")
+    longest = max(expected, key=len, default="")
     for name in state:
         prefix = name.removesuffix(longest)
         if prefix != name and prefix.endswith(".") and all(key.startswith(prefix) for key in state):

@@ -1,4 +1,4 @@
-"""Networks of torchvision and timm, with the weights asked for and the preprocessing of those weights."""
+"""Model zoo: networks of torchvision and timm with chosen weights and the preprocessing published with them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from itbench.models.protocols import Weights
-from itbench.models.weights import with_weights
+from itbench.models.weights import Weights, with_weights
 from itbench.util.offline import keep_offline
 
 if TYPE_CHECKING:
@@ -17,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str] = (), tag: str = "DEFAULT") -> Network:
-    """Build a torchvision network.
+    """Build a torchvision network with chosen weights and its published preprocessing.
 
     Parameters
     ----------
     name : str
-        As `torchvision.models.list_models` has it.
+        As `torchvision.models.list_models` lists it.
     weights : Weights
     layers : sequence of str, optional
-        Candidate layers; else some spread over its depth.
+        Candidate layers; by default some at equal distances over its depth.
     tag : str, optional
-        Of its published weights, whose preprocessing is used with any weights.
+        Tag of its published weights, whose preprocessing is used with any weights.
 
     Raises
     ------
@@ -49,20 +48,20 @@ def from_torchvision(name: str, weights: Weights, *, layers: Sequence[str] = (),
 def from_timm(
     name: str, weights: Weights, *, layers: Sequence[str] = (), data: dict[str, Any] | None = None, **arguments: Any
 ) -> Network:
-    """Build a timm network.
+    """Build a timm network with chosen weights and its published preprocessing.
 
     Parameters
     ----------
     name : str
-        As `timm.list_models` has it, with or without the tag of its weights (``resnet18.a1_in1k``).
+        As `timm.list_models` lists it, with or without the tag of its weights (``resnet18.a1_in1k``).
     weights : Weights
-        A file may be one that timm published: what timm does to it before loading is done.
+        A file may be one that timm published: its tensors are converted as timm does.
     layers : sequence of str, optional
-        Candidate layers; else some spread over its depth.
+        Candidate layers; by default some at equal distances over its depth.
     data : dict, optional
-        Replaces parts of its data configuration.
+        Entries that replace those of its data configuration.
     **arguments
-        Of ``timm.create_model``; ``img_size`` also sets the size of the preprocessed image.
+        Arguments of ``timm.create_model``; ``img_size`` also sets the size of the preprocessed image.
 
     Raises
     ------
@@ -76,7 +75,7 @@ def from_timm(
     def build(pretrained: bool) -> torch.nn.Module:
         return timm.create_model(name, pretrained=pretrained, **arguments)
 
-    module = with_weights(name, build, weights, _as_timm_loads)
+    module = with_weights(name, build, weights, _timm_state_dict)
     size = arguments.get("img_size")
     sized = {"input_size": (3, size, size)} if size else {}
     config = {**timm.data.resolve_model_data_config(module), **sized, **(data or {})}
@@ -84,7 +83,6 @@ def from_timm(
     return Network(module, transform, layers=layers, package=f"timm {timm.__version__}")
 
 
-def _as_timm_loads(state: Any, module: torch.nn.Module) -> Any:
-    """Rename and resize the tensors of a published file as timm does for this architecture."""
+def _timm_state_dict(state: Any, module: torch.nn.Module) -> Any:
     filters = getattr(sys.modules[type(module).__module__], "checkpoint_filter_fn", None)
     return filters(state, module) if filters else state

@@ -9,7 +9,7 @@ from typing import Any
 from itbench.errors import BadOption, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, Registry, weights_of
 from itbench.scoring.run import Entrant, Metric, Run, starts_of
 

@@ -9,8 +9,8 @@ from typing import Any
 from itbench.data.benchmark import Benchmark
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
-from itbench.models.protocols import Weights
 from itbench.models.recipe import Recipe
+from itbench.models.weights import Weights
 from itbench.registry import MetricEntry, ModelEntry
 
 

@@ -19,7 +19,7 @@ from itbench.errors import ItbenchError
 from itbench.extraction.forward import ExtractionSettings, forward_pass
 from itbench.extraction.gram_reducer import FLOAT, PANEL_BYTES
 from itbench.metrics.protocols import Channels, ReadoutResult
-from itbench.models.layers import parts
+from itbench.models.layer_names import split_sum
 from itbench.models.protocols import Model
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
@@ -62,7 +62,7 @@ def read_channels(
         If a split has too few training rows to choose a feature on half of them.
     """
     plan = _Plan.of(responses, splits)
-    last = {part: layer for layer in layers for part in parts(layer)}  # that needs each
+    last = {part: layer for layer in layers for part in split_sum(layer)}  # that needs each
     shape = (FITS * len(splits), *responses.shape)
     kept = 3 if set(last) == set(layers) else len(last) + 2
     beside = 2 * PANEL_BYTES + BLOCK_BYTES + kept * math.prod(shape) * FLOAT.itemsize
@@ -73,7 +73,7 @@ def read_channels(
         found: dict[str, _Best] = {}
         for layer in layers:
             best = _Best.none(shape)
-            for part in parts(layer):
+            for part in split_sum(layer):
                 if part not in found:
                     found[part] = _Best.none(shape)
                     for panel, reference in reducer.panels(part):
@@ -81,7 +81,7 @@ def read_channels(
                 best.take_better(found[part])
                 if last[part] == layer:
                     del found[part]
-            yield layer, sum(reducer.widths[part] for part in parts(layer)), best.readings(plan, readout)
+            yield layer, sum(reducer.widths[part] for part in split_sum(layer)), best.readings(plan, readout)
             advance(1)
 
 

@@ -97,7 +97,7 @@ def _recordings(benchmark: Benchmark | None) -> list[dict[str, Any]]:
 
 
 def _weights(files: Iterable[WeightsFile | None]) -> list[dict[str, Any]]:
-    absent = {file.name: file for file in files if file and not file.here}
+    absent = {file.name: file for file in files if file and not file.cached}
     return [{"file": name, "MB": file.size and file.size / 1e6} for name, file in absent.items()]
 
 

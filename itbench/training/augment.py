@@ -1,4 +1,4 @@
-"""Random changes of training images that leave what they show: shifts, mirror images, colours."""
+"""Augmentation of training images: random shifts, horizontal flips and colour changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from itbench.util.arrays import Array
 
 
 class Augment:
-    """Changes every image of a batch by itself, as a pure function of batch and seed.
+    """Augmentation: random shifts, flips and colour changes of every image, a pure function of batch and seed.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class Augment:
         contrasted z = y + c (y − m)
         brightened z + b s
 
-    so that a change of units, a·x + o, before it is the same as after it: any normalisation of pixels will do.
+    so that it commutes with a change of units, a·x + o: any normalisation of pixels will do.
 
     Examples
     --------
@@ -59,9 +59,9 @@ class Augment:
         self.kinds, self.reach, self.strength = frozenset(kinds), reach, strength
 
     def __call__(self, batch: torch.Tensor, seed: int | Sequence[int]) -> torch.Tensor:
-        """Return the changed images (batch, 3, y, x), in channels_last.
+        """Return the augmented images (batch, 3, y, x), in channels_last.
 
-        The change of an image depends on the seed and on its row in the batch.
+        The augmentation of an image depends on the seed and on its row in the batch.
         """
         drawn = np.random.default_rng(seed).random(
             (len(batch), 6)
@@ -73,7 +73,7 @@ class Augment:
         return batch.contiguous(memory_format=torch.channels_last)
 
     def _sources(self, batch: torch.Tensor, drawn: Array) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return of every image the rows (batch, y) and the columns (batch, x) from which its pixels come."""
+        # rows (batch, y) and columns (batch, x) of the source pixels
         sources = []
         for size, uniform in zip(batch.shape[2:], drawn.T[:2], strict=True):
             most = math.ceil(self.reach * size) if "shift" in self.kinds else 0

@@ -1,4 +1,4 @@
-"""The images of training batch after batch, gathered ahead of the network."""
+"""Batches of preprocessed images for the training loop, prepared in a background thread."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import torch
 
-from itbench.training.dataset import PreprocessedImages, Rows
+from itbench.training.preprocessed_images import PreprocessedImages, Rows
 from itbench.util.threads import prefetch
 
 Change = Callable[[torch.Tensor, int], torch.Tensor]
 
 
 class Batches:
-    """Iterator over batches (batch, 3, y, x) that another thread makes ahead; see `batches`.
+    """Iterator over batches (batch, 3, y, x) of training images, prepared in a background thread; see `batches`.
 
-    A context manager: leaving it, like dropping or exhausting it, ends the thread.
+    A context manager: leaving it, deleting or exhausting it ends the thread.
     """
 
-    def __init__(self, made: Iterator[tuple[Any, torch.Tensor]]) -> None:
-        self._made = made
+    def __init__(self, stream: Iterator[tuple[Any, torch.Tensor]]) -> None:
+        self._stream = stream
         self.waited = 0.0
-        """Seconds that the consumer waited for batches."""
+        """Seconds that the training loop waited for batches."""
 
     def __iter__(self) -> Batches:
         return self
@@ -31,7 +31,7 @@ class Batches:
     def __next__(self) -> torch.Tensor:
         start = time.perf_counter()
         try:
-            _, batch = next(self._made)
+            _, batch = next(self._stream)
             return batch
         finally:
             self.waited += time.perf_counter() - start
@@ -43,40 +43,40 @@ class Batches:
         self.close()
 
     def close(self) -> None:
-        """End the thread, after the batch that it is making."""
-        self._made.close()  # type: ignore[attr-defined]  # a generator has it
+        """End the background thread."""
+        self._stream.close()  # type: ignore[attr-defined]  # a generator has it
 
 
 def batches(
     prepared: PreprocessedImages, orders: Iterable[Rows], device: str | torch.device, change: Change | None = None
 ) -> Batches:
-    """Gather, move and change batches in another thread while the network works on the one before.
+    """Prepare batches of training images in a background thread: gather, move to the device, augment.
 
-    On a CPU, batches that do not change are gathered when they are asked for.
+    On a CPU, batches without augmentation are gathered by the consumer's own thread.
 
     Parameters
     ----------
-    prepared : Prepared
+    prepared : PreprocessedImages
     orders : iterable of array of int
         The rows of every batch, in order.
     device : str or torch.device
-        Where the batches go. On a GPU the images move there as a whole if they fit.
+        Device of the batches. A GPU keeps all images if they fit.
     change : callable, optional
-        (batch, its number from 0) → batch, such as an `itbench.training.augment.Augment` with seeds; a pure function.
+        (batch, its number from 0) → batch: a pure function, such as a seeded `itbench.training.augment.Augment`.
 
     Returns
     -------
     Batches
         An exception in the thread is raised in place of the batch that failed.
     """
-    place = torch.device(device)
+    target = torch.device(device)
 
     def make(numbered: tuple[int, Rows]) -> torch.Tensor:
         number, rows = numbered
-        batch = prepared.on(place, rows)
+        batch = prepared.on(target, rows)
         return change(batch, number) if change else batch
 
     numbered = enumerate(orders)
-    if place.type == "cpu" and change is None:  # a copy: a thread for it would take a core from the network
+    if target.type == "cpu" and change is None:  # a copy: a thread for it would take a core from the network
         return Batches((item, make(item)) for item in numbered)
     return Batches(prefetch(make, numbered, threads=1))

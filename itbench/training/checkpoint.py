@@ -1,4 +1,4 @@
-"""Where a training stands, on disk after every epoch: whole or not at all, and never used if it was altered."""
+"""Checkpoint file of a training, written atomically after every epoch and verified by its checksum."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import torch
 from itbench.errors import ItbenchWarning
 from itbench.util.files import set_aside, whole_file
 
-SEAL = 32  # bytes of the digest at the end, which readers of zip archives pass over
-PIECE = 2**20  # bytes read at once
+DIGEST_BYTES = 32  # at the end of the file, which readers of zip archives skip
+CHUNK = 2**20  # bytes read at once
 
 
 class Checkpoint:
-    """A file that holds where a training stands: networks that are done, and the one that is being trained.
+    """Checkpoint file of a training: the networks already trained, and the state of the one in training.
 
     Parameters
     ----------
     path : Path, optional
-        Nothing is kept without one. A damaged file is set aside with a warning.
+        Without a path nothing is written. A damaged file is renamed with a warning.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -32,33 +32,33 @@ class Checkpoint:
         self.current: dict[str, Any] | None = stored.get("current")
 
     def write(self, current: dict[str, Any] | None) -> None:
-        """Replace what was written of the network that is being trained.
+        """Replace the checkpoint file with one that holds the state of the network in training.
 
         Raises
         ------
         NoSpace
-            If the disk is full; what was written before is still there.
+            If the disk is full; the former checkpoint stays.
         """
         self.current = current
         if self.path is None:
             return
         with whole_file(self.path) as partial, partial.open("wb") as file:
-            sealing = _Sealing(file)
+            hashing = _HashingFile(file)
             try:
-                torch.save({"finished": self.finished, "current": current}, cast(IO[bytes], sealing))
+                torch.save({"finished": self.finished, "current": current}, cast(IO[bytes], hashing))
             except RuntimeError as error:
-                raise error.__context__ or error from error  # torch hides the system's word on a full disk
-            file.write(sealing.sha.digest())
+                raise error.__context__ or error from error  # torch hides the system's error about a full disk
+            file.write(hashing.sha.digest())
 
     def finish(self, outcome: dict[str, Any]) -> None:
-        """Count the network that was being trained among those that are done."""
+        """Record in the checkpoint that the network in training is done."""
         self.finished.append(outcome)
         self.write(None)
 
     def _read(self) -> dict[str, Any]:
         if self.path is None or not self.path.exists():
             return {}
-        if not _is_whole(self.path):
+        if not _is_intact(self.path):
             aside = set_aside(self.path)
             warnings.warn(
                 f"The checkpoint {self.path} is damaged; it is now {aside.name}, and the training starts again.",
@@ -69,8 +69,8 @@ class Checkpoint:
         return dict(torch.load(self.path, map_location="cpu", weights_only=True))
 
 
-class _Sealing:
-    """A file that keeps the digest of what is written, so that a large state need not lie in memory twice."""
+class _HashingFile:
+    """Checkpoint file being written, with the running SHA-256 of its bytes: a large state is never in memory twice."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.sha = file, hashlib.sha256()
@@ -83,10 +83,10 @@ class _Sealing:
         self.file.flush()
 
 
-def _is_whole(path: Path) -> bool:
-    sha, rest = hashlib.sha256(), path.stat().st_size - SEAL
+def _is_intact(path: Path) -> bool:
+    sha, rest = hashlib.sha256(), path.stat().st_size - DIGEST_BYTES
     with path.open("rb") as file:
-        while rest > 0 and (piece := file.read(min(rest, PIECE))):
-            sha.update(piece)
-            rest -= len(piece)
+        while rest > 0 and (chunk := file.read(min(rest, CHUNK))):
+            sha.update(chunk)
+            rest -= len(chunk)
         return file.read() == sha.digest()

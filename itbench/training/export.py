@@ -8,15 +8,15 @@ from typing import Any
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, NoWeights, UnknownName
-from itbench.models.protocols import Weights
 from itbench.models.recipe import Recipe
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.score_file import provenance, scores_in
 from itbench.results.score_variables import layer_names
 from itbench.scoring.run import Entrant, starts_of
 from itbench.scoring.trained_layers import OUTPUT
-from itbench.training.model_card import card
+from itbench.training.model_card import model_card
 from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Predictor
 from itbench.training.trained_weights import ENDING, TrainedStore, read_trained, write_trained
@@ -74,7 +74,7 @@ def export_trained(
         state, about = read_trained(Path(entry["file"]))
         write_trained(path, state, about)
         figures = held_out_figures(about, results or folders.results())
-        write_text(_card_of(path), card(about, _benchmark(registry, about), figures, path.name))
+        write_text(_card_of(path), model_card(about, _benchmark(registry, about), figures, path.name))
     return [path for weights in paths for path in (weights, _card_of(weights))]
 
 

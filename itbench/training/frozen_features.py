@@ -1,4 +1,4 @@
-"""Frozen features are computed once: what does not learn need not run in every epoch."""
+"""Frozen features: the output of a frozen core, computed once for all epochs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from itbench.models.recipe import Recipe
 from itbench.training.losses import Outputs
 from itbench.training.optimiser import freeze, is_frozen
 
-Call = Callable[[nn.Module, Tensor], Tensor | Outputs]
+Forward = Callable[[nn.Module, Tensor], Tensor | Outputs]
 
 
 def has_frozen_features(module: nn.Module, recipe: Recipe) -> bool:
-    """Say whether a network's features are the same in every epoch.
+    """Return whether a network has frozen features, the same in every epoch.
 
-    They are if it says how it reads them (``features(images)``, ``read(features)``, as `itbench.Branches` does), all
-    of its core is frozen, and the images do not change.
+    It has if it offers ``features(images)`` and ``read(features)``, as `itbench.Branches` does, the recipe freezes all
+    of its core, and there is no augmentation.
     """
     if recipe.augment or recipe.losses.get("picture") or not isinstance(getattr(module, "core", None), nn.Module):
         return False
@@ -27,25 +27,25 @@ def has_frozen_features(module: nn.Module, recipe: Recipe) -> bool:
 
 
 def frozen_features(module: nn.Module, recipe: Recipe, device: str) -> Callable[[Tensor], Tensor]:
-    """Return a function from images (batch, 3, y, x) to the network's features, on the CPU."""
+    """Return a function from images (batch, 3, y, x) to the frozen features of a network, on the CPU."""
     freeze(module, recipe)
     running = module.to(device).to(memory_format=torch.channels_last).eval()
 
     def features(batch: Tensor) -> Tensor:
         with torch.inference_mode():
-            found: Tensor = running.features(batch.to(device, memory_format=torch.channels_last))  # type: ignore[operator]
-        return found.cpu()
+            computed: Tensor = running.features(batch.to(device, memory_format=torch.channels_last))  # type: ignore[operator]
+        return computed.cpu()
 
     return features
 
 
-def whole(module: nn.Module, images: Tensor) -> Tensor | Outputs:
+def forward_images(module: nn.Module, images: Tensor) -> Tensor | Outputs:
     """Run a network on images."""
-    said: Tensor | Outputs = module(images)
-    return said
+    outputs: Tensor | Outputs = module(images)
+    return outputs
 
 
-def reading(module: nn.Module, features: Tensor) -> Tensor | Outputs:
-    """Run what a network does with features."""
-    said: Tensor | Outputs = module.read(features)  # type: ignore[operator]  # it has read
-    return said
+def forward_features(module: nn.Module, features: Tensor) -> Tensor | Outputs:
+    """Run a network's heads on its frozen features."""
+    outputs: Tensor | Outputs = module.read(features)  # type: ignore[operator]  # it has read
+    return outputs

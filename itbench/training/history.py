@@ -1,4 +1,4 @@
-"""How a training goes: its epochs, the best of them, and what is said of each."""
+"""Training history: loss and validation scores of every epoch, and the best epoch with its weights."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from torch import Tensor
 
 from itbench.models.recipe import Recipe
 
-SHOWN = {"explained_variance": "inner EV", "correlation": "r", "accuracy": "inner accuracy"}
+REPORTED = {"explained_variance": "inner EV", "correlation": "r", "accuracy": "inner accuracy"}
 
 
 @dataclass(eq=False)
 class History:
-    """How a training went.
+    """Training history: loss, learning rate and validation scores of every epoch, and the best epoch.
 
     Parameters
     ----------
     state : mapping
         The network's tensors at the best epoch.
     best : float
-        The inner value there.
+        The validation score of that epoch.
     best_epoch, epochs : int
         Counted from 1.
     history : list of dict
-        Of every epoch: loss, learning rate, inner values; seconds in all, of learning, and of waiting for images.
+        Per epoch: loss, learning rate, validation scores; seconds in all, of gradient steps, and of waiting for images.
     """
 
     state: dict[str, Tensor] = field(default_factory=dict)
@@ -36,19 +36,19 @@ class History:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def is_over(self, recipe: Recipe) -> bool:
-        """Say whether every epoch has run, or none was better for as long as the recipe waits."""
-        waited = bool(recipe.patience) and self.epochs - self.best_epoch >= recipe.patience
-        return waited or self.epochs >= recipe.epochs
+        """Return whether the last epoch has run, or the training history shows no better one within the patience."""
+        patience_over = bool(recipe.patience) and self.epochs - self.best_epoch >= recipe.patience
+        return patience_over or self.epochs >= recipe.epochs
 
     def line(self, recipe: Recipe, each: float) -> str:
-        """Return a line about the last epoch; `each` is the seconds that one takes."""
+        """Return a progress line about the last epoch of the training history; `each` is seconds per epoch."""
         last = self.history[-1]
         figures = [f"loss {last['loss']:.4g}"]
-        figures += [f"{name} {last[key]:.3f}" for key, name in SHOWN.items() if key in last]
-        left = f"at most {_duration(each * (recipe.epochs - self.epochs))} left"
+        figures += [f"{name} {last[key]:.3f}" for key, name in REPORTED.items() if key in last]
+        ending = f"at most {_duration(each * (recipe.epochs - self.epochs))} left"
         if self.is_over(recipe):
-            left = f"ends; the best is epoch {self.best_epoch}"
-        return f"epoch {self.epochs} of {recipe.epochs}: {', '.join(figures)}; {left}"
+            ending = f"ends; the best is epoch {self.best_epoch}"
+        return f"epoch {self.epochs} of {recipe.epochs}: {', '.join(figures)}; {ending}"
 
 
 def _duration(seconds: float) -> str:

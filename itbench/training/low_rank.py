@@ -1,4 +1,4 @@
-"""Low-rank adapters: fine-tuning that learns a small change of frozen weights."""
+"""Low-rank adaptation (LoRA): fine-tuning that trains a low-rank change of frozen weights."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from itbench.errors import BadOption, UnknownName
 
 
 class LowRankChange(nn.Module):
-    """A change B A of a weight, added to it whenever it is used.
+    """Low-rank change B A of a frozen weight, added to it in every forward pass.
 
     Parameters
     ----------
     weight : torch.Tensor of shape (output, …)
-        Of a linear or convolutional layer; the change is that of its matrix (output, all others).
+        Weight of a linear or convolutional layer, changed as a matrix (output, all others).
     rank : int
-        At most; of a smaller matrix, its full rank.
+        Rank of the change; at most the full rank of the matrix.
 
     Attributes
     ----------
     down : torch.nn.Parameter of shape (rank, all others)
         A; starts as normal noise of variance 1 / all others.
     up : torch.nn.Parameter of shape (output, rank)
-        B; starts at 0, so that nothing is changed yet.
+        B; starts at 0, so that the weight starts unchanged.
     """
 
     def __init__(self, weight: torch.Tensor, rank: int) -> None:
@@ -39,16 +39,16 @@ class LowRankChange(nn.Module):
         self.up = nn.Parameter(weight.new_zeros(outputs, rank))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        """Return the changed weight, of the same shape."""
+        """Add the low-rank change to a weight."""
         return weight + (self.up @ self.down).view_as(weight)
 
     def extra_repr(self) -> str:
-        """Say the rank."""
+        """Part of the architecture's digest."""
         return f"rank={len(self.down)}"
 
 
 def with_low_rank(module: nn.Module, rank: int, patterns: Sequence[str] = ("*",)) -> nn.Module:
-    """Return a copy of a module that learns nothing but a change of low rank of its layers' weights.
+    """Return a copy of a module in which only low-rank changes of its layers' weights are trained.
 
     The weight W (output, input) of a linear layer becomes W + B A with A (rank, input) and B (output, rank); that of a
     convolution (output, channel, y, x) the same with input = channel × y × x, as if a convolution with `rank` channels
@@ -58,14 +58,14 @@ def with_low_rank(module: nn.Module, rank: int, patterns: Sequence[str] = ("*",)
     ----------
     module : torch.nn.Module
     rank : int
-        Of the changes, which have rank × (output + input) parameters each.
+        Rank of the changes, which have rank × (output + input) parameters each.
     patterns : sequence of str
-        Of the names of the linear and convolutional layers that learn, such as ``layer4.*``; ``*`` is any letters.
+        Name patterns of the linear and convolutional layers to adapt, such as ``layer4.*``; ``*`` is any letters.
 
     Returns
     -------
     torch.nn.Module
-        With the names that `module` has. Its own parameters are buffers, so that nothing can make them learn; the
+        With the names of `module`. Its former parameters are buffers, so that no recipe can train them; the
         `LowRankChange` of a layer is ``LAYER.parametrizations.weight.0``.
 
     Raises
@@ -73,12 +73,12 @@ def with_low_rank(module: nn.Module, rank: int, patterns: Sequence[str] = ("*",)
     BadOption
         If the rank is not positive.
     UnknownName
-        If no layer fits a pattern.
+        If no layer matches a pattern.
 
     Notes
     -----
-    The article scales B A by α / r. With Adam that does what another learning rate does (its section 4.1), and is left
-    out.
+    The article scales B A by α / r. With Adam that is equivalent to another learning rate (its section 4.1), and is
+    left out.
 
     References
     ----------
@@ -97,7 +97,7 @@ def with_low_rank(module: nn.Module, rank: int, patterns: Sequence[str] = ("*",)
     for pattern in patterns:
         if not any(fnmatch(name, pattern) for name in layers):
             raise UnknownName.of("linear or convolutional layer", pattern, layers)
-    _freeze(adapted)
+    _parameters_to_buffers(adapted)
     for name, layer in layers.items():
         if any(fnmatch(name, pattern) for pattern in patterns):
             parametrize.register_parametrization(layer, "weight", LowRankChange(layer.weight, rank))
@@ -105,7 +105,7 @@ def with_low_rank(module: nn.Module, rank: int, patterns: Sequence[str] = ("*",)
 
 
 def merge_low_rank(module: nn.Module) -> None:
-    """Write every change into its weight, in place: the function stays, and `module.state_dict()` fits the original."""
+    """Add every low-rank change to its weight, in place, so that the state dict fits the original module again."""
     for _, layer in _layers(module):
         chains = getattr(layer, "parametrizations", {})
         if any(isinstance(part, LowRankChange) for chain in chains.values() for part in chain):
@@ -117,8 +117,7 @@ def merge_low_rank(module: nn.Module) -> None:
                 layer.register_buffer(name, tensor)
 
 
-def _freeze(module: nn.Module) -> None:
-    """Make every parameter a buffer."""
+def _parameters_to_buffers(module: nn.Module) -> None:
     for part in module.modules():
         for name, parameter in list(part.named_parameters(recurse=False)):
             delattr(part, name)
@@ -126,7 +125,6 @@ def _freeze(module: nn.Module) -> None:
 
 
 def _layers(module: nn.Module) -> Iterator[tuple[str, nn.Linear | nn.Conv2d]]:
-    """Yield the linear and convolutional layers by name."""
     for name, part in module.named_modules():
         if isinstance(part, nn.Linear | nn.Conv2d):
             yield name, part

@@ -1,4 +1,4 @@
-"""A model card: what a trained network is, what it has seen and what not, how good it is, how to load it.
+"""Model card of trained weights, as markdown: training data, held-out images, figures, recipe, loading.
 
 After Mitchell et al. (2019), Model cards for model reporting, FAT*, 220-229.
 """
@@ -49,19 +49,19 @@ responses = predictor.predict(images)  # (image, site) from RGB bytes (image, y,
 """
 
 
-def card(about: Mapping[str, Any], benchmark: Benchmark | None, figures: Mapping[str, float], file: str) -> str:
-    """Return the model card of trained weights, as markdown; what is not known of them is left out.
+def model_card(about: Mapping[str, Any], benchmark: Benchmark | None, figures: Mapping[str, float], file: str) -> str:
+    """Return the model card of trained weights, as markdown; unknown facts are left out.
 
     Parameters
     ----------
     about : mapping
-        What the training said of itself.
+        Attributes of the trained weights.
     benchmark : Benchmark, optional
-        On which it was trained, if it is registered here.
+        The benchmark that it was trained on, if it is registered here.
     figures : mapping of str to float
-        What is known of held-out images, such as ``explained variance``.
+        Scores on held-out images, such as ``explained variance``.
     file : str
-        Name of the file of weights.
+        Name of the weights file.
     """
     model, name, split = (about.get(key, "?") for key in ("model", "benchmark", "split"))
     return CARD.format(
@@ -91,17 +91,17 @@ def _facts(about: Mapping[str, Any], figures: Mapping[str, float]) -> str:
     rows = {
         "core": about.get("core"),
         "started from": about.get("start"),
-        "images that it was given": about.get("n_train"),
-        "of these, to stop the training and choose its epoch": about.get("n_validation"),
+        "training images": about.get("n_train"),
+        "of these, validation images that choose the best epoch": about.get("n_validation"),
         "epochs": about.get("epochs"),
         "best epoch, whose weights these are": about.get("best_epoch"),
-        "explained variance of those, mean over sites": about.get("inner_explained_variance"),
-        "correlation of those, mean over sites": about.get("inner_correlation"),
+        "explained variance of validation images, mean over sites": about.get("inner_explained_variance"),
+        "correlation of validation images, mean over sites": about.get("inner_correlation"),
         **{f"{name} of held-out images, mean over sites": value for name, value in figures.items()},
         "device": about.get("device"),
         "id": about.get("key"),
         "SHA-256 of the stimuli": about.get("stimuli"),
-        "SHA-256 of the ids of the images that it was given": about.get("train_ids_digest"),
+        "SHA-256 of the ids of the training images": about.get("train_ids_digest"),
     }
     known = [{"": what, "value": value} for what, value in rows.items() if value not in (None, "", [])]
     return markdown(known, ("", "value"))
@@ -109,7 +109,7 @@ def _facts(about: Mapping[str, Any], figures: Mapping[str, float]) -> str:
 
 def _preprocessing(about: Mapping[str, Any]) -> str:
     how = " ".join(str(about.get("identity", {}).get("preprocessing", "?")).split())
-    framed = f" It learnt from images of {about['degrees']} of visual angle." if about.get("degrees") else ""
+    framed = f" It was trained on images of {about['degrees']} of visual angle." if about.get("degrees") else ""
     return f"Images are preprocessed by `{how}`, which the predictor does itself.{framed}"
 
 
@@ -121,30 +121,30 @@ def _held_out(about: Mapping[str, Any], benchmark: Benchmark | None) -> str:
         plan = benchmark.splits
         divided = f", one of {plan.folds} folds (seed {plan.seed}{_words(', stratified by ', plan.stratify)})"
     count = f" {len(ids)}" if ids else ""
-    said = (
-        f"The{count} test images of the split {split} of {name}{divided}. No response to them was used, neither to"
-        " learn nor to choose the epoch. Judge it on these, or on images of other recordings; on the images that it"
-        " was given it looks better than it is."
+    text = (
+        f"The{count} test images of the split {split} of {name}{divided}. No response to them was used, neither for"
+        " training nor to choose the epoch. Evaluate it on these, or on images of other recordings; on its training"
+        " images it looks better than it is."
     )
-    return f"{said}\n\n<details><summary>Their ids</summary>\n\n{', '.join(ids)}\n\n</details>" if ids else said
+    return f"{text}\n\n<details><summary>Their ids</summary>\n\n{', '.join(ids)}\n\n</details>" if ids else text
 
 
 def _data(name: str, benchmark: Benchmark | None) -> str:
     about = {
         "recordings": name,
-        "what they are": benchmark.description if benchmark else "",
+        "description": benchmark.description if benchmark else "",
         "citation": (benchmark.citation if benchmark else "") or NOT_STATED,
         "licence": (benchmark.licence if benchmark else "") or NOT_STATED,
     }
     lines = "\n".join(f"- {what}: {value}" for what, value in about.items() if value)
-    return f"{lines}\n\nWeights that were learnt from recordings may come under the terms of the recordings."
+    return f"{lines}\n\nWeights trained on recordings may come under the terms of the recordings."
 
 
 def _loading(about: Mapping[str, Any]) -> str:
     model = about.get("model", "?")
     sites = ", ".join(map(str, about.get("sites", ())))
-    said = f"The plugin of the model {model} must be there: see `itbench models {model}`."
-    return f"{said}\n\n<details><summary>The sites, in order</summary>\n\n{sites}\n\n</details>" if sites else said
+    text = f"The plugin of the model {model} must be available: see `itbench models {model}`."
+    return f"{text}\n\n<details><summary>The sites, in order</summary>\n\n{sites}\n\n</details>" if sites else text
 
 
 def _words(before: str, value: Any) -> str:

@@ -22,7 +22,7 @@ from itbench.models.recipe import Recipe
 from itbench.scoring.run import Entrant, Run
 from itbench.scoring.task import Task, grams_of, load_models
 from itbench.statistics.explained_variance import explained_variance
-from itbench.training.protocols import Predictor, Previewed, TrainableModel, Training
+from itbench.training.protocols import Predictor, Previewable, TrainableModel, Training
 from itbench.training.study_files import best_changes, recipe_of
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet
@@ -123,7 +123,7 @@ class SplitTrainer:
                 recipe,
                 seed,
                 given.classes,
-                given.taught,
+                given.teacher_predictions,
                 settings.device,
                 settings.memory,
                 settings.scratch,
@@ -150,7 +150,7 @@ class SplitTrainer:
         options = digest(dict(recipe.options))
         if options not in self._models:
             made = make_trainable(replace(self.entrant, recipe=recipe))
-            if self.entrant.layers and isinstance(made, Previewed):  # before hours of training
+            if self.entrant.layers and isinstance(made, Previewable):  # before hours of training
                 require_layers(made.untrained(2, 2, recipe.members), self.entrant.layers, self.stimuli)
             self._models[options] = made
         return self._models[options]

@@ -1,4 +1,4 @@
-"""The protocols of a trainable model and of what it predicts once trained."""
+"""Protocols of a trainable model, its training settings and its predictor."""
 
 from __future__ import annotations
 
@@ -18,32 +18,34 @@ from itbench.util.progress import Reporter, SilentReporter
 
 
 class Predictor(Model, Protocol):
-    """A model that has learnt from recordings: it predicts every site, and its layers can be read as any model's."""
+    """Protocol of a predictor: a model trained on recordings that predicts responses, with layers like any model."""
 
     @property
     def state(self) -> Mapping[str, NDArray[Any]]:
-        """All that training made, as arrays by name."""
+        """All trained arrays, by name."""
 
     @property
     def account(self) -> Mapping[str, Any]:
-        """How the training went: ``epochs``, ``best_epoch``, ``inner_explained_variance``, ``history`` and the like.
+        """Training summary in the predictor protocol: ``epochs``, ``best_epoch``, ``history`` …
 
-        Empty if it was restored.
+        Empty if the predictor was restored.
         """
 
     def predict(self, images: Images) -> NDArray[np.floating]:
-        """Return responses (image, site) to images (image, y, x, 3), in the units of the recordings.
+        """Return predicted responses (image, site) to images (image, y, x, 3), as the predictor protocol requires.
+
+        They are in the units of the recordings.
 
         Raises
         ------
         BadOption
-            If it learnt something else than responses.
+            If it was not trained on responses.
         """
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """How a model is to learn, and what it is given beside images and responses.
+    """Training settings in the trainable model protocol, an argument of `fit`: recipe, seed, device.
 
     Parameters
     ----------
@@ -51,35 +53,40 @@ class Training:
     seed : int
     classes : sequence of str
         Names of the classes, where the recipe has a label.
-    taught : array of shape (stimulus, site), optional
-        What a teacher predicts of the training images, where the recipe has one.
+    teacher_predictions : array of shape (stimulus, site), optional
+        A teacher's predicted responses to the training images, where the recipe has a teacher.
     device : {"auto", "cpu", "cuda"}
     memory : int
-        Bytes that the process shall not exceed.
+        Bytes that the process must not exceed.
     scratch : Path
-        Folder for images that do not fit.
+        Folder for preprocessed images that do not fit in memory.
     checkpoint : Path, optional
-        File to write after every epoch and to go on from.
+        File to write after every epoch, from which an interrupted training resumes.
     reporter : Reporter
     """
 
     recipe: Recipe
     seed: int = 0
     classes: Sequence[str] = ()
-    taught: NDArray[np.floating] | None = None
+    teacher_predictions: NDArray[np.floating] | None = None
     device: str = "auto"
     memory: int = 4 * 10**9
     scratch: Path = field(default_factory=folders.scratch)
     checkpoint: Path | None = None
     reporter: Reporter = field(default_factory=SilentReporter)
 
+    @property
+    def taught(self) -> NDArray[np.floating] | None:
+        """Former name of `teacher_predictions`."""
+        return self.teacher_predictions
+
 
 class TrainableModel(Protocol):
-    """Learns from recordings."""
+    """Protocol of a trainable model: identity for cache keys, training by `fit`, restoring of trained weights."""
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """All that changes what it learns, beside recipe, seed and recordings: code, start weights, preprocessing."""
+        """Identity for cache keys in the trainable model protocol: code, initial weights, preprocessing."""
 
     def fit(
         self,
@@ -88,26 +95,26 @@ class TrainableModel(Protocol):
         validation: NDArray[np.integer],
         training: Training,
     ) -> Predictor:
-        """Learn.
+        """Train on the training rows of a split and return a predictor, as the trainable model protocol requires.
 
         Parameters
         ----------
         stimuli : StimulusSet
-            Of the training rows alone.
+            Those of the training rows alone.
         responses : array of shape (stimulus, site)
             NaN where one is missing.
         validation : int array
-            Rows of `stimuli` that stop the training and choose its epoch, and are not learnt from.
+            Rows of `stimuli` that choose the best epoch and stop the training; not used for gradients.
         training : Training
         """
 
     def restore(self, state: Mapping[str, NDArray[Any]], sites: int, classes: int) -> Predictor:
-        """Return the predictor whose `state` this is."""
+        """Return a predictor from its `state`, as the trainable model protocol requires."""
 
 
 @runtime_checkable
-class Previewed(Protocol):
-    """A model that learns, and can be looked at before: then layers that it will not have are refused at once."""
+class Previewable(Protocol):
+    """Protocol of a trainable model that shows its untrained network, so that wrong layer names are refused early."""
 
     def untrained(self, sites: int, classes: int, members: int = 1) -> Model:
-        """Return what it is before it learns, for so many sites and classes; of several `members`, all of them."""
+        """Return the untrained model for a number of sites, classes and ensemble members: an optional protocol."""

@@ -1,7 +1,7 @@
-"""Linear probing before fine-tuning: the head starts as the ridge readout of the features as they are.
+"""Ridge start (linear probing before fine-tuning): the head starts as the ridge readout of the untrained features.
 
 Kumar, Raghunathan, Jones, Ma & Liang (2022), Fine-tuning can distort pretrained features and underperform
-out-of-distribution, ICLR: a head that starts at random first drives the features away from what they were.
+out-of-distribution, ICLR: a head with random initial weights first distorts the pretrained features.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from itbench.gram import Gram
 from itbench.metrics.kernel import eigenbasis
 from itbench.metrics.ridge import ALPHA_GRID, leave_one_out
 from itbench.training.batches import batches
-from itbench.training.dataset import TrainingData
+from itbench.training.loop import LoopData
 
-AT_ONCE = 32
+BATCH = 32  # images in one forward pass
 
 
-def start_from_ridge(module: nn.Module, lesson: TrainingData, device: str) -> None:
-    """Give the last linear layer before the responses the weights of the ridge readout of its input.
+def start_from_ridge(module: nn.Module, data: LoopData, device: str) -> None:
+    """Set the head of a network to the ridge readout of its input features before training (ridge start).
 
-    The penalty of each site is chosen by leave-one-out over the images that are learnt from; sites with a missing
-    response keep their weights.
+    The head is the last linear layer before the responses. The penalty of each site is chosen by leave-one-out over
+    the training rows; sites with a missing response keep their weights.
 
     Parameters
     ----------
     module : torch.nn.Module
-        On `device`; with ``heads["responses"]``, or a linear layer of its own as the last.
-    lesson : Lesson
+        On `device`; with ``heads["responses"]``, or with a linear layer as its last.
+    data : LoopData
     device : str
 
     Raises
@@ -39,10 +39,10 @@ def start_from_ridge(module: nn.Module, lesson: TrainingData, device: str) -> No
         If the responses do not come from a linear layer.
     """
     head = _head(module)
-    features = _inputs(module, head, lesson, device)
-    targets = lesson.targets.responses
+    features = _head_inputs(module, head, data, device)
+    targets = data.targets.responses
     assert targets is not None
-    recorded = targets[torch.from_numpy(lesson.fit)].double().numpy()
+    recorded = targets[torch.from_numpy(data.training_rows)].double().numpy()
     sites = np.flatnonzero(np.isfinite(recorded).all(axis=0))
     gram = Gram.from_features(features)
     every = np.arange(len(features))
@@ -70,16 +70,15 @@ def _head(module: nn.Module) -> nn.Linear:
     return linear[-1]
 
 
-def _inputs(module: nn.Module, head: nn.Linear, lesson: TrainingData, device: str) -> np.ndarray:
-    """Return what the head takes (image, feature), of the images that are learnt from."""
+def _head_inputs(module: nn.Module, head: nn.Linear, data: LoopData, device: str) -> np.ndarray:
     caught: list[Tensor] = []
     hook = head.register_forward_pre_hook(lambda _part, inputs: caught.append(inputs[0].float().cpu()))
-    rows = [lesson.fit[start : start + AT_ONCE] for start in range(0, len(lesson.fit), AT_ONCE)]
+    rows = [data.training_rows[start : start + BATCH] for start in range(0, len(data.training_rows), BATCH)]
     module.eval()
     try:
-        with torch.no_grad(), batches(lesson.prepared, rows, device) as feed:
+        with torch.no_grad(), batches(data.images, rows, device) as feed:
             for images in feed:
-                lesson.call(module, images)
+                data.forward(module, images)
     finally:
         hook.remove()
     return torch.cat(caught).double().numpy()

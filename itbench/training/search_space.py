@@ -1,4 +1,4 @@
-"""What a study searches: the values that each key of a recipe may take."""
+"""Search space of a tuning study: the ranges and choices of each recipe key."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 KEYS = ("low", "high", "log")
-# What the model is, and by which images it is judged: trials that differ in these cannot be compared.
+# Model, classes and validation images: trials that differ in these cannot be compared.
 FIXED = ("core", "label", "tune", "validation")
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; with `log`, every power of ten is drawn as often as the next."""
+    """Range in a search space: numbers from `low` to `high`, drawn uniformly or, with `log`, log-uniformly."""
 
     low: float
     high: float
@@ -29,7 +29,7 @@ class Range:
     whole: bool = False
 
     def distribution(self) -> BaseDistribution:
-        """Return it as optuna has it."""
+        """Return the optuna distribution."""
         from optuna.distributions import FloatDistribution, IntDistribution
 
         if self.whole:
@@ -37,50 +37,50 @@ class Range:
         return FloatDistribution(self.low, self.high, log=self.log)
 
     def value(self, drawn: Any) -> Any:
-        """Return what optuna drew as a recipe has it."""
+        """Convert optuna to recipe."""
         return drawn
 
     def drawn(self, value: Any) -> Any:
-        """Return a recipe's value as optuna has it; None if it is not among these."""
+        """Convert recipe to optuna, or None."""
         return value if _is_number(value) and self.low <= value <= self.high else None
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The values by which it is checked."""
+        """Lowest and highest value."""
         return self.low, self.high
 
 
 @dataclass(frozen=True)
 class Choices:
-    """Some values of any kind; optuna, which takes no lists, sees them as JSON."""
+    """Choices in a search space: values of any kind, passed to optuna as JSON because it takes no lists."""
 
     ends: tuple[Any, ...]
 
     def distribution(self) -> BaseDistribution:
-        """Return it as optuna has it."""
+        """Return the optuna distribution."""
         from optuna.distributions import CategoricalDistribution
 
         return CategoricalDistribution([json.dumps(value) for value in self.ends])
 
     def value(self, drawn: Any) -> Any:
-        """Return what optuna drew as a recipe has it."""
+        """Convert optuna to recipe."""
         return json.loads(drawn)
 
     def drawn(self, value: Any) -> Any:
-        """Return a recipe's value as optuna has it; None if it is not among these."""
+        """Convert recipe to optuna, or None."""
         return json.dumps(self.ends[self.ends.index(value)]) if value in self.ends else None
 
 
 Space = Mapping[str, Range | Choices]
 
 
-def space_of(recipe: Recipe) -> Space:
-    """Return what the recipe's key ``tune`` says, or a usual space around the recipe where it says nothing.
+def search_space(recipe: Recipe) -> Space:
+    """Return the search space of a recipe: its key ``tune``, or by default a usual space around its own values.
 
     Raises
     ------
     BadOption, UnknownName
-        For a key that a recipe has not, and for a range or a choice that its key cannot have.
+        For an unknown recipe key, and for a range or a choice that its key cannot have.
     """
     space = {str(key): _parse(str(key), spec, recipe) for key, spec in (recipe.tune or _usual(recipe)).items()}
     for key, values in space.items():
@@ -89,21 +89,20 @@ def space_of(recipe: Recipe) -> Space:
     return space
 
 
-def own_values(recipe: Recipe, space: Space) -> dict[str, Any]:
-    """Return the recipe's own values of the keys searched, as optuna has them; none of those outside of the space."""
+def recipe_values(recipe: Recipe, space: Space) -> dict[str, Any]:
+    """Return the recipe's own values in a search space, in optuna's form, without those that lie outside it."""
     drawn = {key: values.drawn(_value(recipe, key)) for key, values in space.items()}
     return {key: value for key, value in drawn.items() if value is not None}
 
 
 def _usual(recipe: Recipe) -> dict[str, Any]:
-    """Return the space of a recipe that names none; its own values are in it."""
     augment = [[], ["shift"], ["shift", "flip"]]
-    own = list(recipe.augment)
+    chosen = list(recipe.augment)
     return {
         "lr": {"low": recipe.lr / 10, "high": recipe.lr * 10, "log": True},
         "weight_decay": sorted({0.0, 1e-3, 1e-2, 1e-1, recipe.weight_decay}),
         "warmup": {"low": 0.0, "high": max(0.3, recipe.warmup)},
-        "augment": augment if own in augment else [*augment, own],
+        "augment": augment if chosen in augment else [*augment, chosen],
     }
 
 
@@ -111,7 +110,7 @@ def _parse(key: str, spec: Any, recipe: Recipe) -> Range | Choices:
     if key.partition(".")[0] in FIXED:
         raise BadOption(
             f"The recipe's tune cannot vary {key}.",
-            known="Trials that differ in it cannot be compared with each other.",
+            known="Trials that differ in it cannot be compared.",
         )
     if isinstance(spec, list | tuple) and spec:
         return Choices(tuple(spec))
@@ -142,18 +141,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(value: Any, spec: Mapping[str, Any]) -> bool:
-    """Say whether a range is of whole numbers: if both its ends are, and the recipe's own value is no fraction."""
     ends = (spec["low"], spec["high"])
     return not isinstance(value, float) and all(isinstance(end, int) for end in ends)
 
 
 def _value(recipe: Recipe, key: str) -> Any:
-    """Return the recipe's own value of a key, or of an entry such as ``losses.classes``; None if it has none.
-
-    Raises
-    ------
-    UnknownName
-    """
+    """Recipe value of ``KEY`` or ``KEY.ENTRY``."""
     name, _, entry = key.partition(".")
     values = recipe.as_dict()
     if name not in values:

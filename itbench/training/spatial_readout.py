@@ -1,4 +1,4 @@
-"""Readouts that learn where each site looks and what it reads there, apart: two per-site weights for one."""
+"""Spatial readouts: heads that train a spatial mask or position and feature weights separately for each site."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ import torch
 from torch import nn
 
 from itbench.errors import BadOption
-from itbench.models.network import Network
-from itbench.training.heads import shape_of
 
-START = 0.01  # standard deviation of the feature weights before training: almost nothing is predicted yet
+START = 0.01  # standard deviation of the initial feature weights: predictions start near 0
 
 
 class FactorisedReadout(nn.Module):
-    r"""Spatial masks times feature weights: per site one pair of them, or several.
+    r"""Factorised spatial readout: spatial mask times feature weights, one pair or several for each site.
 
     .. math:: r_s = b_s + \sum_k \sum_{y,x} m_{s,k}(y, x) \sum_c w_{s,k,c} \, f_c(y, x)
 
-    That is a dense linear readout whose weights Σ w mᵀ have the rank k at every site: k (c + y·x) numbers in place of
-    c·y·x.
+    It is a dense linear readout whose weights Σ w mᵀ have rank k at every site: k (c + y·x) numbers in place of c·y·x.
 
     Parameters
     ----------
@@ -26,12 +23,12 @@ class FactorisedReadout(nn.Module):
         Of the features: (channel, y, x).
     sites : int
     rank : int
-        Pairs of a mask and of weights a site; 1 in the article.
+        Pairs of mask and weights per site; 1 in the article.
     normalised : bool
-        Whether every mask is divided by its Euclidean norm, so that the scale is in the feature weights alone.
+        Whether to divide every mask by its Euclidean norm, so that only the feature weights carry the scale.
     l1, l2 : float
-        Weights of Σ|w mᵀ| and of Σ(w mᵀ)² in `penalty`. Both are products of a norm of w and one of m, so nothing is
-        gained by moving the scale from one to the other.
+        Weights of Σ|w mᵀ| and of Σ(w mᵀ)² in `penalty`. Both are products of a norm of w and one of m, so moving
+        the scale from one to the other changes nothing.
 
     Attributes
     ----------
@@ -43,7 +40,7 @@ class FactorisedReadout(nn.Module):
     Raises
     ------
     BadOption
-        If the features have no places.
+        If the features are not of shape (channel, y, x).
 
     References
     ----------
@@ -62,7 +59,7 @@ class FactorisedReadout(nn.Module):
         l2: float = 0.0,
     ) -> None:
         super().__init__()
-        channels, *places = _with_places(shape)
+        channels, *places = _require_map(shape)
         self.normalised, self.l1, self.l2 = normalised, l1, l2
         mask = torch.ones(sites, rank, *places) + (rank > 1) * torch.randn(sites, rank, *places)
         self.mask = nn.Parameter(mask / (places[0] * places[1]))
@@ -71,35 +68,35 @@ class FactorisedReadout(nn.Module):
 
     @property
     def masks(self) -> torch.Tensor:
-        """The masks (site, rank, y, x) as they are applied."""
+        """Spatial masks (site, rank, y, x) of the readout, normalised if it normalises them."""
         if not self.normalised:
             return self.mask
         return self.mask / self.mask.flatten(2).norm(dim=2)[..., None, None]
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return responses (batch, site) to features (batch, channel, y, x)."""
+        """Read responses (batch, site) out of spatial features (batch, channel, y, x)."""
         read = torch.einsum("bcyx,skc->bskyx", features, self.weight)
         return torch.einsum("bskyx,skyx->bs", read, self.masks) + self.bias
 
     def penalty(self) -> torch.Tensor:
-        """Return l1 Σ|w mᵀ| + l2 Σ(w mᵀ)², summed over pairs, the mean over sites."""
+        """Return the spatial readout's penalty l1 Σ|w mᵀ| + l2 Σ(w mᵀ)², summed over pairs, averaged over sites."""
         masks, weight = self.masks.flatten(2), self.weight
         absolute = masks.abs().sum(2) * weight.abs().sum(2)
         square = masks.square().sum(2) * weight.square().sum(2)
         return (self.l1 * absolute + self.l2 * square).sum(1).mean()
 
     def extra_repr(self) -> str:
-        """Say what the parameters do not."""
+        """Part of the architecture's digest."""
         return f"{tuple(self.mask.shape)}, normalised={self.normalised}, l1={self.l1}, l2={self.l2}"
 
 
 class GaussianReadout(nn.Module):
-    r"""One place and one vector of feature weights a site.
+    r"""Gaussian spatial readout: one position in the feature map and one vector of feature weights for each site.
 
     .. math:: r_s = b_s + \sum_c w_{s,c} \, f_c(p_s), \quad p_s \sim \mathcal{N}(\mu_s, A_s A_s^\top)
 
-    The features at p are interpolated between the four nearest places. While training, every image draws a place
-    anew, so that gradients reach μ from beyond its neighbours, and A shrinks as the site is found; in eval mode p = μ.
+    The features at p are interpolated between the four nearest places. While training, every image draws a new p, so
+    that gradients reach μ from beyond its neighbours, and A shrinks as μ converges; in eval mode p = μ.
 
     Parameters
     ----------
@@ -107,15 +104,15 @@ class GaussianReadout(nn.Module):
         Of the features: (channel, y, x).
     sites : int
     spread : float
-        Standard deviation of the places at the start, in both directions; from the middle to an edge it is 1.
+        Initial standard deviation of p in both directions; the distance from the middle to an edge is 1.
     l1, l2 : float
         Weights of Σ|w| and of Σw² in `penalty`.
 
     Attributes
     ----------
     position : torch.nn.Parameter of shape (site, 2)
-        μ as (x, y): (−1, −1) is the centre of the first place, (1, 1) that of the last; beyond them, theirs counts.
-        Starts at random, within a tenth of the middle.
+        μ as (x, y): (−1, −1) is the centre of the first place, (1, 1) that of the last; beyond them, the border's
+        features count. Starts at random, within a tenth of the middle.
     scale : torch.nn.Parameter of shape (site, 2, 2)
         A.
     weight : torch.nn.Parameter of shape (site, channel)
@@ -124,7 +121,7 @@ class GaussianReadout(nn.Module):
     Raises
     ------
     BadOption
-        If the features have no places.
+        If the features are not of shape (channel, y, x).
 
     References
     ----------
@@ -135,7 +132,7 @@ class GaussianReadout(nn.Module):
         self, shape: tuple[int, ...], sites: int, *, spread: float = 0.3, l1: float = 0.0, l2: float = 0.0
     ) -> None:
         super().__init__()
-        channels, *_ = _with_places(shape)
+        channels, *_ = _require_map(shape)
         self.spread, self.l1, self.l2 = spread, l1, l2
         self.position = nn.Parameter(0.2 * torch.rand(sites, 2) - 0.1)
         self.scale = nn.Parameter(spread * torch.eye(2).repeat(sites, 1, 1))
@@ -143,43 +140,28 @@ class GaussianReadout(nn.Module):
         self.bias = nn.Parameter(torch.zeros(sites))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return responses (batch, site) to features (batch, channel, y, x)."""
+        """Read responses (batch, site) out of spatial features (batch, channel, y, x)."""
         read = nn.functional.grid_sample(
-            features, self._places(len(features))[:, :, None], padding_mode="border", align_corners=True
+            features, self._positions(len(features))[:, :, None], padding_mode="border", align_corners=True
         )
         return torch.einsum("bcs,sc->bs", read[..., 0], self.weight) + self.bias
 
     def penalty(self) -> torch.Tensor:
-        """Return l1 Σ|w| + l2 Σw², the mean over sites."""
+        """Return the spatial readout's penalty l1 Σ|w| + l2 Σw², averaged over sites."""
         return (self.l1 * self.weight.abs().sum(1) + self.l2 * self.weight.square().sum(1)).mean()
 
     def extra_repr(self) -> str:
-        """Say what the parameters do not."""
+        """Part of the architecture's digest."""
         return f"{tuple(self.weight.shape)}, spread={self.spread}, l1={self.l1}, l2={self.l2}"
 
-    def _places(self, batch: int) -> torch.Tensor:
-        """Return where every site looks in every image (batch, site, 2)."""
+    def _positions(self, batch: int) -> torch.Tensor:
         if not self.training:
             return self.position.expand(batch, -1, -1)
         drawn = torch.randn(batch, *self.position.shape, device=self.position.device)
         return self.position + torch.einsum("sij,bsj->bsi", self.scale, drawn)
 
 
-def last_map(core: Network) -> str:
-    """Return the last candidate layer that has places, or else the last: those behind have been averaged over them.
-
-    Examples
-    --------
-    >>> last_map(core)  # of a core with the candidates layer1 … layer4, avgpool
-    'layer4'
-    """
-    shapes = {layer: shape_of(core, layer) for layer in core.layers}
-    maps = [layer for layer, shape in shapes.items() if len(shape) == 3 and shape[1] * shape[2] > 1]
-    return maps[-1] if maps else core.layers[-1]
-
-
-def _with_places(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape (channel, y, x); refuse any other."""
+def _require_map(shape: tuple[int, ...]) -> tuple[int, ...]:
     if len(shape) != 3:
         raise BadOption(
             f"A spatial readout needs features of shape (channel, y, x), not {shape}.",

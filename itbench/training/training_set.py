@@ -1,4 +1,4 @@
-"""What a model may learn from in one split: images, responses and labels of its training rows, and nothing else."""
+"""Training set of one split: stimuli, responses, labels and teacher predictions of its training rows."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from itbench.util.checksum import digest
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """What a model may learn from in one split.
+    """Training set of one split: stimuli, responses, classes and teacher predictions of its training rows alone.
 
     Parameters
     ----------
     stimuli : StimulusSet
-        The training rows.
+        Those of the training rows.
     responses : array of shape (stimulus, site)
         NaN where one is missing.
     validation : int array
-        Rows of these that only stop the training and choose its epoch.
+        Rows of these that only choose the best epoch and stop the training.
     classes : tuple of str
         Names of the labels.
-    taught : array of shape (stimulus, site), optional
-        What a teacher predicts of each row from other training rows.
+    teacher_predictions : array of shape (stimulus, site), optional
+        A teacher's predicted responses to each row, from other training rows.
     digests : mapping of str to str
-        Of rows, responses, labels and what was taught.
+        Digests of rows, responses, labels and teacher predictions, for cache keys.
     """
 
     stimuli: StimulusSet
     responses: Array
     validation: NDArray[np.intp]
     classes: tuple[str, ...]
-    taught: Array | None
+    teacher_predictions: Array | None
     digests: dict[str, str]
 
     @classmethod
@@ -50,38 +50,38 @@ class TrainingSet:
         split: Split,
         recipe: Recipe,
         seed: int,
-        taught: Array | None,
+        teacher_predictions: Array | None,
     ) -> TrainingSet:
-        """Take the training rows of a split out of all stimuli and their responses (stimulus, site).
+        """Return the training set of a split: its rows of all stimuli and of their responses (stimulus, site).
 
         Raises
         ------
         UnknownName, BadRecordings
-            If the images lack the recipe's label, or all have the same.
+            If the stimuli lack the recipe's label, or all have the same.
         """
-        own, recorded = stimuli.take(split.train), responses[split.train]
+        chosen, recorded = stimuli.take(split.train), responses[split.train]
         digests = {
             "rows": digest(split.train),
             "responses": digest(recorded),
-            "labels": digest(np.asarray(own.metadata[recipe.label])) if recipe.label in own.metadata else "",
-            "taught": "" if taught is None else digest(taught),
+            "labels": digest(np.asarray(chosen.metadata[recipe.label])) if recipe.label in chosen.metadata else "",
+            "taught": "" if teacher_predictions is None else digest(teacher_predictions),
         }
         validation = validation_rows(len(recorded), recipe.validation, seed)
-        return cls(own, recorded, validation, class_names(own, recipe), taught, digests)
+        return cls(chosen, recorded, validation, class_names(chosen, recipe), teacher_predictions, digests)
 
 
 def validation_rows(n: int, share: float, seed: int) -> NDArray[np.intp]:
-    """Return which of `n` training rows only stop the training: a share of them, drawn from a seed, in order."""
+    """Draw the validation rows among the `n` rows of a training set: a share of them, from a seed, in order."""
     return np.sort(np.random.default_rng(seed).permutation(n)[: round(share * n)])
 
 
 def class_names(stimuli: StimulusSet, recipe: Recipe) -> tuple[str, ...]:
-    """Return the classes of the training images, in order; none without a label.
+    """Return the class names in a training set, sorted; none without a label in the recipe.
 
     Raises
     ------
     UnknownName, BadRecordings
-        If the images have no such label, or all have the same.
+        If the stimuli have no such label, or all have the same.
     """
     if not recipe.label:
         return ()
@@ -95,6 +95,6 @@ def class_names(stimuli: StimulusSet, recipe: Recipe) -> tuple[str, ...]:
     names = tuple(np.unique(np.asarray(stimuli.metadata[recipe.label]).astype(str)).tolist())
     if len(names) < 2:
         raise BadRecordings(
-            f"All training images have the {recipe.label} {names[0]!r}: there is nothing to tell apart."
+            f"All training images have the {recipe.label} {names[0]!r}: there are no classes to distinguish."
         )
     return names

@@ -16,9 +16,9 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.models.recipe import Recipe
 from itbench.scoring.run import Run
 from itbench.scoring.task import Task
+from itbench.training.optuna_study import OptunaStudy, RunTrial, Trial, TrialResult
 from itbench.training.per_split import SplitTrainer
-from itbench.training.search import Attempt, Outcome, Search, Trial
-from itbench.training.search_space import own_values, space_of
+from itbench.training.search_space import recipe_values, search_space
 from itbench.training.study_files import StudyFiles, recipe_of, write_best
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.files import locked
@@ -87,12 +87,12 @@ def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) 
             "The recipe keeps no training images apart, by which trials could be judged.",
             todo="Keep some: --recipe validation=0.1",
         )
-    space = space_of(recipe)
+    space = search_space(recipe)
     task = Task.load(run.benchmark, run.metric, reporter)
     for split in _named(task.splits, splits):
         files = StudyFiles.of(run, task, split)
         with locked(files.trials.with_suffix(".lock"), f"{run.title}, {split.name}, is being tuned"):
-            search = Search(files.trials, space, own_values(recipe, space), run.entrants[0].weights.seed)
+            search = OptunaStudy(files.trials, space, recipe_values(recipe, space), run.entrants[0].weights.seed)
             study = _study(run, task, split, files, search, trials, reporter)
         yield study
 
@@ -120,7 +120,7 @@ def _named(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
 
 
 def _study(
-    run: Run, task: Task, split: Split, files: StudyFiles, search: Search, wanted: int, reporter: Reporter
+    run: Run, task: Task, split: Split, files: StudyFiles, search: OptunaStudy, wanted: int, reporter: Reporter
 ) -> Study:
     """Bring one study to the number of trials wanted, and write its best recipe."""
     judge = judge_of(recipe_of(run))
@@ -129,7 +129,7 @@ def _study(
     done = len(search.trials())
     with reporter.progress(f"{split.name} trials", wanted, "trials", done) as advance:
         for number in range(done + 1, wanted + 1):
-            reporter.note(f"{split.name}, trial {number} of {wanted}: {_said(search.step(attempt), judge)}")
+            reporter.note(f"{split.name}, trial {number} of {wanted}: {_said(search.run_trial(attempt), judge)}")
             shutil.rmtree(running, ignore_errors=True)
             advance(1)
     shutil.rmtree(running, ignore_errors=True)
@@ -140,16 +140,16 @@ def _study(
     return Study(split.name, judge, tuple(ranked), files.best)
 
 
-def _attempt(run: Run, task: Task, split: Split, judge: Judge, store: TrainedStore) -> Attempt:
+def _attempt(run: Run, task: Task, split: Split, judge: Judge, store: TrainedStore) -> RunTrial:
     """Return what trains a network of one split by a changed recipe, and says how good it is."""
     (entrant,), recipe = run.entrants, recipe_of(run)
 
-    def attempt(changes: Mapping[str, Any]) -> Outcome:
+    def attempt(changes: Mapping[str, Any]) -> TrialResult:
         changed = replace(run, entrants=(replace(entrant, recipe=recipe.with_values(changes)),))
         about = SplitTrainer(changed, task, GramCache(), store, SilentReporter()).learn(split).about
         if judge.key not in about:
             raise BadOption(f"{entrant.model.name} does not say its {judge.key}, by which trials are judged.")
-        return Outcome(judge.sign * float(about[judge.key]), about.get("epochs"), float(about["seconds"]))
+        return TrialResult(judge.sign * float(about[judge.key]), about.get("epochs"), float(about["seconds"]))
 
     return attempt
 

@@ -1,4 +1,4 @@
-"""How well a network does on images that it did not learn from: what stops a training and chooses its epoch."""
+"""Validation score of an epoch: explained variance, accuracy or loss on the validation images of a training."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from torch import Tensor
 
 from itbench.models.recipe import Recipe
 from itbench.statistics.explained_variance import correlation, explained_variance
-from itbench.training.losses import Targets, rates
+from itbench.training.losses import Targets, softplus_rates
 
 
 @dataclass(frozen=True)
 class ValidationScore:
-    """The number that training tries to raise, and what goes with it.
+    """Validation score of one epoch, by which the best epoch is chosen, with its correlation, accuracy and loss.
 
     Parameters
     ----------
     value : float
-        Mean explained variance where responses are learnt, else the share of classes named right, else the loss
-        below 0.
+        Mean explained variance where the recipe trains on responses, else classification accuracy, else the negative
+        loss.
     about : mapping of str to float
-        ``explained_variance``, ``correlation``, ``accuracy``, ``inner_loss``, as far as there are any.
+        ``explained_variance``, ``correlation``, ``accuracy``, ``inner_loss``, as far as they apply.
     """
 
     value: float
@@ -31,9 +31,9 @@ class ValidationScore:
 
 
 def validation_score(outputs: Mapping[str, Tensor], targets: Targets, loss: float, recipe: Recipe) -> ValidationScore:
-    """Return how well outputs (image, …) meet the targets of the same images.
+    """Return the validation score of a network's outputs (image, …) for the validation images.
 
-    A site that lacks a response to some of them is left out; where all do, the loss decides.
+    Sites with missing responses are skipped; where every site has some, the score is the negative loss.
     """
     about = {"inner_loss": loss}
     value = -loss
@@ -41,9 +41,9 @@ def validation_score(outputs: Mapping[str, Tensor], targets: Targets, loss: floa
         about["accuracy"] = value = float((outputs["classes"].argmax(1) == targets.classes).float().mean())
     if (recipe.losses.get("responses") or recipe.losses.get("teacher")) and targets.responses is not None:
         output = outputs["responses"]
-        predicted = rates(output) if recipe.response_loss == "poisson" else output
-        recorded, said = (np.asarray(part, np.float64) for part in (targets.responses, predicted))
-        ev, r = explained_variance(recorded, said), correlation(recorded, said)
+        predicted = softplus_rates(output) if recipe.response_loss == "poisson" else output
+        recorded, estimated = (np.asarray(part, np.float64) for part in (targets.responses, predicted))
+        ev, r = explained_variance(recorded, estimated), correlation(recorded, estimated)
         if np.isfinite(ev).any():
             about["explained_variance"], about["correlation"] = float(np.nanmean(ev)), float(np.nanmean(r))
             value = about["explained_variance"]

@@ -143,7 +143,7 @@ def test_weights_that_are_not_there_are_an_error(toy):
     assert "No weights 'nowhere.pt'" in done.stderr
     done = run("check", "toy-net", "--weights", "pretrained")
     assert done.exit_code == 1
-    assert "cannot be had: OSError: no route to host" in done.stdout
+    assert "are not available: OSError: no route to host" in done.stdout
 
 
 @pytest.mark.parametrize(

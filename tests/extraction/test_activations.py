@@ -18,7 +18,7 @@ from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.extraction.activations import extract_activations
 from itbench.extraction.activations_file import partial_file
 from itbench.extraction.forward import extract_grams
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.util.progress import SilentReporter
 from tests.kit.extraction import PIXELS, extracted, write_images
 from tests.kit.toy import toy_recordings

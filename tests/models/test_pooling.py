@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from itbench import BadOption, FunctionModel, score_model
-from itbench.models.pooling import Pool, pools_of
-from itbench.models.protocols import Weights
+from itbench.models.pooling import TokenPool, token_pools
+from itbench.models.weights import Weights
 from itbench.models.zoo import from_timm, from_torchvision
 from tests.kit.commands import run
 
@@ -22,14 +22,14 @@ def tokens(extra):
     ("how", "layers", "extra", "expected"),
     [
         ("none", ["block"], 1, {}),
-        ("cls", ["block"], 1, {"block": Pool("cls", 1)}),
-        ("mean", ["block"], 1, {"block": Pool("mean", 1)}),
-        ("mean", ["block", "conv"], 0, {"block": Pool("mean", 0)}),
-        ("mean", ["patches", "block"], 1, {"patches": Pool("mean", 0), "block": Pool("mean", 1)}),
+        ("cls", ["block"], 1, {"block": TokenPool("cls", 1)}),
+        ("mean", ["block"], 1, {"block": TokenPool("mean", 1)}),
+        ("mean", ["block", "conv"], 0, {"block": TokenPool("mean", 0)}),
+        ("mean", ["patches", "block"], 1, {"patches": TokenPool("mean", 0), "block": TokenPool("mean", 1)}),
     ],
 )
 def test_token_layers_are_pooled_and_others_left(how, layers, extra, expected):
-    assert pools_of(how, layers, SHAPES, tokens(extra)) == expected
+    assert token_pools(how, layers, SHAPES, tokens(extra)) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_token_layers_are_pooled_and_others_left(how, layers, extra, expected):
 )
 def test_what_cannot_be_pooled_is_refused(how, layers, extra, said):
     with pytest.raises(BadOption, match=said):
-        pools_of(how, layers, SHAPES, tokens(extra))
+        token_pools(how, layers, SHAPES, tokens(extra))
 
 
 def test_pools_are_the_first_token_and_the_mean_of_the_rest():
     activations = np.random.default_rng(0).standard_normal((3, 5, 4)).astype(np.float32)
-    np.testing.assert_array_equal(Pool("cls", 1)(activations), activations[:, 0])
-    np.testing.assert_allclose(Pool("mean", 2)(activations), activations[:, 2:].mean(axis=1), atol=1e-6)
-    assert Pool("mean", 2)(activations).dtype == np.float32
+    np.testing.assert_array_equal(TokenPool("cls", 1)(activations), activations[:, 0])
+    np.testing.assert_allclose(TokenPool("mean", 2)(activations), activations[:, 2:].mean(axis=1), atol=1e-6)
+    assert TokenPool("mean", 2)(activations).dtype == np.float32
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_pools_are_those_of_timm(name, pool):
     caught = network.activations(batch, [layer])[layer]
     with torch.inference_mode():
         expected = network.module.pool(torch.from_numpy(caught), {"cls": "token", "mean": "avg"}[pool]).numpy()
-    pooled = pools_of(pool, [layer], network.shapes(IMAGES[0]), network)[layer](caught)
+    pooled = token_pools(pool, [layer], network.shapes(IMAGES[0]), network)[layer](caught)
     np.testing.assert_allclose(pooled, expected, atol=1e-6)
 
 
@@ -74,7 +74,7 @@ def test_torchvisions_class_token_is_what_its_head_reads():
     assert (network.class_token, network.extra_tokens) == (True, 1)
     batch = network.prepare(IMAGES)
     caught = network.activations(batch, ["encoder.ln", "heads"])
-    pool = pools_of("cls", ["encoder.ln"], network.shapes(IMAGES[0]), network)["encoder.ln"]
+    pool = token_pools("cls", ["encoder.ln"], network.shapes(IMAGES[0]), network)["encoder.ln"]
     with torch.inference_mode():
         expected = network.module.heads(torch.from_numpy(pool(caught["encoder.ln"]))).numpy()
     np.testing.assert_allclose(caught["heads"], expected, atol=1e-5)

@@ -10,8 +10,7 @@ from torch import nn
 
 from itbench import ItbenchWarning, score_model, with_weights
 from itbench.errors import NoWeights
-from itbench.models.protocols import Weights
-from itbench.models.weights import load_file, looks_untrained
+from itbench.models.weights import Weights, load_file, looks_untrained
 from itbench.models.zoo import from_timm
 from itbench.plugins import load_plugins
 from tests.kit.commands import run_python
@@ -161,7 +160,7 @@ def test_pretrained_weights_that_look_untrained_raise_a_warning(kind, warned):
         warnings.simplefilter("always")
         with_weights("toy", lambda pretrained: norms("batch"), Weights(kind))
     assert [str(item.message) for item in caught if item.category is ItbenchWarning] == (
-        ["The pretrained weights of toy look untrained: their values are what a network starts from."] if warned else []
+        ["The pretrained weights of toy look untrained: their values are those of a new network."] if warned else []
     )
 
 
@@ -199,7 +198,7 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_two_ways_on(name, toy
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there
-    with pytest.raises(NoWeights, match="cannot be had") as refused:
+    with pytest.raises(NoWeights, match="are not available") as refused:
         score_model(name, str(toy))
     assert "--weights FILE" in str(refused.value)
     assert "--weights random" in str(refused.value)

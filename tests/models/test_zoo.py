@@ -8,7 +8,7 @@ import torch
 
 from itbench import load_plugins, score_model
 from itbench.errors import UnknownName
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.models.zoo import from_timm, from_torchvision
 from tests.kit.commands import run, run_python
 

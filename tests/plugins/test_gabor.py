@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 
 ORIENTATIONS, FREQUENCIES = 8, (1, 2, 4, 8, 16, 32)

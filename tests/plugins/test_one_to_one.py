@@ -11,7 +11,7 @@ from itbench.errors import BadActivations
 from itbench.extraction import gram_reducer
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics.options import build
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.scoring.single_features import read_channels
 from itbench.util.progress import SilentReporter

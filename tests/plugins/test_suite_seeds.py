@@ -132,7 +132,7 @@ def test_a_part_of_it_runs_here(tmp_path, monkeypatch):
     done = run("run", "seeds", *words, "--json")
     rows = {row["row"]: row for row in json.loads(done.stdout)}
     failed = {name: row["error"].splitlines()[0] for name, row in rows.items() if row["error"]}
-    missing = "The pretrained weights of resnet50 cannot be had: itbench is offline, and they are in no cache"
+    missing = "The pretrained weights of resnet50 are not available: itbench is offline, and no cache"
     assert failed == dict.fromkeys(("resnet50 layer3", "resnet50-finetuned"), f"{missing} on this machine.")
     assert done.exit_code == 1
     scored = {name: row for name, row in rows.items() if name not in failed}

@@ -102,7 +102,7 @@ def test_training_leaves_the_core_as_it_was(family, toy):
     *_, untouched = system(f"{family}/itbench-tiny")
     for name, tensor in core.module.state_dict().items():
         torch.testing.assert_close(tensor, untouched.module.state_dict()[name], rtol=0, atol=0)
-    assert not core.unsettled()
+    assert not core.left_in_training_mode()
 
 
 def test_frozen_norms_keep_their_statistics_and_others_do_not(toy):

@@ -356,7 +356,7 @@ def test_a_failure_is_recorded_once(toy):
         assert run("score", "-m", "toy-net", "-b", toy, "-o", option).exit_code == 1
     ((model, note),) = board()
     assert model == "toy-net"
-    assert "pretrained weights of toy-net cannot be had" in note
+    assert "pretrained weights of toy-net are not available" in note
 
 
 def test_what_was_mistyped_is_no_failure_of_the_model(toy):

@@ -170,7 +170,7 @@ def test_sites_with_missing_responses_are_counted_not_averaged(toy, home):
 
 def test_runs_that_differ_do_not_replace_each_other(toy, tmp_path):
     """Every pair of these is another question, so another file; the same question takes the former's place."""
-    from itbench.models.protocols import Weights
+    from itbench.models.weights import Weights
     from tests.kit.toy import TOY_PLUGIN
 
     space: dict = {}

@@ -18,7 +18,7 @@ from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadActivations, BadRecordings, NoSpace, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate

@@ -11,7 +11,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.stimuli import StimulusSet
 from itbench.extraction.gram_cache import GramCache
-from itbench.models.protocols import Weights
+from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.results.score_file import provenance
 from itbench.results.summary import summary

@@ -40,21 +40,21 @@ def test_a_model_of_no_package_has_no_published_weights(model, source):
 
 def test_weights_that_are_here_are_seen(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert not weights_file("resnet18", "torchvision IMAGENET1K_V1").here
+    assert not weights_file("resnet18", "torchvision IMAGENET1K_V1").cached
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
     (folder / "resnet18-f37072fd.pth").touch()
-    assert weights_file("resnet18", "torchvision IMAGENET1K_V1").here
+    assert weights_file("resnet18", "torchvision IMAGENET1K_V1").cached
 
 
 def test_weights_of_timm_that_are_here_are_seen(tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert not weights_file("timm/resnet10t", "timm").here
+    assert not weights_file("timm/resnet10t", "timm").cached
     repository = tmp_path / "models--timm--resnet10t.c3_in1k"
     for part, text in (("refs/main", "abc"), ("snapshots/abc/model.safetensors", "")):
         (repository / part).parent.mkdir(parents=True)
         (repository / part).write_text(text)
-    assert weights_file("timm/resnet10t", "timm").here
+    assert weights_file("timm/resnet10t", "timm").cached
 
 
 def test_this_machine_multiplies():

@@ -109,7 +109,7 @@ def test_rows_that_fail_do_not_stop_the_others(suite):
     done = run("run", suite, "--json")
     rows = rows_of(done)
     assert [name for name, row in rows.items() if row["error"] is None] == GOOD
-    assert "pretrained weights of toy-net cannot be had" in rows["toy-net first"]["error"]
+    assert "pretrained weights of toy-net are not available" in rows["toy-net first"]["error"]
     assert "unknown model 'no-such-model'" in rows["no-such-model"]["error"]
     assert done.exit_code == 1
     assert done.stderr.endswith("Error: 3 of 7 rows failed; see above.\n")
@@ -212,7 +212,7 @@ def test_weights_that_a_network_learns_from_are_asked_for_once(counted):
 def test_a_failure_is_kept_for_the_leaderboard(suite):
     run("run", suite)
     board = run("leaderboard").stdout
-    assert "failed: The pretrained weights of toy-net cannot be had" in board
+    assert "failed: The pretrained weights of toy-net are not available" in board
     assert "no-such-model" not in board
 
 

@@ -129,8 +129,8 @@ def card(benchmark):
     [
         "# learner, trained on halves, fold0, seed 0",
         "predicts, from an image, the responses of 5 sites",
-        "images that it was given +\\| 40 ",
-        "of these, to stop the training and choose its epoch +\\| 8 ",
+        "training images +\\| 40 ",
+        "of these, validation images that choose the best epoch +\\| 8 ",
         "started from +\\| random-0",
         "epochs +\\| 2 ",
         "device +\\| cpu ",
@@ -162,7 +162,7 @@ def test_the_card_gives_the_inner_and_the_held_out_values(card):
     held_out = read_score(path).explained_variance.sel(split="fold0", layer="output").mean().item()
     inner = read_about(Path("cnn.safetensors"))["inner_explained_variance"]
     assert re.search(rf"explained variance of held-out images, mean over sites +\| +{held_out:.3f}", card)
-    assert re.search(rf"explained variance of those, mean over sites +\| +{inner:.3f}", card)
+    assert re.search(rf"explained variance of validation images, mean over sites +\| +{inner:.3f}", card)
 
 
 def test_held_out_values_of_other_weights_are_not_given(benchmark):

@@ -11,7 +11,8 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from itbench import Network
 from itbench.errors import BadActivations, BadOption, UnknownName
-from itbench.training.heads import Branches, Pool, layers_up_to, linear_head, shape_of, up_to
+from itbench.models import layers_up_to, shape_of, up_to
+from itbench.training.heads import Branches, Pool, linear_head
 
 
 class Scale:

@@ -13,9 +13,9 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, NoSpace
 from itbench.models.recipe import Recipe
 from itbench.training.checkpoint import Checkpoint
-from itbench.training.dataset import PreprocessedImages, TrainingData
-from itbench.training.loop import train
+from itbench.training.loop import LoopData, train
 from itbench.training.losses import Targets
+from itbench.training.preprocessed_images import PreprocessedImages
 from itbench.training.protocols import Training
 from itbench.util.progress import SilentReporter
 
@@ -56,7 +56,7 @@ def responses():
 
 def lesson_of(prepared, validation=()):
     held = np.array(validation, int)
-    return TrainingData(prepared, Targets(responses()), np.setdiff1d(np.arange(N), held), held)
+    return LoopData(prepared, Targets(responses()), np.setdiff1d(np.arange(N), held), held)
 
 
 def learn(module, lesson, *, seed=3, path=None, reporter=None, **recipe):

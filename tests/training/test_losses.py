@@ -7,7 +7,7 @@ from scipy.special import log_softmax, logsumexp
 
 from itbench.errors import BadOption, UnknownName
 from itbench.models.recipe import Recipe
-from itbench.training.losses import Targets, rates, total_loss
+from itbench.training.losses import Targets, softplus_rates, total_loss
 
 N, SITES, CLASSES = 6, 5, 3
 RNG = np.random.default_rng(0)
@@ -86,7 +86,7 @@ def test_a_batch_without_any_response_costs_nothing():
 
 def test_poissons_loss_is_least_at_the_recorded_rates():
     exact = np.log(np.expm1(RECORDED.astype(np.float64))).astype(np.float32)  # softplus taken off
-    np.testing.assert_allclose(rates(torch.from_numpy(exact)).numpy(), RECORDED, rtol=1e-4)
+    np.testing.assert_allclose(softplus_rates(torch.from_numpy(exact)).numpy(), RECORDED, rtol=1e-4)
     loss, said, _ = loss_of({"response_loss": "poisson"}, outputs={**OUTPUTS, "responses": exact})
     loss.backward()
     np.testing.assert_allclose(said["responses"].grad, 0, atol=1e-6)

@@ -17,8 +17,8 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
 from itbench.scoring.plan import plan_run
 from itbench.scoring.task import Task, grams_of, load_models
-from itbench.training.dataset import TrainingData
 from itbench.training.heads import linear_head
+from itbench.training.loop import LoopData
 from itbench.training.per_split import SplitTrainer
 from itbench.training.ridge_start import start_from_ridge
 from itbench.training.trained_weights import TrainedStore
@@ -109,7 +109,7 @@ def test_a_training_set_holds_nothing_of_held_out_images():
 
 @pytest.mark.parametrize(
     ("label", "error", "said"),
-    [("categroy", UnknownName, "Did you mean category"), ("all", BadRecordings, "nothing to tell apart")],
+    [("categroy", UnknownName, "Did you mean category"), ("all", BadRecordings, "no classes to distinguish")],
 )
 def test_labels_that_say_nothing_are_refused(label, error, said):
     stimuli = StimulusSet(("a", "b"), np.zeros((2, 4, 4, 3), np.uint8), {"category": ["x", "y"], "all": ["z", "z"]})
@@ -201,8 +201,8 @@ def test_features_that_change_are_computed_in_every_epoch(change):
 
 def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
     pass
-    from itbench.training.dataset import PreprocessedImages
     from itbench.training.losses import Targets
+    from itbench.training.preprocessed_images import PreprocessedImages
 
     monkeypatch.setattr("itbench.training.ridge_start.GRID", (50.0,))
     recordings, core = toy_recordings(), frozen_core()
@@ -215,7 +215,7 @@ def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
         core.prepare, recordings.stimuli, memory=10**9, scratch=".", reporter=SilentReporter()
     ) as prepared:
         targets = Targets(torch.from_numpy(responses.astype(np.float32)))
-        start_from_ridge(module, TrainingData(prepared, targets, fit, np.arange(10)), "cpu")
+        start_from_ridge(module, LoopData(prepared, targets, fit, np.arange(10)), "cpu")
         images = prepared[np.arange(80)]
     with torch.inference_mode():
         said = module(images)["responses"].numpy()
@@ -228,7 +228,7 @@ def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
     ) as prepared:
         module.heads["responses"][-1].weight.data[4] = before
         targets = Targets(torch.from_numpy(responses.astype(np.float32)))
-        start_from_ridge(module, TrainingData(prepared, targets, fit, np.arange(10)), "cpu")
+        start_from_ridge(module, LoopData(prepared, targets, fit, np.arange(10)), "cpu")
     assert torch.equal(module.heads["responses"][-1].weight[4], before)  # a response is missing: left as it was
 
 

@@ -7,7 +7,7 @@ import pytest
 from itbench import BadOption
 from itbench.errors import UnknownName
 from itbench.models.recipe import Recipe
-from itbench.training.search_space import Choices, Range, own_values, space_of
+from itbench.training.search_space import Choices, Range, recipe_values, search_space
 from tests.kit.commands import ROOT
 
 
@@ -32,9 +32,9 @@ def tuned(**values):
 def test_a_range_or_a_list_of_choices_is_read(key, spec, expected):
     if expected is None:
         with pytest.raises(BadOption, match="is no range"):
-            space_of(tuned(**{key: spec}))
+            search_space(tuned(**{key: spec}))
     else:
-        assert space_of(tuned(**{key: spec})) == {key: expected}
+        assert search_space(tuned(**{key: spec})) == {key: expected}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_range_or_a_list_of_choices_is_read(key, spec, expected):
 )
 def test_what_cannot_be_searched_is_refused(key, spec, error, said):
     with pytest.raises(error) as refused:
-        space_of(tuned(**{key: spec}))
+        search_space(tuned(**{key: spec}))
     assert said in str(refused.value)
 
 
@@ -74,10 +74,10 @@ def test_what_cannot_be_searched_is_refused(key, spec, error, said):
 )
 def test_a_recipe_that_names_no_space_has_one_around_it(own):
     recipe = Recipe(**own)
-    space = space_of(recipe)
+    space = search_space(recipe)
     assert set(space) == {"lr", "weight_decay", "warmup", "augment"}
     assert (space["lr"].low, space["lr"].high) == pytest.approx((recipe.lr / 10, recipe.lr * 10))
-    drawn = own_values(recipe, space)
+    drawn = recipe_values(recipe, space)
     assert {key: space[key].value(value) for key, value in drawn.items()} == {
         key: recipe.as_dict()[key] for key in space
     }
@@ -88,18 +88,18 @@ def test_a_recipe_that_names_no_space_has_one_around_it(own):
 )
 def test_every_recipe_of_the_project_can_be_tuned_from_its_own_values(path):
     recipe = Recipe.read(path)
-    space = space_of(recipe)
+    space = search_space(recipe)
     told = {key for key in space if "." not in key or key.partition(".")[2] in recipe.as_dict()[key.partition(".")[0]]}
-    assert set(own_values(recipe, space)) >= told
+    assert set(recipe_values(recipe, space)) >= told
 
 
 def test_numbers_without_a_point_are_numbers(tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text("options: {alpha: 1e3}\ntune:\n  options.alpha: {low: 1e-1, high: 1E+4, log: true}\n  lr: [1e-4]\n")
     recipe = Recipe.read(path)
-    space = space_of(recipe)
+    space = search_space(recipe)
     assert space == {"options.alpha": Range(0.1, 1e4, log=True), "lr": Choices((1e-4,))}
-    assert own_values(recipe, space) == {"options.alpha": 1000.0}
+    assert recipe_values(recipe, space) == {"options.alpha": 1000.0}
     assert Recipe().changed(["options.alpha=-2e-3"]).options == {"alpha": -0.002}
 
 
@@ -114,7 +114,7 @@ def test_the_recipes_own_values_are_those_within_the_space():
         "options.width": [8],
     }
     recipe = tuned(**space)
-    assert own_values(recipe, space_of(recipe)) == {
+    assert recipe_values(recipe, search_space(recipe)) == {
         "lr": 1e-3,
         "weight_decay": "0.01",
         "average": "0",  # as the choice has it, though the recipe has 0.0

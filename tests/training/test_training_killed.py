@@ -18,7 +18,7 @@ from tests.kit.training import LEARNERS, assert_same_weights, environment, halve
 pytestmark = pytest.mark.slow
 
 EPOCH = re.compile(r"epoch (\d+) of 6:")
-GOES_ON = re.compile(r"goes on after epoch (\d+) of 6")
+GOES_ON = re.compile(r"resumes after epoch (\d+) of 6")
 ALL = [*"123456"] * 4  # epochs, of two members in each of two splits
 KILLS = 4
 

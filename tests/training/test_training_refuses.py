@@ -29,9 +29,13 @@ RECIPES = {
     "batch of more than there are": (
         "plain",
         "batch=50",
-        "48 images to learn from are fewer than a batch of 50.\nUse",
+        "48 training images are fewer than a batch of 50.\nUse",
     ),
-    "no validation row": ("plain", "validation=0.001", "none is left to stop the training by.\nUse a larger share"),
+    "no validation row": (
+        "plain",
+        "validation=0.001",
+        "is left for validation, which stops the training.\nUse a larger share",
+    ),
     "patience without validation": ("plain", "validation=0", "keeps no images for validation.\nUse validation=0.1, or"),
     "unknown key": ("plain", "epoch=3", "unknown key of a recipe 'epoch'.\nDid you mean epochs"),
     "no change": ("plain", "epochs", "'epochs' is not a change of a recipe.\nSuch as: --recipe"),
@@ -81,7 +85,7 @@ REFUSED = {
     "unknown core in a recipe": ("coreless", "unknown model 'resnet5'.\nDid you mean resnet"),
     "core that learns": ("finetuned/plain", "plain learns from recordings itself.\nName a core that does not"),
     "core of a core": ("finetuned/finetuned/itbench-tiny", "finetuned/itbench-tiny learns from recordings itself."),
-    "core without a network": ("finetuned/pixels", "no network of torch: nothing in it can learn.\nName another"),
+    "core without a network": ("finetuned/pixels", "not a torch network: it cannot be trained.\nChoose another"),
     "a family": ("finetuned/*", "finetuned/* is a family of models"),
     "weights of another network": (
         "finetuned/itbench-tiny --weights other.safetensors",

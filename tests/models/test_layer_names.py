@@ -6,7 +6,7 @@ import pytest
 from itbench import BadOption, score_model
 from itbench.errors import UnknownName
 from itbench.extraction.gram_cache import GramCache
-from itbench.models.layers import expand, parts, spread
+from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum
 from tests.kit.commands import run
 
 SHAPES = {
@@ -35,23 +35,23 @@ SHAPES = {
     ],
 )
 def test_patterns_fit_layers_that_give_tensors(names, expected):
-    assert expand(names, SHAPES) == tuple(expected)
+    assert expand_patterns(names, SHAPES) == tuple(expected)
 
 
 def test_a_pattern_that_fits_nothing_is_refused():
     with pytest.raises(UnknownName, match=r"unknown layer pattern 'block\.\*'"):
-        expand(["block.*"], SHAPES)
+        expand_patterns(["block.*"], SHAPES)
 
 
 @pytest.mark.parametrize("name", ["a+", "+a", "a+a", "a.*+b", "a+?"])
 def test_sums_that_are_not_clear_are_refused(name):
     with pytest.raises(BadOption, match="layers"):
-        parts(name)
+        split_sum(name)
 
 
 @pytest.mark.parametrize(("n", "most"), [(3, 8), (8, 8), (9, 8), (100, 8), (7, 2)])
 def test_a_spread_holds_the_first_and_the_last_in_order(n, most):
-    chosen = spread(map(str, range(n)), most)
+    chosen = evenly_spaced(map(str, range(n)), most)
     numbers = list(map(int, chosen))
     assert len(chosen) == min(n, most)
     assert numbers == sorted(set(numbers))

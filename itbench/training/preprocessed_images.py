@@ -1,4 +1,4 @@
-"""The images of training, preprocessed once."""
+"""Preprocessed images of a training, computed once and kept in memory, in a scratch file, or on the GPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,8 +14,6 @@ import torch
 from numpy.typing import NDArray
 
 from itbench.data.stimuli import BLOCK, StimulusSet
-from itbench.training.frozen_features import Call, whole
-from itbench.training.losses import Targets
 from itbench.util.files import check_space, disk_errors
 from itbench.util.progress import Reporter
 from itbench.util.threads import prefetch
@@ -25,25 +22,25 @@ Rows = NDArray[np.integer]
 Prepare = Callable[[NDArray[Any]], torch.Tensor]
 Then = Callable[[torch.Tensor], torch.Tensor]
 
-SHARE_OF_GPU = 0.25  # of its free memory, which the images may take there
+SHARE_OF_GPU = 0.25  # of the free GPU memory, for the preprocessed images
 
 
 class PreprocessedImages:
-    """All images of a stimulus set, preprocessed once: float32, in memory or in a file; or features in their place.
+    """Preprocessed images of a stimulus set, or their frozen features: float32, in memory or in a scratch file.
 
-    Made by `Prepared.of`; a context manager, which frees memory and file.
+    Made by `PreprocessedImages.of`; a context manager that frees memory and file.
     """
 
     def __init__(self, shape: tuple[int, ...], *, memory: int, scratch: Path) -> None:
-        self.shape = shape  # (stimulus, 3, y, x); of features, whatever they have
+        self.shape = shape  # (stimulus, 3, y, x), or (stimulus, …) of features
         self._stored = (shape[0], *shape[2:], shape[1])  # the order of channels_last
-        self._held: torch.Tensor | None = None
+        self._in_memory: torch.Tensor | None = None
         self._file: IO[bytes] | None = None
         self._resident: torch.Tensor | None = None  # on a GPU
         self._lock = threading.RLock()  # of the file's position, and of moving to a GPU
         self.folder = scratch
         if self.nbytes <= memory:
-            self._held = torch.empty(self._stored)
+            self._in_memory = torch.empty(self._stored)
         else:
             with disk_errors(scratch):
                 scratch.mkdir(parents=True, exist_ok=True)
@@ -61,7 +58,7 @@ class PreprocessedImages:
         reporter: Reporter,
         then: Then | None = None,
     ) -> PreprocessedImages:
-        """Preprocess every image, in threads.
+        """Preprocess every image of a stimulus set once, in background threads.
 
         Parameters
         ----------
@@ -70,12 +67,12 @@ class PreprocessedImages:
             (batch, …).
         stimuli : StimulusSet
         memory : int
-            Bytes that the preprocessed images may take; more of them go to a file without a name in `scratch`, which
+            Bytes that the preprocessed images may take in memory; larger ones go to an unnamed file in `scratch`, which
             the system frees however the process ends.
         scratch : Path
         reporter : Reporter
         then : callable, optional
-            What a network makes of a preprocessed batch, to be kept in its place: (batch, …). Runs in this thread.
+            Function of a preprocessed batch whose result (batch, …) is kept in its place. Runs in this thread.
 
         Raises
         ------
@@ -99,7 +96,7 @@ class PreprocessedImages:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all preprocessed images."""
+        """Bytes of all images."""
         return 4 * math.prod(self.shape)
 
     def __len__(self) -> int:
@@ -113,22 +110,22 @@ class PreprocessedImages:
 
     def close(self) -> None:
         """Free memory and file."""
-        self._held = self._resident = None
+        self._in_memory = self._resident = None
         if self._file is not None:
             self._file.close()
 
     def __getitem__(self, rows: Rows) -> torch.Tensor:
-        """Return a copy of some images (batch, 3, y, x), or of what is kept in their place, in channels_last.
+        """Return a copy of some preprocessed images (batch, 3, y, x), or their features, in channels_last.
 
         Raises
         ------
         IndexError
-            For a row that does not exist; there are no negative ones.
+            For a row that does not exist; negative rows do not.
         """
         return self._gather(rows).movedim(-1, 1)
 
     def on(self, device: torch.device, rows: Rows) -> torch.Tensor:
-        """Return some images (batch, 3, y, x) on a device; all of them move to a GPU once if they fit."""
+        """Return some preprocessed images (batch, 3, y, x) on a device; a GPU keeps all of them if they fit."""
         if device.type != "cuda":
             return self[rows].to(device)
         resident = self._moved_to(device)
@@ -138,7 +135,6 @@ class PreprocessedImages:
         return resident.index_select(0, wanted).movedim(-1, 1)
 
     def _moved_to(self, device: torch.device) -> torch.Tensor | None:
-        """Return all images (stimulus, y, x, 3) on a GPU, or None if they are too many."""
         with self._lock:
             if self._resident is None and self.nbytes < SHARE_OF_GPU * torch.cuda.mem_get_info(device)[0]:
                 resident = torch.empty(self._stored, device=device)
@@ -148,60 +144,27 @@ class PreprocessedImages:
             return self._resident
 
     def _put(self, rows: slice, block: torch.Tensor) -> None:
-        """Take preprocessed images (batch, 3, y, x), block after block."""
         stored = block.to(torch.float32).movedim(1, -1)
-        if self._held is not None:
-            self._held[rows] = stored
+        if self._in_memory is not None:
+            self._in_memory[rows] = stored
         elif self._file is not None:
             with disk_errors(self.folder):
                 self._file.write(np.ascontiguousarray(stored.numpy()).data)
 
     def _gather(self, rows: Rows) -> torch.Tensor:
-        """Return (batch, y, x, 3)."""
         indices = self._indices(rows)
-        if self._held is not None:
-            return self._held.index_select(0, indices)
+        if self._in_memory is not None:
+            return self._in_memory.index_select(0, indices)
         if self._file is None or self._file.closed:
             raise ValueError("The preprocessed images were freed.")
-        found = np.empty((len(indices), *self._stored[1:]), np.float32)
+        images = np.empty((len(indices), *self._stored[1:]), np.float32)
         with self._lock:
-            for place, row in zip(found, indices.tolist(), strict=True):
+            for place, row in zip(images, indices.tolist(), strict=True):
                 self._file.seek(row * place.nbytes)
                 self._file.readinto(place.data.cast("B"))  # type: ignore[attr-defined]  # a file has it
-        return torch.from_numpy(found)
+        return torch.from_numpy(images)
 
     def _indices(self, rows: Rows) -> torch.Tensor:
         if len(rows) and not 0 <= np.min(rows) <= np.max(rows) < len(self):
             raise IndexError(f"rows {np.min(rows)} to {np.max(rows)} of {len(self)} images")
         return torch.from_numpy(np.ascontiguousarray(rows, np.int64))
-
-
-def _channels_last(batch: torch.Tensor) -> torch.Tensor:
-    return batch.permute(0, 2, 3, 1) if batch.ndim == 4 else batch
-
-
-def _channels_first(stored: torch.Tensor) -> torch.Tensor:
-    return stored.permute(0, 3, 1, 2) if stored.ndim == 4 else stored
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """What a network is shown.
-
-    Parameters
-    ----------
-    prepared : Prepared
-        All images.
-    targets : Targets
-        Of all images.
-    fit, validation : int arrays
-        Rows that are learnt from, and rows that stop the training.
-    call : callable
-        (network, batch) → outputs; what was prepared may be features in place of images.
-    """
-
-    prepared: PreprocessedImages
-    targets: Targets
-    fit: Rows
-    validation: Rows
-    call: Call = whole

@@ -1,4 +1,4 @@
-"""One study: trials proposed by optuna, kept in one file, gone on with from wherever they were broken off."""
+"""Optuna study of a recipe: trials proposed by optuna and kept in a journal file, resumable after a kill."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from itbench.util.files import disk_errors
 if TYPE_CHECKING:
     import optuna
 
-REASON = "error"  # an attribute of a trial that failed; one that failed without it was broken off, and is done again
+REASON = "error"  # an attribute of a failed trial; one that failed without it was interrupted, and runs again
 
 
-class Outcome(NamedTuple):
-    """How a training went: the value that is the higher the better, epochs, seconds."""
+class TrialResult(NamedTuple):
+    """Result of the training in one optuna trial: its value (higher is better), epochs, seconds."""
 
     value: float
     epochs: int | None
@@ -30,21 +30,21 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of values that was tried.
+    """Ended trial of an optuna study: the changes of the recipe, the value that they reached, or why it failed.
 
     Parameters
     ----------
     number : int
-        From 1, in the order in which they were tried.
+        From 1, in the order of the trials.
     changes : mapping
-        Of the recipe: what was tried.
+        Changes of the recipe.
     state : {"complete", "failed"}
     value : float, optional
-        What counts, of a complete one.
+        Value to maximise, of a complete trial.
     epochs : int, optional
     seconds : float
     error : str
-        Why it failed.
+        Reason of a failure.
     """
 
     number: int
@@ -56,22 +56,22 @@ class Trial:
     error: str = ""
 
 
-Attempt = Callable[[Mapping[str, Any]], Outcome]
+RunTrial = Callable[[Mapping[str, Any]], TrialResult]
 
 
-class Search:
-    """A study in a file, which no other process searches meanwhile.
+class OptunaStudy:
+    """Optuna study in a journal file, which only one process may use at a time.
 
-    Every trial is drawn from a seed of its own and the trials before it, so a study that was killed and started again
-    tries what an undisturbed one tries.
+    The values of a trial depend on a seed of its own and the trials before it, so that a resumed study makes the same
+    trials as an uninterrupted one.
 
     Parameters
     ----------
     path : Path
-        A journal, as optuna's own tools read it.
+        Journal file, which optuna's own tools can read.
     space : Space
-    own : mapping
-        Values for the first trial, as optuna has them: those of the recipe.
+    first : mapping
+        Values of the first trial, those of the recipe, in optuna's form.
     seed : int
 
     Raises
@@ -82,77 +82,76 @@ class Search:
         If the file is no study.
     """
 
-    def __init__(self, path: Path, space: Space, own: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, path: Path, space: Space, first: Mapping[str, Any], seed: int) -> None:
         optuna = _optuna()
-        self.space, self.own, self.seed, self.folder = space, own, seed, path.parent
+        self.space, self.first, self.seed, self.folder = space, first, seed, path.parent
         with disk_errors(self.folder):
             self._study = _open(path)
         for stale in self._study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
             self._study.tell(stale.number, state=optuna.trial.TrialState.FAIL)
 
     def trials(self) -> list[Trial]:
-        """Return the trials that came to an end, in their order."""
+        """Return the trials of the optuna study that have ended, in order."""
         ended = [trial for trial in self._study.get_trials() if trial.value is not None or REASON in trial.user_attrs]
         return [self._trial(number, trial) for number, trial in enumerate(ended, 1)]
 
-    def step(self, attempt: Attempt) -> Trial:
-        """Propose values, attempt them, and keep what came of it.
+    def run_trial(self, run: RunTrial) -> Trial:
+        """Run the next trial of the optuna study: propose values, train with them, record the result.
 
         Raises
         ------
         Exception
-            What the attempt raises, if nothing has succeeded before: then it is not about the values.
+            The error of `run`, if no trial has succeeded before: the values are not its cause.
         """
         before = self.trials()
         with disk_errors(self.folder):
-            asked = self._ask(len(before))
-        changes = self._changes(asked.params)
+            optuna_trial = self._ask(len(before))
+        changes = self._changes(optuna_trial.params)
         try:
-            outcome = attempt(changes)
-            if not math.isfinite(outcome.value):
-                raise ItbenchError(f"The value on the inner images is {outcome.value}.")
+            result = run(changes)
+            if not math.isfinite(result.value):
+                raise ItbenchError(f"The value on the validation images is {result.value}.")
         except NoSpace:
             raise
         except Exception as error:  # a plugin may raise anything
             if not any(trial.state == "complete" for trial in before):
                 raise
-            self._tell(asked, None, {REASON: f"{type(error).__name__}: {error}".splitlines()[0]})
+            self._tell(optuna_trial, None, {REASON: f"{type(error).__name__}: {error}".splitlines()[0]})
         else:
-            self._tell(asked, outcome.value, {"epochs": outcome.epochs, "seconds": outcome.seconds})
+            self._tell(optuna_trial, result.value, {"epochs": result.epochs, "seconds": result.seconds})
         return self.trials()[-1]
 
-    def _tell(self, asked: optuna.Trial, value: float | None, about: Mapping[str, Any]) -> None:
-        """Keep how a trial ended; without a value it failed."""
+    def _tell(self, trial: optuna.Trial, value: float | None, about: Mapping[str, Any]) -> None:
         with disk_errors(self.folder):
-            for key, said in about.items():
-                asked.set_user_attr(key, said)
-            self._study.tell(asked, value, None if value is not None else _optuna().trial.TrialState.FAIL)
+            for key, attribute in about.items():
+                trial.set_user_attr(key, attribute)
+            self._study.tell(trial, value, None if value is not None else _optuna().trial.TrialState.FAIL)
 
     def _ask(self, number: int) -> optuna.Trial:
         optuna = _optuna()
         self._study.sampler = optuna.samplers.TPESampler(seed=int(digest(self.seed, number)[:8], 16))
         if number == 0 and not self._study.get_trials(states=[optuna.trial.TrialState.WAITING]):
-            self._study.enqueue_trial(dict(self.own))
+            self._study.enqueue_trial(dict(self.first))
         return self._study.ask({key: values.distribution() for key, values in self.space.items()})
 
     def _changes(self, drawn: Mapping[str, Any]) -> dict[str, Any]:
         return {key: values.value(drawn[key]) for key, values in self.space.items()}
 
     def _trial(self, number: int, trial: optuna.trial.FrozenTrial) -> Trial:
-        said = trial.user_attrs
+        attributes = trial.user_attrs
         return Trial(
             number,
             self._changes(trial.params),
             "failed" if trial.value is None else "complete",
             trial.value,
-            said.get("epochs"),
-            said.get("seconds", 0.0),
-            said.get(REASON, ""),
+            attributes.get("epochs"),
+            attributes.get("seconds", 0.0),
+            attributes.get(REASON, ""),
         )
 
 
-class _Held:
-    """In place of optuna's lock, which outlives a killed process: one process at a time searches a study."""
+class _NoLock:
+    """Replaces the lock of an optuna study, which outlives a killed process; the caller holds one of its own."""
 
     def acquire(self) -> bool:
         return True
@@ -162,14 +161,14 @@ class _Held:
 
 
 def _open(path: Path) -> optuna.Study:
-    """Return the study in a file, without the line that a killed process did not bring to its end."""
+    """Open the optuna study in a journal file, without the unfinished last line of a killed process."""
     optuna = _optuna()
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         content = path.read_bytes()
         os.truncate(path, content.rfind(b"\n") + 1)
     try:
-        journal = optuna.storages.journal.JournalFileBackend(str(path), _Held())
+        journal = optuna.storages.journal.JournalFileBackend(str(path), _NoLock())
         storage = optuna.storages.JournalStorage(journal)
         return optuna.create_study(storage=storage, study_name=path.stem, direction="maximize", load_if_exists=True)
     except (ValueError, KeyError, TypeError) as error:

@@ -1,0 +1,129 @@
+"""Output of one layer of a torch network: its shape, its value without running later layers, the layers before it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from itbench.errors import BadActivations, BadOption, UnknownName
+from itbench.models.network import Network
+
+BLACK = np.zeros((256, 256, 3), np.uint8)
+
+
+def up_to(module: nn.Module, layer: str, images: torch.Tensor, calls: int = 1) -> torch.Tensor:
+    """Return the output (batch, …) of an inner layer of a torch network, without running the layers after it.
+
+    Gradients flow back through the layers before it; frozen layers keep no graph.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Takes images (batch, 3, y, x).
+    layer : str
+        As `named_modules` names it.
+    images : torch.Tensor
+        (batch, 3, y, x).
+    calls : int
+        Stop at this call of the layer, for a layer that runs several times.
+
+    Raises
+    ------
+    BadActivations
+        If the layer runs fewer times.
+    """
+    caught: list[torch.Tensor] = []
+    calls_left = calls
+
+    def catch(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+        nonlocal calls_left
+        calls_left -= 1
+        if calls_left == 0:
+            caught.append(output)
+            raise _Reached
+
+    handle = module.get_submodule(layer).register_forward_hook(catch)
+    try:
+        module(images)
+    except _Reached:
+        return caught[0]
+    finally:
+        handle.remove()
+    raise BadActivations(f"Layer {layer!r} ran {calls - calls_left} times in a forward pass, not {calls}.")
+
+
+def shape_of(core: Network, layer: str) -> tuple[int, ...]:
+    """Return the shape of a layer's output for one image, without the batch dimension.
+
+    Raises
+    ------
+    UnknownName, BadOption
+        If the core has no such layer, or the layer gives no tensor.
+    """
+    shape, _ = shape_and_calls(core, layer)
+    return shape
+
+
+def layers_up_to(core: Network, layer: str) -> tuple[str, ...]:
+    """Return the core network's candidate layers up to `layer`'s output, named ``core.LAYER`` as in `Branches`.
+
+    Examples
+    --------
+    >>> layers_up_to(core, "layer3")  # of a core with the candidates layer1 … layer4
+    ('core.layer1', 'core.layer2', 'core.layer3')
+    """
+    ran: set[str] = set()
+    handles = [
+        core.module.get_submodule(name).register_forward_hook(lambda *_, name=name: ran.add(name))
+        for name in core.layers
+    ]
+    _, calls = shape_and_calls(core, layer)
+    ran.clear()
+    try:
+        with torch.inference_mode():
+            up_to(core.module, layer, core.prepare(BLACK[None]).to(core.device), calls)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return tuple(f"core.{name}" for name in core.layers if name in ran)
+
+
+def last_map(core: Network) -> str:
+    """Return the last candidate layer whose output is a map (channel, y, x) of several places, else the last layer.
+
+    Examples
+    --------
+    >>> last_map(core)  # of a core with the candidates layer1 … layer4, avgpool
+    'layer4'
+    """
+    shapes = {layer: shape_of(core, layer) for layer in core.layers}
+    maps = [layer for layer, shape in shapes.items() if len(shape) == 3 and shape[1] * shape[2] > 1]
+    return maps[-1] if maps else core.layers[-1]
+
+
+class _Reached(Exception):
+    """Ends the forward pass early."""
+
+
+def shape_and_calls(core: Network, layer: str) -> tuple[tuple[int, ...], int]:
+    """Return the shape of a layer's output and the number of calls of the layer in one forward pass."""
+    if not isinstance(core, Network):
+        raise BadOption(
+            f"The core is a {type(core).__name__}, not a torch network: it cannot be trained.",
+            todo="Choose another: itbench models",
+        )
+    known = [name for name, _ in core.module.named_modules() if name]
+    if layer not in known:
+        raise UnknownName.of("layer", layer, known, todo="List them with: itbench layers CORE")
+    calls: list[None] = []
+    handle = core.module.get_submodule(layer).register_forward_hook(lambda *_: calls.append(None))
+    try:
+        shape = core.shapes(BLACK, [layer])[layer]
+    finally:
+        handle.remove()
+    if isinstance(shape, str):
+        raise BadOption(f"Layer {layer!r} {shape}.", todo="Choose another: itbench layers CORE")
+    return shape, len(calls)
