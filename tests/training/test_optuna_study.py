@@ -84,8 +84,8 @@ def test_a_file_cut_off_anywhere_goes_on_from_its_last_whole_trial(tmp_path):
 
 def test_another_seed_tries_other_values_after_the_first(tmp_path):
     first, second = (search(tmp_path / f"{seed}.journal", seed=seed) for seed in (0, 1))
-    assert [first.run_trial(attempt).changes["lr"], second.step(attempt).changes["lr"]] == [RECIPE.lr] * 2
-    assert first.run_trial(attempt).changes != second.step(attempt).changes
+    assert [first.run_trial(attempt).changes["lr"], second.run_trial(attempt).changes["lr"]] == [RECIPE.lr] * 2
+    assert first.run_trial(attempt).changes != second.run_trial(attempt).changes
 
 
 def test_a_trial_that_fails_is_kept_with_its_reason_and_not_tried_again(tmp_path):
