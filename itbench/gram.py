@@ -1,4 +1,4 @@
-"""The Gram: inner products between images, all that a linear readout needs of a layer."""
+"""The Gram matrix K = X Xᵀ of a layer: inner products between images, all that a linear readout needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itbench.util.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class Gram:
-    """K = X Xᵀ of one layer's activations X (stimulus, feature).
+    """Gram matrix K = X Xᵀ of one layer's activations X (stimulus, feature).
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class Gram:
     row_sums : float64 array of shape (stimulus,)
         Sum of each image's activations.
     n_features : int
-        How many features X has.
+        Number of features of X.
     stimulus_ids : tuple of str
         One per row.
 
@@ -49,7 +49,7 @@ class Gram:
 
     @classmethod
     def from_features(cls, features: NDArray[np.floating], stimulus_ids: Sequence[str] | None = None) -> Gram:
-        """Build a Gram from activations (stimulus, feature) held in memory."""
+        """Return the Gram of activations (stimulus, feature) in memory."""
         wide = np.asarray(features, dtype=np.float64)
         ids = tuple(stimulus_ids) if stimulus_ids is not None else tuple(map(str, range(len(wide))))
         return cls(wide @ wide.T, wide.sum(axis=1), wide.shape[1], ids)
@@ -63,7 +63,7 @@ class Gram:
         return Gram(self.matrix[np.ix_(rows, rows)], self.row_sums[rows], self.n_features, ids)
 
     def __add__(self, other: Gram) -> Gram:
-        """Return the Gram of both layers' features side by side."""
+        """Return the Gram of two layers' features concatenated."""
         if self.stimulus_ids != other.stimulus_ids:
             raise ValueError("Grams of different stimuli cannot be added")
         return Gram(
@@ -75,5 +75,5 @@ class Gram:
 
 
 def times_transpose(panel: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return P Pᵀ. NumPy sees the symmetry and computes one triangle (BLAS syrk)."""
+    """Return P Pᵀ of a panel of activations, for a Gram. NumPy computes one triangle only (BLAS syrk)."""
     return panel @ panel.T

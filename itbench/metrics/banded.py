@@ -1,4 +1,4 @@
-"""Several layers at once by banded ridge: one regression on all features, a penalty for each layer, by himalaya."""
+"""Banded ridge: one regression on the features of all layers, with a penalty for each layer, by himalaya."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre, eigenbasis
+from itbench.metrics.kernel import centre
+from itbench.metrics.principal_components import eigenbasis
 from itbench.metrics.protocols import JointReadoutResult
 from itbench.metrics.ridge import leave_one_out, ridge_readout
 from itbench.util.arrays import Array
@@ -25,15 +26,15 @@ DIGITS = 12  # of a mixture: sites whose weights agree to so many have the same
 
 
 @dataclass(frozen=True)
-class Search:
-    """A random search for the mixture of layers that suits each site.
+class RandomSearch:
+    """Settings of banded ridge's random search for the layer weights and the penalty of each site.
 
     Parameters
     ----------
     n_iter : int
-        How many mixtures are drawn; the first weighs all layers alike.
+        Number of random mixtures of the layers; the first weights all layers equally.
     seed : int
-        Of the draws, and of the folds that they are tried on.
+        Of the mixtures, and of the folds that they are tried on.
     alphas : tuple of float
         Penalties to choose from with each mixture, for features whose mean squared distance from their mean is 1.
 
@@ -59,13 +60,14 @@ def banded_ridge(
     train: NDArray[np.integer],
     test: NDArray[np.integer],
     groups: Sequence[Collection[str]],
-    search: Search,
+    search: RandomSearch,
 ) -> JointReadoutResult:
-    """Predict from all layers by one ridge regression with a penalty for each.
+    """Predict responses from several layers by banded ridge regression, with a penalty for each layer.
 
     Per site, the weights b_l minimise |y − ȳ − Σ X_l b_l|² + Σ (α / γ_l) |b_l|², X_l the layer's activations less their
-    training mean, divided by the root of their mean squared length: so no layer counts for more because its numbers are
-    larger or more. The mixture γ, which sums to 1, and α are found by a random search on folds of the training rows.
+    training mean, divided by the root of their mean squared length, so that the scale and the number of a layer's
+    features do not matter. The mixture γ, which sums to 1, and α are found by a random search on folds of the training
+    rows.
 
     Parameters
     ----------
@@ -73,13 +75,13 @@ def banded_ridge(
     responses : array of shape (train, site)
     train, test : int arrays of shape (train,) and (test,)
     groups : sequence of collections of str
-        Layers to leave out together; each takes a search of its own.
-    search : Search
+        Layers to leave out together; the search is repeated for each group.
+    search : RandomSearch
 
     Returns
     -------
     JointReadoutResult
-        The weights are γ. Inner predictions leave one row out, given γ and α; each layer alone is read by ridge.
+        The weights are γ. Inner predictions leave one row out, given γ and α; each layer alone is predicted by ridge.
 
     Raises
     ------
@@ -92,28 +94,28 @@ def banded_ridge(
     (2019), NeuroImage 197, 482–492.
     """
     scaled = {layer: _of_unit_length(gram, train) for layer, gram in grams.items()}
-    found = _search(scaled, responses, train, test, search)
+    solution = _search(scaled, responses, train, test, search)
     mean = responses.mean(axis=0)
     rest = [np.tile(mean, (len(test), 1)) for _ in groups]
-    for left, predictions in zip(groups, rest, strict=True):
-        kept = {layer: gram for layer, gram in scaled.items() if layer not in left}
+    for left_out, predictions in zip(groups, rest, strict=True):
+        kept = {layer: gram for layer, gram in scaled.items() if layer not in left_out}
         if kept:
             predictions += _search(kept, responses, train, test, search).contributions.sum(axis=0)
     return JointReadoutResult(
-        predictions=mean + found.contributions.sum(axis=0),
-        inner_predictions=_leave_one_out(scaled, responses, train, found),
+        predictions=mean + solution.contributions.sum(axis=0),
+        inner_predictions=_leave_one_out(scaled, responses, train, solution),
         alone={
             layer: ridge_readout(gram, responses, train, test, None, search.alphas) for layer, gram in scaled.items()
         },
-        weights=found.mixture,
-        contributions=found.contributions,
+        weights=solution.mixture,
+        contributions=solution.contributions,
         without=np.array(rest).reshape(len(groups), len(test), responses.shape[1]),
     )
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """What a search found: γ (layer, site), α (site,), and what each layer adds (layer, test, site)."""
+class _Solution:
+    """γ (layer, site), α (site,) and each layer's contribution (layer, test, site) of a banded ridge fit."""
 
     mixture: Array
     alpha: Array
@@ -121,7 +123,6 @@ class _Found:
 
 
 def _of_unit_length(gram: Gram, train: NDArray[np.integer]) -> Gram:
-    """Scale features so that the squared length of the centred training rows is 1 on average."""
     inner, _ = centre(gram.matrix, train, train[:0])
     square = float(np.trace(inner)) / len(train)
     scale = 1 / square if square > 0 else 1.0
@@ -133,8 +134,8 @@ def _search(
     responses: Array,
     train: NDArray[np.integer],
     test: NDArray[np.integer],
-    search: Search,
-) -> _Found:
+    search: RandomSearch,
+) -> _Solution:
     from sklearn.model_selection import KFold
 
     inner, outer = map(np.stack, zip(*(centre(gram.matrix, train, test) for gram in grams.values()), strict=True))
@@ -154,21 +155,22 @@ def _search(
             return_alphas=True,
         )
         contributions = ridge.predict_weighted_kernel_ridge(outer, dual, deltas, split=True)
-    return _Found(np.exp(deltas) * alpha, alpha, contributions)
+    return _Solution(np.exp(deltas) * alpha, alpha, contributions)
 
 
-def _leave_one_out(grams: Mapping[str, Gram], responses: Array, train: NDArray[np.integer], found: _Found) -> Array:
-    """Predict every training row from all others, with the mixture and the penalty of each site."""
+def _leave_one_out(
+    grams: Mapping[str, Gram], responses: Array, train: NDArray[np.integer], solution: _Solution
+) -> Array:
     matrices = np.stack([gram.matrix for gram in grams.values()])
     width = sum(gram.n_features for gram in grams.values())
     like = next(iter(grams.values()))
     predictions = np.empty_like(responses)
-    mixtures, which = np.unique(found.mixture.round(DIGITS), axis=1, return_inverse=True)
+    mixtures, index = np.unique(solution.mixture.round(DIGITS), axis=1, return_inverse=True)
     for number, mixture in enumerate(mixtures.T):
         mixed = replace(like, matrix=np.tensordot(mixture, matrices, 1), n_features=width)
         basis = eigenbasis(mixed, train, train[:0], None)
-        for alpha in np.unique(found.alpha[which == number]):
-            sites = (which == number) & (found.alpha == alpha)
+        for alpha in np.unique(solution.alpha[index == number]):
+            sites = (index == number) & (solution.alpha == alpha)
             loo = leave_one_out(basis, responses[:, sites], np.array([alpha]), per_site=True)
             predictions[:, sites] = loo.predictions
     return predictions
@@ -176,7 +178,7 @@ def _leave_one_out(grams: Mapping[str, Gram], responses: Array, train: NDArray[n
 
 @contextmanager
 def _himalaya() -> Iterator[Any]:
-    """Give himalaya's kernel ridge on NumPy, and then the backend back that it had."""
+    """Import himalaya's kernel ridge for banded ridge, with NumPy as its backend until the block ends."""
     try:
         from himalaya import backend, kernel_ridge
     except ImportError as error:

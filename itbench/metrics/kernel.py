@@ -1,8 +1,8 @@
-"""Principal components of a layer from its Gram, linear or of another kernel, centred on the training rows."""
+"""Kernel matrices: the cosine and the Gaussian kernel of a Gram, and the centring of a kernel matrix."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,46 +11,18 @@ from itbench.errors import BadOption, UnknownName
 from itbench.gram import Gram
 from itbench.util.arrays import Array
 
-RANK_TOLERANCE = 1e-9  # of the largest eigenvalue: what float32 activations leave where there is nothing
-BLOCKS = 16  # of rows that are turned around at a time
 KERNELS = ("linear", "cosine", "rbf")
 
 
-@dataclass(frozen=True, eq=False)
-class Eigenbasis:
-    """Principal components of the training rows, and every row's place on them.
-
-    With Xc the activations centred on the training mean and Kc = Xc Xcᵀ = U Λ Uᵀ over training rows, the
-    principal component scores are U Λ^½ for training rows, and Xc* Xcᵀ U Λ^−½ for others.
+def check_kernel(kernel: str, width: float) -> None:
+    """Raise if a kernel has no such name, or its width is not positive.
 
     Parameters
     ----------
-    values : array of shape (component,)
-        Λ, falling; positive.
-    vectors : array of shape (train, component)
-        U, orthonormal and orthogonal to the constant.
-    cross : array of shape (test, component)
-        Xc* Xcᵀ U of the test rows: their scores times Λ^½.
-    """
-
-    values: Array
-    vectors: Array
-    cross: Array
-
-
-def check_components(components: int | None) -> None:
-    """Refuse a number of components below 1; None stands for all of them.
-
-    Raises
-    ------
-    BadOption
-    """
-    if components is not None and components < 1:
-        raise BadOption(f"Option components={components} must be at least 1.")
-
-
-def check_kernel(kernel: str, width: float) -> None:
-    """Refuse options of `kernel_gram` that cannot be used.
+    kernel : str
+        One of ``linear``, ``cosine``, ``rbf``.
+    width : float
+        Of the Gaussian kernel.
 
     Raises
     ------
@@ -63,11 +35,11 @@ def check_kernel(kernel: str, width: float) -> None:
 
 
 def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: float = 1.0) -> Gram:
-    """Return the Gram of the features that a kernel stands for; in its eigenbasis, ridge is kernel ridge.
+    """Return the kernel matrix of a layer as a Gram; ridge on its principal components is kernel ridge.
 
     ============ ==================================================================================================
-    ``linear``   k(a, b) = a · b: the Gram as it is
-    ``cosine``   k(a, b) = a · b / (|a| |b|), 0 where an image has no activation at all
+    ``linear``   k(a, b) = a · b: the Gram itself
+    ``cosine``   k(a, b) = a · b / (|a| |b|); 0 where all activations of an image are 0
     ``rbf``      k(a, b) = exp(−|a − b|² / (w m)), w the `width` and m the median of |a − b|² over all pairs of
                  training images, or their mean where that median is 0
     ============ ==================================================================================================
@@ -77,7 +49,7 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     gram : Gram
         Of the activations.
     train : int array of shape (train,)
-        The rows that m is learnt from. Every other entry needs only the activations of its two images.
+        The rows that m is computed from. Every other entry needs only the activations of its two images.
     kernel : {"linear", "cosine", "rbf"}
     width : float
         Of the Gaussian, in units of m.
@@ -85,8 +57,12 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     Returns
     -------
     Gram
-        Of ``rbf``, the number of features is that of the images, which is as many as can matter, and the row sums,
-        over features without end, are NaN.
+        For ``rbf``, which has infinitely many features, ``n_features`` is the number of images (the highest possible
+        rank) and the row sums are NaN.
+
+    Raises
+    ------
+    UnknownName, BadOption
 
     References
     ----------
@@ -107,57 +83,32 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     return replace(gram, matrix=matrix, row_sums=np.full(len(gram), np.nan), n_features=len(gram))
 
 
-def eigenbasis(gram: Gram, train: NDArray[np.integer], test: NDArray[np.integer], components: int | None) -> Eigenbasis:
-    """Decompose the training rows of a Gram and project the test rows.
-
-    The components are those of ``sklearn.decomposition.PCA(svd_solver="full")`` on the activations, up to sign.
-
-    Parameters
-    ----------
-    gram : Gram
-    train, test : int arrays of shape (train,) and (test,)
-        Rows of the Gram. Nothing about the test rows enters the centre or the components.
-    components : int, optional
-        How many to keep at most, else all; fewer where the rank of the training rows is lower.
-    """
-    inner, outer = centre(gram.matrix, train, test)
-    values, vectors = np.linalg.eigh(inner)  # scipy's would wake a second pool of threads beside numpy's
-    values = values[::-1]
-    for rows in np.array_split(vectors, BLOCKS):  # in place: memory touched for the first time takes longer to get
-        rows[:] = rows[:, ::-1]
-    rank = int((values > nothing(gram, train, values[0])).sum())
-    keep = min(rank, gram.n_features, len(train) - 1)
-    keep = keep if components is None else min(components, keep)
-    vectors = vectors[:, :keep]
-    return Eigenbasis(values[:keep].copy(), vectors, outer @ vectors)
-
-
-def nothing(gram: Gram, train: NDArray[np.integer], largest: float) -> float:
-    """Return what an eigenvalue of the centred training rows must exceed to be more than rounding.
-
-    Parameters
-    ----------
-    gram : Gram
-        Not centred: where all images are nearly alike, the centre takes their digits away.
-    largest : float
-        Of the eigenvalues.
-    """
-    rounding = np.finfo(float).eps * len(train) * float(np.diag(gram.matrix)[train].max())
-    return max(RANK_TOLERANCE * largest, rounding)
-
-
 def centre(matrix: Array, train: NDArray[np.integer], test: NDArray[np.integer]) -> tuple[Array, Array]:
-    """Return the Gram of activations less their training mean.
+    """Centre a kernel matrix on the mean of its training rows, as ``sklearn.preprocessing.KernelCenterer`` does.
 
     Parameters
     ----------
     matrix : array of shape (stimulus, stimulus)
         K = X Xᵀ.
+    train, test : int arrays of shape (train,) and (test,)
+        Rows of the matrix. The mean is that of the training rows alone.
 
     Returns
     -------
     inner : array of shape (train, train)
+        Xc Xcᵀ, Xc the activations less their training mean.
     outer : array of shape (test, train)
+        Xc* Xcᵀ of the test rows.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0], [3.0], [8.0]])
+    >>> inner, outer = centre(x @ x.T, np.array([0, 1]), np.array([2]))
+    >>> inner
+    array([[ 1., -1.],
+           [-1.,  1.]])
+    >>> outer
+    array([[-6.,  6.]])
     """
     inner = matrix[np.ix_(train, train)]
     outer = matrix[np.ix_(test, train)]
@@ -166,3 +117,22 @@ def centre(matrix: Array, train: NDArray[np.integer], test: NDArray[np.integer])
     outer -= outer.mean(axis=1, keepdims=True) + column - total
     inner -= column[:, None] + column - total
     return inner, outer
+
+
+def double_centre(matrix: Array) -> Array:
+    """Centre a kernel matrix on the mean of all its rows: H K H, H = 1 − 1/n.
+
+    Parameters
+    ----------
+    matrix : array of shape (stimulus, stimulus)
+
+    Returns
+    -------
+    array of shape (stimulus, stimulus)
+        0 where only rounding remains, as when all images have equal activations.
+    """
+    rows = matrix.mean(axis=0)
+    result = matrix - rows
+    result -= rows[:, None] - rows.mean()
+    rounding = len(matrix) * np.finfo(float).eps * np.abs(np.diag(matrix)).max()
+    return result if np.diag(result).max() > rounding else np.zeros_like(result)

@@ -1,4 +1,4 @@
-"""Options of a metric: the fields of its dataclass, set from ``key=value``."""
+"""Metric options: the fields of a metric's dataclass, set from ``key=value``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ T = TypeVar("T")
 
 
 def pairs(texts: Iterable[str]) -> dict[str, str]:
-    """Split ``key=value`` texts.
+    """Split metric options of the form ``key=value``.
 
     >>> pairs(["components=100", "per_site=false"])
     {'components': '100', 'per_site': 'false'}
+
+    Raises
+    ------
+    BadOption
     """
     given: dict[str, str] = {}
     for text in texts:
@@ -33,7 +37,12 @@ def pairs(texts: Iterable[str]) -> dict[str, str]:
 
 
 def build(factory: type[T], given: Mapping[str, Any]) -> T:
-    """Make a dataclass from options given as text or as values; the others keep their defaults."""
+    """Build a metric's dataclass from options given as text or as values; the other options keep their defaults.
+
+    Raises
+    ------
+    UnknownName, BadOption
+    """
     hints = typing.get_type_hints(factory)
     fields = {field.name: field for field in dataclasses.fields(factory)}  # type: ignore[arg-type]  # a dataclass
     values = {}
@@ -45,7 +54,7 @@ def build(factory: type[T], given: Mapping[str, Any]) -> T:
 
 
 def describe(factory: type) -> list[dict[str, Any]]:
-    """Return name, default and help text of every option."""
+    """Return name, default and help text of every option of a metric."""
     return [
         {"option": field.name, "default": text(field.default), "help": field.metadata.get("help", "")}
         for field in dataclasses.fields(factory)
@@ -53,7 +62,7 @@ def describe(factory: type) -> list[dict[str, Any]]:
 
 
 def text(value: Any) -> str:
-    """Write an option's value as it may be typed; a long evenly log-spaced grid as ``low:high:count``."""
+    """Format a metric option's value as it may be typed; a long log-spaced grid as ``low:high:count``."""
     if isinstance(value, tuple) and _log_spaced(value):
         return f"{_short(value[0])}:{_short(value[-1])}:{len(value)}"
     if isinstance(value, tuple):
@@ -70,7 +79,7 @@ def _log_spaced(grid: tuple[float, ...]) -> bool:
 
 
 def _short(number: float) -> str:
-    """Write a number in its fewest digits that lose nothing."""
+    """Format with the fewest exact digits."""
     return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
 
 

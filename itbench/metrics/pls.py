@@ -1,4 +1,4 @@
-"""Partial least squares for all sites at once, from a Gram."""
+"""Partial least squares (PLS2): all sites on shared components, from a Gram."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre, nothing
+from itbench.metrics.kernel import centre
+from itbench.metrics.principal_components import rank_threshold
 from itbench.util.arrays import Array
 
 SEED = 0  # of the inner folds
@@ -16,15 +17,15 @@ SEED = 0  # of the inner folds
 
 @dataclass(frozen=True, eq=False)
 class PLSResult:
-    """What partial least squares says in one split.
+    """Predictions of partial least squares in one split.
 
     Parameters
     ----------
     predictions : array of shape (test, site)
     inner_predictions : array of shape (train, site)
-        Of every training row from the inner folds that it is not in.
+        Of every training row, fitted on the inner folds that it is not in.
     components : int
-        How many there were: fewer than asked for where features or responses have no more.
+        Number of components found; fewer than requested where features or responses have no more.
     """
 
     predictions: Array
@@ -35,15 +36,14 @@ class PLSResult:
 def partial_least_squares(
     gram: Gram, responses: Array, train: NDArray[np.integer], test: NDArray[np.integer], components: int, folds: int
 ) -> PLSResult:
-    """Predict the test rows, and every training row from inner folds of the others.
+    """Predict responses from one layer by partial least squares, with inner folds of the training rows.
 
     Component after component, the weights w of the features X and c of the responses Y, both of length 1 and both
-    centred on the rows learnt from, maximise (Xw)ᵀ(Yc); then the part that the scores t = Xw explain is taken from X
+    centred on the fitted rows, maximise (Xw)ᵀ(Yc); then the part that the scores t = Xw explain is subtracted from X
     and from Y. Predictions are the regression of Y on the scores. From K = XXᵀ: c is the first eigenvector of YᵀKY, a
-    matrix (site, site), and t ∝ KYc (Rosipal & Trejo 2001, J. Mach. Learn. Res. 2, 97–123; de Jong & ter Braak 1994,
-    J. Chemom. 8, 169–174). They are those of ``sklearn.cross_decomposition.PLSRegression(scale=False)``.
+    matrix (site, site), and t ∝ KYc. The result is that of ``sklearn.cross_decomposition.PLSRegression(scale=False)``.
 
-    K is never deflated: all fits advance together, and a component costs one product of K with one column a fit.
+    K is never deflated: all fits advance together, and a component costs one product of K with one column per fit.
 
     Parameters
     ----------
@@ -51,9 +51,17 @@ def partial_least_squares(
     responses : array of shape (train, site)
     train, test : int arrays of shape (train,) and (test,)
     components : int
-        How many at most.
+        Number of components at most.
     folds : int
         Inner folds: shuffled from a fixed seed, of equal size.
+
+    Returns
+    -------
+    PLSResult
+
+    References
+    ----------
+    Rosipal & Trejo (2001), J. Mach. Learn. Res. 2, 97–123; de Jong & ter Braak (1994), J. Chemom. 8, 169–174.
     """
     kernel = np.concatenate(centre(gram.matrix, train, test))  # (row, train): rows of train, then of test
     order = np.random.default_rng(SEED).permutation(len(train))
@@ -66,7 +74,6 @@ def partial_least_squares(
 
 
 def _start(kernel: Array, responses: Array, held: list[NDArray[np.intp]]) -> list[_Fit]:
-    """Return a fit of all training rows, then one without each part of them."""
     centred = responses - responses.mean(axis=0)
     padded = np.column_stack([centred, np.ones(len(centred))])
     shares = [kernel[:, rows] @ padded[rows] for rows in held]
@@ -78,7 +85,6 @@ def _start(kernel: Array, responses: Array, held: list[NDArray[np.intp]]) -> lis
 
 
 def _advance(kernel: Array, fits: list[_Fit], gram: Gram, train: NDArray[np.integer], components: int) -> list[_Fit]:
-    """Give every fit its components, as many as it has."""
     growing = fits
     for _ in range(min(components, gram.n_features)):
         growing = [fit for fit in growing if fit.find_component(gram, train)]
@@ -93,18 +99,18 @@ def _advance(kernel: Array, fits: list[_Fit], gram: Gram, train: NDArray[np.inte
 
 
 class _Fit:
-    """One fit as it grows: scores T, orthonormal over the rows learnt from, and the loadings Q = YᵀT of the responses.
+    """One PLS fit while components are added: scores T, orthonormal over the fitted rows, and loadings Q = YᵀT.
 
-    The deflated responses are Y − TQᵀ and the deflated Gram is (1 − TTᵀ)K(1 − TTᵀ); neither is ever made. What is
-    kept beside T and Q are KT, KY, and M = YᵀKY of the deflated responses.
+    The deflated responses are Y − TQᵀ and the deflated Gram is (1 − TTᵀ)K(1 − TTᵀ); neither is ever computed. Beside T
+    and Q it keeps KT, KY, and M = YᵀKY of the deflated responses.
 
     Parameters
     ----------
-    rows : int array of shape (learnt,)
-        Those learnt from, among the training rows.
-    responses : array of shape (learnt, site)
+    rows : int array of shape (fitted,)
+        The fitted rows, among the training rows.
+    responses : array of shape (fitted, site)
     product : array of shape (row, site + 1)
-        K times responses less `origin`, and times 1, over the rows learnt from.
+        K times responses less `origin`, and times 1, over the fitted rows.
     origin : array of shape (site,)
     """
 
@@ -127,7 +133,7 @@ class _Fit:
         return self.scores[:, -1]
 
     def find_component(self, gram: Gram, train: NDArray[np.integer]) -> bool:
-        """Add the scores of one more component, unless features or responses have nothing left."""
+        """Add the scores of one more PLS component; False if features or responses have none left."""
         values, vectors = np.linalg.eigh(self.covariance)
         covariance, weights = float(values[-1]), vectors[:, -1]
         scores = self.product @ weights - self.products @ (self.loadings.T @ weights)
@@ -136,13 +142,13 @@ class _Fit:
         square = float(scores[self.rows] @ scores[self.rows])
         variance = square / covariance if covariance > 0 else 0.0  # of Xw, w of length 1
         self.largest = max(self.largest, variance)
-        if variance <= nothing(gram, train, self.largest):
+        if variance <= rank_threshold(gram, train, self.largest):
             return False
         self.scores = np.column_stack([self.scores, scores / np.sqrt(square)])
         return True
 
     def deflate(self, product: Array) -> None:
-        """Take what the newest component explains from the responses; `product` is K times its scores."""
+        """Subtract the newest PLS component from the responses; `product` is K times its scores."""
         product = self._centred(product)
         scores = self.newest[self.rows]
         loading = self.responses.T @ scores
@@ -154,7 +160,6 @@ class _Fit:
         self.loadings = np.column_stack([self.loadings, loading])
 
     def predict(self, rows: NDArray[np.intp]) -> Array:
-        """Return the predictions (row, site) of rows of K."""
         return self.mean + self.scores[rows] @ self.loadings.T
 
     def _centred(self, product: Array) -> Array:

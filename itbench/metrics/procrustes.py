@@ -1,20 +1,21 @@
-"""Procrustes similarity: how alike two representations are after the best rotation of one onto the other."""
+"""Procrustes similarity of a layer and responses, after the best rotation of one onto the other."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.metrics.leave_out import Groups, centred, n_groups
+from itbench.metrics.kernel import double_centre
+from itbench.statistics.jackknife import Groups, count_groups
 from itbench.util.arrays import Array
 
 
 def procrustes_similarity(matrix: Array, factor: Array, groups: Groups | None = None) -> Array:
-    """Return ‖Xᵀ Y‖_* / (‖X‖_F ‖Y‖_F), X and Y centred, of all images and without each group.
+    """Return the Procrustes similarity ‖Xᵀ Y‖_* / (‖X‖_F ‖Y‖_F) of a layer X and responses Y, both centred.
 
-    It is the cosine of the angular Procrustes distance (Williams et al. 2021, NeurIPS), and 1 − d/2 with the squared
-    Procrustes distance d of X and Y scaled to unit norm (Ding, Denain & Steinhardt 2021, NeurIPS). The nuclear norm,
-    the sum of singular values, is Σ √λ over the eigenvalues λ of Yᵀ K Y: X enters by K = X Xᵀ alone.
+    It is the cosine of the angular Procrustes distance, and 1 − d/2 with the squared Procrustes distance d of X and Y
+    scaled to unit norm. The nuclear norm, the sum of singular values, is Σ √λ over the eigenvalues λ of Yᵀ K Y: of X,
+    only K = X Xᵀ is needed.
 
     Parameters
     ----------
@@ -23,23 +24,35 @@ def procrustes_similarity(matrix: Array, factor: Array, groups: Groups | None = 
     factor : array of shape (stimulus, dimension)
         Y; the fewer dimensions, the faster.
     groups : int array of shape (stimulus,), optional
+        Jackknife group of each image, numbered from 0.
 
     Returns
     -------
     array of shape (1 + group,)
-        0 where one of the two does not vary.
+        Of all images, then without each group. 0 where one of the two does not vary.
+
+    References
+    ----------
+    Williams, Kunz, Kornblith & Linderman (2021), NeurIPS; Ding, Denain & Steinhardt (2021), NeurIPS.
+
+    Examples
+    --------
+    >>> x = np.array([[0.0, 1.0], [2.0, 0.0], [1.0, 3.0]])
+    >>> rotated = x @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> procrustes_similarity(x @ x.T, rotated).round(6)
+    array([1.])
     """
-    k = centred(matrix)
+    k = double_centre(matrix)
     y = factor - factor.mean(axis=0)
     ky, row_sums = k @ y, k.sum(axis=0)
     values = [_similarity(k, y, ky, row_sums, np.empty(0, np.intp))]
-    for group in range(n_groups(groups)):
+    for group in range(count_groups(groups)):
         values.append(_similarity(k, y, ky, row_sums, np.flatnonzero(groups == group)))
     return np.array(values)
 
 
 def _similarity(k: Array, y: Array, ky: Array, row_sums: Array, out: NDArray[np.intp]) -> float:
-    """Return the similarity without the images `out`; `ky` is K Y of all images, `row_sums` K 1."""
+    """Return the Procrustes similarity without the images `out`; `ky` is K Y of all images, `row_sums` K 1."""
     n = len(k) - len(out)
     kept = np.ones(len(k), bool)
     kept[out] = False

@@ -1,4 +1,4 @@
-"""Spearman's and Kendall's rank correlation of two RDMs, without sorting anew for every group that is left out."""
+"""Rank correlation of two RDMs: Spearman's ρ and Kendall's τ_a, also without each jackknife group."""
 
 from __future__ import annotations
 
@@ -8,54 +8,58 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.metrics.leave_out import Groups, n_groups
+from itbench.statistics.jackknife import Groups, count_groups
 from itbench.util.arrays import Array
 
 Ranks = NDArray[np.signedinteger[Any]]
 
 
 def spearman_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return Spearman's ρ of two RDMs over pairs of images, of all and without each group; equal values share ranks.
+    """Return Spearman's rank correlation ρ of two RDMs over pairs of images; equal values share their mean rank.
 
     Parameters
     ----------
     one, other : array of shape (stimulus, stimulus)
         Symmetric; the diagonal does not count.
     groups : int array of shape (stimulus,), optional
+        Jackknife group of each image, numbered from 0.
 
     Returns
     -------
     array of shape (1 + group,)
-        0 where one of the two does not vary.
+        Of all images, then without each group. 0 where one of the two does not vary.
     """
     first, second = np.triu_indices(len(one), 1)
     order = np.argsort(one[first, second])  # neighbours in rank are neighbours in memory: twice as fast
     pairs = first[order], second[order]
     levels = [np.unique(values[pairs], return_inverse=True)[1].astype(np.int32) for values in (one, other)]
-    return np.array([_pearson(*(_ranks(level[kept]) for level in levels)) for kept in _kept(pairs, groups)])
+    return np.array([_pearson(*(_ranks(level[kept]) for level in levels)) for kept in _pair_masks(pairs, groups)])
 
 
 def kendall_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return Kendall's τ_a of two RDMs over pairs of images, of all and without each group.
+    """Return Kendall's rank correlation τ_a of two RDMs over pairs of images.
 
     τ_a = Σ_{e<f} sign(a_e − a_f) sign(b_e − b_f) / (m (m − 1) / 2) over m pairs of images (Kendall 1938, Biometrika
-    30, 81–93). Without a group, the sum is that of all, less all that the group's pairs have to do with any other, plus
-    what they have to do with each other: O(m log m) in all.
+    30, 81–93). Without a group, the sum is that of all pairs, less the terms of the group's pairs with any other, plus
+    their terms with each other: O(m log m) in all.
 
     Parameters
     ----------
     one, other : array of shape (stimulus, stimulus)
+        Symmetric; the diagonal does not count.
     groups : int array of shape (stimulus,), optional
+        Jackknife group of each image, numbered from 0.
 
     Returns
     -------
     array of shape (1 + group,)
+        Of all images, then without each group.
     """
     pairs = np.triu_indices(len(one), 1)
     a, b = one[pairs], other[pairs]
     agreement = concordance(a, b)
     values = []
-    for kept in _kept(pairs, groups):
+    for kept in _pair_masks(pairs, groups):
         out = ~kept
         total = agreement.sum() / 2 - agreement[out].sum() + concordance(a[out], b[out]).sum() / 2
         m = int(kept.sum())
@@ -64,7 +68,7 @@ def kendall_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> 
 
 
 def concordance(a: Array, b: Array) -> Array:
-    """Return Σ_f sign(a_e − a_f) sign(b_e − b_f) of every e; O(m log m).
+    """Return Σ_f sign(a_e − a_f) sign(b_e − b_f) of every e, the summands of Kendall's rank correlation; O(m log m).
 
     Without ties it follows from the ranks of e in a and in b and the number of values that are below it in both. Ties
     are broken so that they agree, then so that they disagree: in the mean of the two they cancel.
@@ -82,14 +86,13 @@ def concordance(a: Array, b: Array) -> Array:
 
 
 def _concordance(rank_a: Ranks, rank_b: Ranks) -> Array:
-    """Return the sums of signs for ranks (m,) without ties."""
-    by_a = _moved(np.arange(len(rank_a)), rank_a)
-    below = _moved(smaller_before(rank_b[by_a]), by_a).astype(np.int64)
+    by_a = _scatter(np.arange(len(rank_a)), rank_a)
+    below = _scatter(smaller_before(rank_b[by_a]), by_a).astype(np.int64)
     return (len(rank_a) - 1 - 2 * (rank_a + rank_b) + 4 * below).astype(np.float64)
 
 
 def smaller_before(ranks: Ranks) -> Ranks:
-    """Return, for every element of a permutation of 0 … m − 1, how many smaller ones stand before it.
+    """Return how many smaller ranks precede each rank of a permutation of 0 … m − 1, for Kendall's rank correlation.
 
     Bit by bit from the highest: of those that share all higher bits, the ones with a 0 here are smaller than the ones
     with a 1. A stable partition by that bit keeps the order within each half, so that no level has to sort.
@@ -104,20 +107,20 @@ def smaller_before(ranks: Ranks) -> Ranks:
         before = zeros - zeros[start]
         count += np.where(one, before, 0)
         where = np.where(one, place - before + (1 << bit), start + before)
-        values, element, count = (_moved(array, where) for array in (values, element, count))
-    return _moved(count, element)
+        values, element, count = (_scatter(array, where) for array in (values, element, count))
+    return _scatter(count, element)
 
 
-def _moved(values: Ranks, where: Ranks) -> Ranks:
+def _scatter(values: Ranks, where: Ranks) -> Ranks:
     moved = np.empty_like(values)
     moved[where] = values
     return moved
 
 
 def _order(first: Array, then: Array, last: Ranks) -> Ranks:
-    """Return ranks without ties: by the first values, among equals by the second, among equals by the last."""
+    """Rank without ties: by the first, second, last values."""
     order = np.lexsort((last, then, first)) if _tied(first) else np.argsort(first)
-    return _moved(np.arange(len(first)), order)
+    return _scatter(np.arange(len(first)), order)
 
 
 def _tied(values: Array) -> bool:
@@ -125,17 +128,17 @@ def _tied(values: Array) -> bool:
     return bool((ordered[1:] == ordered[:-1]).any())
 
 
-def _kept(pairs: tuple[Ranks, Ranks], groups: Groups | None) -> Iterator[NDArray[np.bool_]]:
-    """Yield which pairs remain: all, and those without each group."""
+def _pair_masks(pairs: tuple[Ranks, Ranks], groups: Groups | None) -> Iterator[NDArray[np.bool_]]:
+    """Yield masks of all pairs, then without each group."""
     yield np.ones(len(pairs[0]), bool)
     if groups is not None:
         first, second = (groups[index].astype(np.int32) for index in pairs)
-        for group in range(n_groups(groups)):
+        for group in range(count_groups(groups)):
             yield (first != group) & (second != group)
 
 
 def _ranks(levels: Ranks) -> Array:
-    """Return the ranks of values given by the number of their level; equal ones share the mean of theirs."""
+    """Rank the levels; ties share mean ranks."""
     count = np.bincount(levels)
     return (np.cumsum(count) - (count - 1) / 2)[levels]
 

@@ -1,4 +1,4 @@
-"""Representational dissimilarity matrices, of a model from its Gram and of a brain from what was recorded.
+"""Representational dissimilarity matrices (RDMs) of a layer from its Gram, and of recordings.
 
 Kriegeskorte, Mur & Bandettini (2008), Front. Syst. Neurosci. 2, 4. The values are those of ``rsatoolbox.rdm.calc_rdm``.
 """
@@ -19,7 +19,12 @@ FLAT = 1e-12  # of a pattern's mean square: a variance below it is that of equal
 
 
 def check_distance(distance: str) -> None:
-    """Refuse a distance that does not exist.
+    """Raise if an RDM has no such distance.
+
+    Parameters
+    ----------
+    distance : str
+        One of ``correlation``, ``euclidean``, ``cosine``, ``crossnobis``.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def check_distance(distance: str) -> None:
 
 
 def rdm_of_gram(gram: Gram, distance: str) -> Array:
-    """Return the dissimilarities of the patterns that a Gram is of.
+    """Return the representational dissimilarity matrix (RDM) of a layer from its Gram.
 
     =============== ===============================================================================================
     ``correlation`` 1 − r(a, b), from inner products and row sums; 1 where a pattern does not vary over features
@@ -48,6 +53,18 @@ def rdm_of_gram(gram: Gram, distance: str) -> Array:
     -------
     array of shape (stimulus, stimulus)
         Symmetric, with 0 on the diagonal.
+
+    Raises
+    ------
+    UnknownName
+
+    Examples
+    --------
+    >>> gram = Gram.from_features(np.array([[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]]))
+    >>> rdm_of_gram(gram, "cosine")
+    array([[0., 1., 0.],
+           [1., 0., 1.],
+           [0., 1., 0.]])
     """
     check_distance(distance)
     matrix = gram.matrix / gram.n_features
@@ -68,13 +85,13 @@ def rdm_of_gram(gram: Gram, distance: str) -> Array:
 
 
 def rdm_of_neural_data(recorded: NeuralData, distance: str) -> Array:
-    """Return the dissimilarities of mean responses; the mean over subjects where RDMs were recorded.
+    """Return the RDM of mean responses; the mean RDM over subjects where the recordings hold RDMs.
 
     Parameters
     ----------
     recorded : NeuralData
     distance : str
-        As of `rdm_of_gram`; ``crossnobis`` is cross-validated over repetitions, see `crossnobis`.
+        As for `rdm_of_gram`; ``crossnobis`` is cross-validated over repetitions, see `crossnobis`.
 
     Returns
     -------
@@ -82,15 +99,16 @@ def rdm_of_neural_data(recorded: NeuralData, distance: str) -> Array:
 
     Raises
     ------
+    UnknownName
     BadOption
-        If RDMs of another distance were recorded.
+        If the recordings hold RDMs of another distance.
     BadRecordings
     """
     check_distance(distance)
     if recorded.mean_rdm is not None:
         if recorded.distance and distance != recorded.distance:
             raise BadOption(
-                f"The recordings hold RDMs of {recorded.distance} distances; none of {distance} can be made of them.",
+                f"The recordings hold RDMs of {recorded.distance} distances; {distance} distances need responses.",
                 todo=f"Use -o distance={recorded.distance}",
             )
         return recorded.mean_rdm
@@ -101,7 +119,7 @@ def rdm_of_neural_data(recorded: NeuralData, distance: str) -> Array:
 
 
 def crossnobis(responses: xr.DataArray) -> Array:
-    """Return squared Euclidean distances of responses that noise does not raise, by sites.
+    """Return the RDM of crossnobis distances: squared Euclidean distances cross-validated over repetitions, per site.
 
     d(a, b) = (a_r − b_r) · (a_s − b_s) / n averaged over all pairs of different repetitions r ≠ s, n sites: its
     expectation is the distance without noise, and it can be negative. Sites are not whitened (Walther et al. 2016,
@@ -112,10 +130,14 @@ def crossnobis(responses: xr.DataArray) -> Array:
     responses : DataArray of dims (repetition, stimulus, site)
         A repetition of a stimulus counts if all sites have it.
 
+    Returns
+    -------
+    array of shape (stimulus, stimulus)
+
     Raises
     ------
     BadRecordings
-        If a stimulus has fewer than 2 repetitions, or two stimuli share one alone.
+        If a stimulus has fewer than 2 repetitions, or two stimuli share their only one.
     """
     values = responses.transpose(*DIMS).values
     n_stimuli, n_sites = values.shape[1:]
@@ -131,14 +153,14 @@ def crossnobis(responses: xr.DataArray) -> Array:
     pairs = np.multiply.outer(count, count) - shared  # of different repetitions
     if count.min() < 2 or pairs.min() <= 0:
         raise BadRecordings(
-            f"Some stimulus has {int(count.min())} repetitions at all sites; crossnobis needs 2.",
+            f"A stimulus has {int(count.min())} repetitions recorded at all sites; crossnobis needs 2.",
             todo="Use -o distance=correlation or -o distance=euclidean",
         )
     return _distances((total @ total.T - same) / (pairs * n_sites))
 
 
 def _distances(products: Array) -> Array:
-    """Return |a − b|² of inner products a · b."""
+    """Return |a − b|² of products a · b."""
     square = np.diag(products)
     distances = square + square[:, None] - 2.0 * products
     np.fill_diagonal(distances, 0.0)

@@ -1,4 +1,4 @@
-"""From the brain to the model: how much of a layer the sites explain, on images left out."""
+"""Reverse prediction: variance of a layer's activations explained by the sites, on held-out images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from itbench.data.splits import Split, SplitPlan
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre, eigenbasis
-from itbench.metrics.leave_out import Groups, Remaining
+from itbench.metrics.kernel import centre
+from itbench.metrics.principal_components import eigenbasis
+from itbench.statistics.jackknife import Groups, JackknifeSums
 from itbench.util.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)
 class ReverseResult:
-    """What the sites leave of every image's activations.
+    """Reverse prediction errors: squared error and variance of every image's activations, predicted from the sites.
 
     Parameters
     ----------
@@ -33,17 +34,38 @@ class ReverseResult:
     alphas: Array
 
     def explained(self, groups: Groups | None = None) -> Array:
-        """Return 1 − Σ |x − x̂|² / Σ |x − x̄|², over all images and without each group (1 + group,).
+        """Return the reverse explained variance 1 − Σ |x − x̂|² / Σ |x − x̄|² over images.
 
-        Nothing is learnt anew without a group. 0 where no activation varies.
+        Parameters
+        ----------
+        groups : int array of shape (stimulus,), optional
+            Jackknife group of each image, numbered from 0; nothing is fitted again without a group.
+
+        Returns
+        -------
+        array of shape (1 + group,)
+            Of all images, then without each group. 0 where no activation varies.
         """
-        kept = Remaining(len(self.power), groups).kept
+        kept = JackknifeSums(len(self.power), groups).kept
         power = self.power @ kept
         return np.where(power > 0, 1.0 - self.residual @ kept / np.where(power > 0, power, 1.0), 0.0)
 
 
 def seeded_folds(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Split]:
-    """Return seeded folds of stimuli that do not depend on their order."""
+    """Return seeded folds of the stimuli for reverse prediction, independent of the order of the stimuli.
+
+    Parameters
+    ----------
+    stimulus_ids : sequence of str
+    folds : int
+        Number of folds.
+    seed : int
+
+    Returns
+    -------
+    list of Split
+        Folds that test each image once.
+    """
     rows = np.argsort(np.array(stimulus_ids))
     splits = SplitPlan("kfold", folds, seed).divide(len(rows), {})
     return [Split(split.name, rows[split.train], rows[split.test]) for split in splits]
@@ -52,9 +74,9 @@ def seeded_folds(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Spl
 def reverse_prediction(
     gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None
 ) -> ReverseResult:
-    """Predict the activations of held-out images from the sites by ridge, all from the Gram.
+    """Predict a layer's activations on held-out images from the sites by ridge (reverse prediction), from its Gram.
 
-    With responses Y centred on the training rows, P = Y* (YᵀY + α)⁻¹ Yᵀ takes training activations to test ones, and
+    With responses Y centred on the training rows, P = Y* (YᵀY + α)⁻¹ Yᵀ maps training activations to test ones, and
     |x − x̂|² is the diagonal of K** − 2 P K.* + P K.. Pᵀ, K the Gram centred likewise. One penalty for all features is
     chosen in every fold by leave-one-out over its training rows (Golub, Heath & Wahba 1979, Technometrics 21, 215–223).
 
@@ -62,12 +84,20 @@ def reverse_prediction(
     ----------
     gram : Gram
     factor : array of shape (stimulus, dimension)
-        Y: the responses, or whatever has their inner products.
+        Y: the responses, or any matrix with their inner products.
     splits : list of Split
         Folds that test each image once.
     alphas : array of shape (alpha,)
     components : int, optional
-        How many principal components of the training rows are predicted; else all features.
+        Number of principal components of the training rows to predict; else all features.
+
+    Returns
+    -------
+    ReverseResult
+
+    References
+    ----------
+    Muzellec & Kar (2025), bioRxiv 2025.08.08.669382.
     """
     residual, power, chosen = np.zeros(len(gram)), np.zeros(len(gram)), []
     for split in splits:
@@ -85,7 +115,6 @@ def reverse_prediction(
 
 
 def _errors(own: Array, u: Array, s: Array, inside: Array, alphas: Array) -> Array:
-    """Return the squared error of leaving out each training row in turn, for every penalty (alpha,)."""
     crossed, square = inside.T, np.diag(own)  # K U (train, dimension)
     middle = inside @ u
     errors = []
@@ -98,7 +127,7 @@ def _errors(own: Array, u: Array, s: Array, inside: Array, alphas: Array) -> Arr
 
 
 def _products(gram: Gram, split: Split, components: int | None) -> tuple[Array, Array, Array]:
-    """Return K.. (train, train), K*. (test, train) and the diagonal of K** (test,), centred on the training rows."""
+    """Return K.. (train, train), K*. (test, train) and the diagonal of K** (test,) for reverse prediction, centred."""
     if components is None:
         own, cross = centre(gram.matrix, split.train, split.test)
         to_train = gram.matrix[np.ix_(split.test, split.train)].mean(axis=1)

@@ -1,4 +1,4 @@
-"""Ridge regression in the eigenbasis: every penalty and every site from one decomposition."""
+"""Ridge regression on the principal components of a layer: every penalty and site from one decomposition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.kernel import Eigenbasis, eigenbasis
+from itbench.metrics.principal_components import Eigenbasis, eigenbasis
 from itbench.metrics.protocols import ReadoutResult
 from itbench.util.arrays import Array
 
@@ -20,11 +20,20 @@ GAIN = 1e-4  # of a site's variance: an edge of the grid that is better by less 
 
 
 def check_alphas(alphas: Collection[float]) -> tuple[float, ...]:
-    """Return penalties in order, or refuse them: there must be some, all positive.
+    """Return ridge penalties in rising order.
+
+    Parameters
+    ----------
+    alphas : collection of float
+
+    Returns
+    -------
+    tuple of float
 
     Raises
     ------
     BadOption
+        If there are none, or one is not positive and finite.
     """
     if not alphas or not all(0 < alpha < np.inf for alpha in alphas):
         raise BadOption("Options alpha and alphas must be positive numbers.", todo="For almost none: -o alphas=1e-6")
@@ -41,21 +50,47 @@ def ridge_readout(
     *,
     per_site: bool = True,
 ) -> ReadoutResult:
-    """Read one layer by ridge on its principal components, the penalty chosen by leave-one-out.
+    """Predict responses from one layer by ridge regression on its principal components.
+
+    Per site, b and w minimise |y − b − T w|² + α |w|², T the principal component scores of the training rows. α
+    minimises the leave-one-out error on the training rows, see `leave_one_out`. The same as
+    ``sklearn.decomposition.PCA`` followed by
+    ``sklearn.linear_model.RidgeCV``.
 
     Parameters
     ----------
     gram : Gram
-        Of the activations, or of a kernel's features.
+        Of the activations, or of a kernel's features (`kernel_gram`).
     responses : array of shape (train, site)
     train, test : int arrays of shape (train,) and (test,)
         Rows of the Gram.
     components : int, optional
-        How many at most, else all.
+        Number of principal components at most, else all.
     alphas : sequence of float
-        Penalties to choose from, rising.
+        Penalties to choose from, rising; of one, nothing is chosen.
     per_site : bool
-        Choose a penalty for each site; else one for all.
+        Choose a penalty for each site; else one for all sites.
+
+    Returns
+    -------
+    ReadoutResult
+        With leave-one-out predictions of the training rows, and a remark where the best penalty is at an edge of
+        `alphas`.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), Technometrics 12, 55–67.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> features = rng.standard_normal((50, 8))
+    >>> rows = np.arange(50)
+    >>> result = ridge_readout(Gram.from_features(features), features[:40, :2], rows[:40], rows[40:], None, ALPHA_GRID)
+    >>> result.predictions.shape
+    (10, 2)
+    >>> bool(np.abs(result.predictions - features[40:, :2]).max() < 0.01)
+    True
     """
     basis = eigenbasis(gram, train, test, components)
     grid = np.array(alphas)
@@ -66,7 +101,6 @@ def ridge_readout(
 
 
 def _edge_remarks(inner: LeaveOneOut, alphas: Array, responses: Array) -> tuple[str, ...]:
-    """Say where a penalty beyond the grid would have been better still."""
     scaled = inner.error / np.maximum(responses.var(axis=0), 1e-300)
     remarks = []
     for edge, neighbour, name in ((0, 1, "smallest"), (len(alphas) - 1, -2, "largest")):
@@ -79,16 +113,16 @@ def _edge_remarks(inner: LeaveOneOut, alphas: Array, responses: Array) -> tuple[
 
 @dataclass(frozen=True, eq=False)
 class LeaveOneOut:
-    """What leave-one-out over the training rows says about each penalty.
+    """Leave-one-out errors of ridge regression for every penalty, and predictions at the best.
 
     Parameters
     ----------
     error : array of shape (alpha, site)
-        Mean squared error of the left-out rows.
+        Mean squared error of the rows left out.
     best : int array of shape (site,)
         Index of the chosen penalty.
     predictions : array of shape (train, site)
-        Of each row from all other rows, at the chosen penalty.
+        Of each training row from all other training rows, at the chosen penalty.
     """
 
     error: Array
@@ -97,10 +131,9 @@ class LeaveOneOut:
 
 
 def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_site: bool) -> LeaveOneOut:
-    """Predict every training row from all others, for every penalty, in closed form.
+    """Return ridge predictions of every training row from all others, for every penalty, in closed form.
 
-    For ridge with an intercept, y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix
-    H = 1/n + U Λ (Λ + α)⁻¹ Uᵀ (Golub, Heath & Wahba 1979, Technometrics 21, 215–223).
+    y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Λ (Λ + α)⁻¹ Uᵀ.
 
     Parameters
     ----------
@@ -109,7 +142,16 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
     alphas : array of shape (alpha,)
         Penalties on the squared weights of the component scores.
     per_site : bool
-        Choose a penalty for each site; else one for all, by the error summed over sites in units of their variance.
+        Choose a penalty for each site; else one for all sites, by the error summed over sites in units of their
+        variance.
+
+    Returns
+    -------
+    LeaveOneOut
+
+    References
+    ----------
+    Golub, Heath & Wahba (1979), Technometrics 21, 215–223.
     """
     centred = responses - responses.mean(axis=0)
     projected = basis.vectors.T @ centred
@@ -136,15 +178,17 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
 
 
 def ridge_predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
-    """Predict the test rows by ridge with one penalty per site.
+    """Predict the test rows by ridge regression with one given penalty per site.
 
-    Minimises |y − b − T w|² + α |w|² per site over the training rows, T their component scores.
+    Per site, b and w minimise |y − b − T w|² + α |w|² over the training rows, T their principal component scores:
+    ŷ* = ȳ + K* U (Λ + α)⁻¹ Uᵀ (y − ȳ).
 
     Parameters
     ----------
     basis : Eigenbasis
     responses : array of shape (train, site)
     alpha : array of shape (site,)
+        0 for least squares.
 
     Returns
     -------
@@ -156,11 +200,11 @@ def ridge_predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
 
 
 def leave_one_out_least_squares(basis: Eigenbasis, responses: Array) -> Array:
-    """Predict every training row from all others by least squares, of least norm where many fit, in closed form.
+    """Return leave-one-out predictions of ridge regression in the limit of no penalty: least squares of least norm.
 
     y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Uᵀ. Where h_ii = 1, as in every row once
-    there are as many components as rows less one, that is 0 / 0; its limit for a vanishing penalty is
-    (K⁺ y)_i / K⁺_ii, with K⁺ = U Λ⁻¹ Uᵀ.
+    there are as many components as rows less one, that is 0 / 0; its limit for a vanishing penalty is (K⁺ y)_i / K⁺_ii,
+    with K⁺ = U Λ⁻¹ Uᵀ.
 
     Parameters
     ----------

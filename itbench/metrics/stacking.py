@@ -1,4 +1,4 @@
-"""Several layers at once by stacked regressions: non-negative weights, per site, on what each layer predicts."""
+"""Stacked regressions: the predictions of several layers combined with non-negative weights for each site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FOLDS = 5  # of the training rows: weights learnt on some are tried on the other
 SEED = 0  # of these folds
 MARGIN = 1.0  # standard errors by which one layer alone must be better to be taken
 LEAST = 1e-10  # penalty that makes the weights of equal layers equal
-NOTHING = 1e-12  # of the variance: a gradient of this size is rounding
+ROUNDING = 1e-12  # of the variance: a gradient of this size is rounding
 TINY = 1e-300  # in place of 0 below a 0
 
 
@@ -28,27 +28,27 @@ def stack(
     *,
     penalty: float = 0.02,
 ) -> JointReadoutResult:
-    """Predict from all layers by weighting what each predicts alone.
+    """Combine the predictions of several layers by stacked regressions.
 
     Per site, the weights w ≥ 0 minimise |y − ȳ − Σ w_l (z_l − z̄_l)|² / |y − ȳ|² + λ |w|² over the training rows, z_l
-    the layer's inner predictions. Where one layer alone is better by more than a standard error on training rows that
-    had no part in the weights, that layer alone is taken; a single layer is taken as it is.
+    the layer's inner predictions. Where one layer alone is better by more than a standard error on training rows held
+    out from the fit of the weights, that layer alone is used; a single layer keeps its own predictions.
 
     Parameters
     ----------
     alone : mapping of str to ReadoutResult
-        What each layer says by itself.
+        Predictions of each layer by itself.
     responses : array of shape (train, site)
     groups : sequence of collections of str
-        Layers to leave out together; only the weights are learnt again.
+        Layers to leave out together; only the weights are fitted again.
     penalty : float
         λ; 0 for Breiman's stacking.
 
     Returns
     -------
     JointReadoutResult
-        An inner prediction comes from weights learnt without its row's fold; the inner predictions of other rows,
-        which those weights are learnt on, have seen the row.
+        An inner prediction comes from weights fitted without its row's fold; the inner predictions of other rows, which
+        those weights are fitted on, have used the row.
 
     References
     ----------
@@ -57,25 +57,29 @@ def stack(
     """
     inner = np.stack([reading.inner_predictions for reading in alone.values()])
     outer = np.stack([reading.predictions for reading in alone.values()])
-    level = _Level.of(inner, responses, penalty)
+    problem = _StackingProblem.of(inner, responses, penalty)
     names = list(alone)
-    found = level.learn(np.arange(len(names)))
+    stacked = problem.fit(np.arange(len(names)))
     rest = [
-        level.learn(np.array([i for i, name in enumerate(names) if name not in left], np.intp)).predict(outer)
+        problem.fit(np.array([i for i, name in enumerate(names) if name not in left], np.intp)).predict(outer)
         for left in groups
     ]
     return JointReadoutResult(
-        predictions=found.predict(outer),
-        inner_predictions=found.inner,
+        predictions=stacked.predict(outer),
+        inner_predictions=stacked.inner,
         alone=alone,
-        weights=found.weights,
-        contributions=found.weights[:, None] * (outer - responses.mean(axis=0)),
+        weights=stacked.weights,
+        contributions=stacked.weights[:, None] * (outer - responses.mean(axis=0)),
         without=np.array(rest).reshape(len(groups), *outer.shape[1:]),
     )
 
 
 def check_penalty(penalty: float) -> None:
-    """Refuse a penalty of the weights that cannot be used.
+    """Raise if the penalty on stacking weights is negative or infinite.
+
+    Parameters
+    ----------
+    penalty : float
 
     Raises
     ------
@@ -86,14 +90,14 @@ def check_penalty(penalty: float) -> None:
 
 
 def non_negative_least_squares(gram: Array, target: Array) -> Array:
-    """Minimise wᵀAw − 2bᵀw with w ≥ 0 for many problems at once, by the active set method.
+    """Minimise wᵀAw − 2bᵀw with w ≥ 0, the stacking weights of many sites at once, by the active set method.
 
     Parameters
     ----------
     gram : array of shape (problem, weight, weight)
         A, symmetric and positive definite.
     target : array of shape (problem, weight)
-        b, of about the size of 1.
+        b, scaled to about 1.
 
     Returns
     -------
@@ -101,12 +105,17 @@ def non_negative_least_squares(gram: Array, target: Array) -> Array:
 
     References
     ----------
-    Lawson & Hanson (1974), Solving Least Squares Problems, chapter 23.
+    Lawson & Hanson (1974), Solving Least Squares Problems, chapter 23; ``scipy.optimize.nnls`` solves one problem.
+
+    Examples
+    --------
+    >>> non_negative_least_squares(np.eye(2)[None], np.array([[0.5, -1.0]]))
+    array([[0.5, 0. ]])
     """
     weights, free = np.zeros(target.shape), np.zeros(target.shape, bool)
     for _ in range(3 * target.shape[1]):
         gradient = np.where(free, 0.0, target - np.einsum("pij,pj->pi", gram, weights))
-        pending = np.flatnonzero((gradient > NOTHING).any(axis=1))
+        pending = np.flatnonzero((gradient > ROUNDING).any(axis=1))
         if not len(pending):
             break
         free[pending, gradient[pending].argmax(axis=1)] = True
@@ -125,14 +134,13 @@ def non_negative_least_squares(gram: Array, target: Array) -> Array:
 
 
 def _least_squares(gram: Array, target: Array, free: NDArray[np.bool_]) -> Array:
-    """Solve Aw = b for the free weights of every problem, the others 0."""
     both = free[:, :, None] & free[:, None, :]
     matrix = np.where(both, gram, 0.0) + ~free[:, :, None] * np.eye(free.shape[1])
     return np.asarray(np.linalg.solve(matrix, np.where(free, target, 0.0)[..., None])[..., 0], float)
 
 
 class _Stack(NamedTuple):
-    """Weights (layer, site), a constant (site,), and the inner predictions (train, site)."""
+    """Stacking weights (layer, site), constants (site,), and inner predictions (train, site)."""
 
     weights: Array
     constant: Array
@@ -143,8 +151,8 @@ class _Stack(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Level:
-    """What stacking learns from: inner predictions and responses, summed up over training rows.
+class _StackingProblem:
+    """Moments of inner predictions and responses over the training rows, to fit stacking weights.
 
     Parameters
     ----------
@@ -152,9 +160,9 @@ class _Level:
     responses : array of shape (train, site)
     penalty : float
     folds : list of int arrays
-        The training rows, divided.
+        Rows of each fold of the training rows.
     means : array of shape (part, layer + 1, site)
-        Of the inner predictions and the response: of all rows, then of all but each fold.
+        Of the inner predictions and the response: over all rows, then over all but each fold.
     products : array of shape (part, site, layer + 1, layer + 1)
         Their centred cross-products.
     errors : array of shape (part, layer, site)
@@ -170,7 +178,7 @@ class _Level:
     errors: Array
 
     @classmethod
-    def of(cls, inner: Array, responses: Array, penalty: float) -> _Level:
+    def of(cls, inner: Array, responses: Array, penalty: float) -> _StackingProblem:
         order = np.random.default_rng(SEED).permutation(len(responses))
         folds = [np.sort(rows) for rows in np.array_split(order, min(FOLDS, len(responses)))]
         means, products = _moments(np.concatenate([inner, responses[None]]), folds)
@@ -179,37 +187,34 @@ class _Level:
         errors = np.concatenate([parts.sum(axis=0)[None], parts.sum(axis=0) - parts])
         return cls(inner, responses, max(penalty, LEAST), folds, means, products, errors)
 
-    def learn(self, keep: NDArray[np.intp]) -> _Stack:
-        """Learn weights of the layers `keep`; per site, of one alone where that is better. Of none: the mean."""
+    def fit(self, keep: NDArray[np.intp]) -> _Stack:
+        """Fit the stacking weights of the layers `keep`; per site, use one layer alone where that is better."""
         if not len(keep):
-            return self._try(np.zeros(self.errors.shape), self.means[:, -1])
-        single = self._try(*self._best_single(keep))
+            return self._cross_predict(np.zeros(self.errors.shape), self.means[:, -1])
+        single = self._cross_predict(*self._best_single(keep))
         if len(keep) == 1:
             return single
-        stacked = self._try(*self._weighted(keep))
+        stacked = self._cross_predict(*self._weighted(keep))
         worse = np.square(stacked.inner - self.responses) - np.square(single.inner - self.responses)
         falls_back = worse.mean(axis=0) > MARGIN * worse.std(axis=0) / np.sqrt(len(worse))
         return _Stack(*(np.where(falls_back, one, other) for one, other in zip(single, stacked, strict=True)))
 
     def _weighted(self, keep: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Return weights (part, layer, site) and constants (part, site) of the stack."""
         square = self.products[..., -1, -1]  # (part, site)
         scaled = self.products / np.where(square > 0, square, 1.0)[..., None, None]
         n = len(keep)
         gram = scaled[..., keep[:, None], keep] + self.penalty * np.eye(n)
-        found = non_negative_least_squares(gram.reshape(-1, n, n), scaled[..., keep, -1].reshape(-1, n))
+        solution = non_negative_least_squares(gram.reshape(-1, n, n), scaled[..., keep, -1].reshape(-1, n))
         weights = np.zeros(self.errors.shape)
-        weights[:, keep] = found.reshape(*square.shape, n).swapaxes(1, 2)
+        weights[:, keep] = solution.reshape(*square.shape, n).swapaxes(1, 2)
         return weights, self.means[:, -1] - (weights * self.means[:, :-1]).sum(axis=1)
 
     def _best_single(self, keep: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Return the same of the layer with the least error."""
         best = keep[self.errors[:, keep].argmin(axis=1)]  # (part, site)
         weights = (np.arange(len(self.inner))[:, None] == best[:, None]).astype(float)
         return weights, np.zeros(best.shape)
 
-    def _try(self, weights: Array, constant: Array) -> _Stack:
-        """Predict each fold by the weights of the others."""
+    def _cross_predict(self, weights: Array, constant: Array) -> _Stack:
         inner = np.empty_like(self.responses)
         for part, rows in enumerate(self.folds, start=1):
             inner[rows] = constant[part] + np.einsum("ls,lts->ts", weights[part], self.inner[:, rows])
@@ -217,7 +222,7 @@ class _Level:
 
 
 def _moments(values: Array, folds: Sequence[NDArray[np.intp]]) -> tuple[Array, Array]:
-    """Return means and centred cross-products of values (value, row, site), of all rows, then without each fold."""
+    """Return the means and cross-products that stacking needs, of all rows, then without each fold."""
     n, mean = values.shape[1], values.mean(axis=1)
     centred = np.moveaxis(values - mean[:, None], 2, 0)  # (site, value, row)
     parts = [centred[:, :, rows] for rows in folds]

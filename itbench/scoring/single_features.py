@@ -85,26 +85,6 @@ def read_channels(
             advance(1)
 
 
-def regress_each(features: Array, responses: Array, others: Array) -> Array:
-    """Predict every site by simple linear regression on its own feature.
-
-    Parameters
-    ----------
-    features, responses : array of shape (train, site)
-    others : array of shape (test, site)
-        The same features of other rows.
-
-    Returns
-    -------
-    array of shape (test, site)
-        The mean training response where the feature does not vary.
-    """
-    centre, mean = features.mean(axis=0), responses.mean(axis=0)
-    variance = np.square(features - centre).sum(axis=0)
-    slope = ((features - centre) * (responses - mean)).sum(axis=0) / np.where(variance > 0, variance, 1.0)
-    return mean + slope * (others - centre)
-
-
 @dataclass(frozen=True, eq=False)
 class _Plan:
     """Which rows there are: halves of all that train in some split, and what of each half a split leaves out."""

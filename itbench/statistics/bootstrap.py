@@ -1,4 +1,4 @@
-"""Two-way bootstrap over stimuli and sites, and percentile intervals."""
+"""Bootstrap over stimuli and sites, and percentile intervals."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def bootstrap_draws(
     seed: int = 0,
     over: str = "both",
 ) -> dict[str, Array]:
-    """Draw the measures of a readout again from its held-out predictions.
+    """Draw a readout's measures by a two-way bootstrap over images and sites, from its held-out predictions.
 
     Images are drawn with replacement within each split, sites with replacement among those that can be scored, each
     independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6, 285–301), whose intervals are
-    slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not learnt anew, so
-    the draws speak of these readouts on other images and sites like these. The ceiling of a site is taken as known.
+    slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not fitted again, so
+    the draws describe these readouts on other images and sites of the same kind. The ceiling of a site is held fixed.
 
     Images that several splits test are drawn once for all of them, from all images: an image counts equally often
-    wherever it is tested. What is drawn depends on the seed and on the numbers of images, splits and sites alone, so
-    the draws of two models on the same recordings belong together in pairs.
+    wherever it is tested. The draws depend on the seed and on the numbers of images, splits and sites alone, so the
+    draws of two models on the same recordings are paired.
 
-    The draws of each measure are moved so that their median is the measure itself. Ratios of variances come out a
+    The draws of each measure are shifted so that their median is the measure itself. Ratios of variances come out a
     little lower in every draw, as they did in the score, since both are of a limited number of images; the more
     sites are averaged, the more this counts beside the width of an interval.
 
@@ -47,20 +47,26 @@ def bootstrap_draws(
     recorded, predicted : array of shape (row, site)
         Held-out responses; a row is one image in one split that tests it. Sites with NaN are left out.
     row_stimulus, row_split : int array of shape (row,)
-        Which image and which split.
+        Image and split of each row.
     ceiling : array of shape (site,) or (division, site), optional
         Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
     n : int
         Number of draws.
     seed : int
     over : {"both", "stimuli", "sites"}
-        What is drawn.
+        What is resampled.
 
     Returns
     -------
     dict of str to array of shape (draw,)
-        By the names in `MEASURES`. A site whose responses do not vary in some split of a draw is left out of it; the
-        draw is NaN if no site remains.
+        Keys are measures: ``explained_variance``, ``correlation`` and, with a ceiling, ``explained_variance_corrected``
+        and ``brainscore``. A site whose responses do not vary in some split of a draw is left out of it; the draw is
+        NaN if no site remains.
+
+    Raises
+    ------
+    UnknownName
+        For an unknown `over`.
     """
     if over not in OVER:
         raise UnknownName.of("kind of draws", over, OVER)
@@ -75,14 +81,32 @@ def bootstrap_draws(
     with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
         drawn = _resampled(sums, known, n, seed, over)
         blocks = [{name: MEASURES[name][0](block) for name in names} for block in drawn]
-    once = _as_they_are(sums, known)
+    once = _observed(sums, known)
     return {name: _centred([block[name] for block in blocks], MEASURES[name][0](once)) for name in names}
 
 
 def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """Return the percentile interval of draws (draw,) (Efron & Tibshirani 1993, ch. 13).
+    """Return the percentile interval of bootstrap draws.
 
-    NaN if fewer than half of the draws have a value: there are then too few images to speak of an interval.
+    Parameters
+    ----------
+    draws : array of shape (draw,)
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    low, high : float
+        NaN if fewer than half of the draws have a value: there are then too few images for an interval.
+
+    References
+    ----------
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+
+    Examples
+    --------
+    >>> percentile_interval(np.arange(101.0), 0.5)
+    (25.0, 75.0)
     """
     values = np.asarray(draws, np.float64)
     values, n = values[np.isfinite(values)], values.size
@@ -105,8 +129,8 @@ def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: 
         yield Resampled(ev, r, each if over == "stimuli" else sites.integers(0, n_sites, each.shape), ceiling)
 
 
-def _as_they_are(sums: ImageSums, ceiling: Array | None) -> Resampled:
-    """Return every image and every site once."""
+def _observed(sums: ImageSums, ceiling: Array | None) -> Resampled:
+    """Every image and every site once."""
     ev, r = sums.agreement(np.ones((1, len(sums.rows.size))))
     return Resampled(ev, r, np.arange(sums.n_sites)[None], ceiling)
 

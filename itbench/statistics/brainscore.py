@@ -24,18 +24,23 @@ OBJECT = ("object_name", "object")  # Brain-Score's name of the coordinate, and 
 
 
 def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: str | None = OBJECT[0]) -> list[Split]:
-    """Divide `n` stimuli ten times into nine tenths to learn from and one tenth to test on.
+    """Return Brain-Score's ten random splits of the stimuli into nine tenths for training and one tenth for testing.
 
-    The tenths overlap: an image may be tested in several splits, or in none. Which images a split takes depends on
-    their order: recordings in another order than Brain-Score's own files get other splits of the same kind.
+    The tenths overlap: an image may be tested in several splits, or in none. The images of a split depend on their
+    order: recordings in another order than Brain-Score's own files get other splits of the same kind.
 
     Parameters
     ----------
     n : int
+        Number of stimuli.
     metadata : mapping of str to array of shape (stimulus,)
     stratify : str, optional
         The coordinate whose values every split holds in equal shares. ``object_name`` is also found as ``object``,
-        and where neither is there, or none is named, the images are shuffled without regard to what they show.
+        and where neither exists, or none is named, the images are shuffled regardless of their content.
+
+    Returns
+    -------
+    list of Split
 
     Raises
     ------
@@ -43,6 +48,12 @@ def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: st
         If there is no such coordinate.
     ItbenchError
         If some value has a single image, or a tenth cannot hold every value.
+
+    Examples
+    --------
+    >>> splits = brainscore_splits(40, {"object": np.repeat(["car", "face"], 20)})
+    >>> len(splits), len(splits[0].train), len(splits[0].test)
+    (10, 36, 4)
     """
     from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit  # takes a second to import
 
@@ -64,7 +75,7 @@ def brainscore_splits(n: int, metadata: Mapping[str, NDArray[Any]], stratify: st
 
 
 def internal_consistency(responses: xr.DataArray) -> Array:
-    """Return the reliability of every site in each of ten divisions of the repetitions.
+    """Return Brain-Score's ceiling: the reliability of every site in each of ten divisions of the repetitions.
 
     The repetitions, by their number, are shuffled and halved; each half is averaged, the two means are correlated
     over stimuli, and r is corrected to 2r / (1 + r) (Spearman 1910; Brown 1910).
@@ -91,7 +102,7 @@ def internal_consistency(responses: xr.DataArray) -> Array:
 
 
 def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
-    """Return (r / ceiling)², of which r and ceiling are medians over sites, averaged over splits.
+    """Return Brain-Score's score (r / ceiling)²: medians over sites, averaged over splits.
 
     Parameters
     ----------
@@ -104,6 +115,11 @@ def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
     -------
     float
         NaN without a ceiling, or where it is not above 0. A negative r is squared too.
+
+    Examples
+    --------
+    >>> brainscore_ratio(np.array([[0.4, 0.4, 0.9]]), np.array([[0.8, 0.8, 0.8]]))
+    0.25
     """
     if not (np.isfinite(correlations).any(axis=1).all() and np.isfinite(ceiling).any(axis=1).all()):
         return float("nan")
@@ -112,7 +128,6 @@ def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
 
 
 def _coordinate(metadata: Mapping[str, NDArray[Any]], stratify: str | None) -> str | None:
-    """Return the name of the coordinate that splits balance, if any."""
     if stratify is None or stratify in metadata:
         return stratify
     if stratify != OBJECT[0]:
@@ -121,7 +136,6 @@ def _coordinate(metadata: Mapping[str, NDArray[Any]], stratify: str | None) -> s
 
 
 def _pearson(first: Array, second: Array) -> Array:
-    """Return the correlation (site,) over the stimuli that both halves (stimulus, site) have."""
     both = np.isfinite(first) & np.isfinite(second)
     count = np.maximum(both.sum(axis=0), 1)
     means = (np.where(both, half, 0.0).sum(axis=0) / count for half in (first, second))

@@ -1,4 +1,4 @@
-"""Explained variance and Pearson correlation per site, and the share of each part of a prediction."""
+"""Explained variance and correlation of predictions for every site, and each layer's share of explained variance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SLACK = 1e-9  # rounding allowed to a law that holds exactly
 
 
 def explained_variance(recorded: Array, predicted: Array) -> Array:
-    """Return 1 − Var(y − ŷ) / Var(y) for every site.
+    """Return the explained variance 1 − Var(y − ŷ) / Var(y) of every site.
 
     Parameters
     ----------
@@ -25,6 +25,17 @@ def explained_variance(recorded: Array, predicted: Array) -> Array:
     -------
     array of shape (site,)
         1 is perfect, 0 is as good as the mean, below 0 is worse; NaN where y does not vary or is missing.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> recorded = np.array([[0.0], [1.0], [2.0]])
+    >>> explained_variance(recorded, np.array([[5.0], [6.0], [7.0]]))  # a constant per site does not matter
+    array([1.])
     """
     _same_shape(recorded, predicted)
     variance = recorded.var(axis=0)
@@ -33,10 +44,29 @@ def explained_variance(recorded: Array, predicted: Array) -> Array:
 
 
 def correlation(recorded: Array, predicted: Array) -> Array:
-    """Return Pearson's r of recorded and predicted responses (stimulus, site) for every site.
+    """Return Pearson's correlation r of recorded and predicted responses of every site; r² bounds explained variance.
 
-    NaN where the recorded response does not vary or is missing; 0 where the prediction is constant, since it then
-    says nothing about the response.
+    Parameters
+    ----------
+    recorded : array of shape (stimulus, site)
+    predicted : array of shape (stimulus, site)
+        For the same stimuli and sites.
+
+    Returns
+    -------
+    array of shape (site,)
+        NaN where the recorded response does not vary or is missing; 0 where the prediction is constant.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> recorded = np.array([[0.0], [1.0], [2.0]])
+    >>> correlation(recorded, -3 * recorded)
+    array([-1.])
     """
     _same_shape(recorded, predicted)
     y, f = recorded - recorded.mean(axis=0), predicted - predicted.mean(axis=0)
@@ -47,10 +77,10 @@ def correlation(recorded: Array, predicted: Array) -> Array:
 
 
 def variance_shares(recorded: Array, contributions: Array) -> Array:
-    """Divide the explained variance of a sum of predictions among its parts: the product measure.
+    """Divide the explained variance of a sum of predictions among its terms: Pratt's product measure.
 
-    With ŷ = Σ ŷ_l + constant, the share of part l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum
-    to its explained variance; one is negative where its part makes the whole worse.
+    With ŷ = Σ ŷ_l + constant, the share of term l is [2 Cov(y, ŷ_l) − Cov(ŷ_l, ŷ)] / Var(y). The shares of a site sum
+    to its explained variance; one is negative where its term makes the prediction worse.
 
     Parameters
     ----------
@@ -79,7 +109,7 @@ def variance_shares(recorded: Array, contributions: Array) -> Array:
 
 
 def check_explained_variance(ev: Array, r: Array) -> None:
-    """Raise if an explained variance exceeds the squared correlation, which no prediction can do.
+    """Raise if an explained variance exceeds the squared correlation, which no prediction can reach.
 
     With the best possible scaling of ŷ the explained variance is r²; any other scaling gives less.
 

@@ -1,4 +1,4 @@
-"""Delete-a-group jackknife: standard errors, draws, and the choice of a layer without bias."""
+"""Delete-a-group jackknife: groups of images, sums without each group, standard errors, draws, and a layer's choice."""
 
 from __future__ import annotations
 
@@ -7,13 +7,30 @@ from numpy.typing import NDArray
 
 from itbench.util.arrays import Array
 
+Groups = NDArray[np.integer]
 GROUPS = 50
 FEW = 100  # images: of fewer, each is a group by itself
+DRAWS = 2000
+SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same images and sites
+PARTS = 5
 
 
 def jackknife_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
-    """Return the group of every one of `n` images: 50 random groups of equal size but for one, or one image each.
+    """Return the jackknife group of every image: 50 random groups of nearly equal size, or one image each if few.
 
+    Parameters
+    ----------
+    n : int
+        Number of images; below 100, each is a group.
+    seed : int
+
+    Returns
+    -------
+    int array of shape (stimulus,)
+        Numbered from 0.
+
+    Examples
+    --------
     >>> jackknife_groups(5)
     array([0, 1, 2, 3, 4])
     """
@@ -22,8 +39,46 @@ def jackknife_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
     return np.random.default_rng(seed).permutation(np.arange(n) % GROUPS)
 
 
+def count_groups(groups: Groups | None) -> int:
+    """Number of groups; 0 for None."""
+    return 0 if groups is None else int(groups.max()) + 1
+
+
+class JackknifeSums:
+    """Jackknife sums of a matrix over images: of all images and without each group, by one matrix product.
+
+    Parameters
+    ----------
+    n : int
+        Number of images.
+    groups : int array of shape (stimulus,), optional
+        Jackknife group of each image, numbered from 0.
+
+    Attributes
+    ----------
+    kept : array of shape (stimulus, 1 + group)
+        1 for an image that is used, 0 for one that is left out.
+    count : array of shape (1 + group,)
+        Number of images used.
+    """
+
+    def __init__(self, n: int, groups: Groups | None = None) -> None:
+        self.kept = np.ones((n, 1 + count_groups(groups)))  # the first column leaves out none
+        if groups is not None:
+            self.kept[np.arange(n), groups + 1] = 0.0
+        self.count = self.kept.sum(axis=0)
+
+    def over_rows(self, matrix: Array) -> Array:
+        """Return the jackknife sums Σ_j m_ij (stimulus, 1 + group) of a square matrix; 0 where i itself is left out."""
+        return (matrix @ self.kept) * self.kept
+
+    def over_pairs(self, matrix: Array) -> Array:
+        """Return the jackknife sums Σ_ij m_ij (1 + group,) of a square matrix."""
+        return self.over_rows(matrix).sum(axis=0)
+
+
 def jackknife_error(without: NDArray[np.floating]) -> float:
-    """Return the standard error of a statistic from its values without each group.
+    """Return the jackknife standard error of a statistic from its values without each group.
 
     SE² = (G − 1) / G Σ_g (θ_(g) − mean θ_(.))² (Efron & Tibshirani 1993, An Introduction to the Bootstrap, eq. 11.5).
 
@@ -31,16 +86,27 @@ def jackknife_error(without: NDArray[np.floating]) -> float:
     ----------
     without : array of shape (group,)
         θ_(g).
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 4.0])
+    >>> without = np.array([x[groups != group].mean() for groups in [np.arange(3)] for group in range(3)])
+    >>> bool(np.isclose(jackknife_error(without), x.std(ddof=1) / np.sqrt(3)))  # of a mean: the usual standard error
+    True
     """
     n_groups = len(without)
     return float(np.sqrt((n_groups - 1) / n_groups * np.square(without - without.mean()).sum()))
 
 
 def jackknife_draws(value: float, without: NDArray[np.floating], n: int, seed: int = 0) -> Array:
-    """Return `n` values that a statistic might have had, normal around it.
+    """Return normal draws of a statistic with the jackknife's variance and covariance.
 
     θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean θ_(.)), with standard normal z_g that depend on the seed alone: the draws
-    of two statistics of the same groups belong together in pairs, and have the jackknife's variances and covariance.
+    of two statistics of the same groups are paired.
 
     Parameters
     ----------
@@ -61,19 +127,14 @@ def jackknife_draws(value: float, without: NDArray[np.floating], n: int, seed: i
     return value + normal @ (np.sqrt((n_groups - 1) / n_groups) * (without - without.mean()))
 
 
-DRAWS = 2000
-SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same images and sites
-PARTS = 5
-
-
 def cross_validated_choice(values: Array, without: Array, seed: int = SEED) -> tuple[NDArray[np.intp], float, Array]:
-    """Choose a layer for every fifth of the images by the other four, and say what the choice is worth.
+    """Choose a layer for every fifth of the images by the others, by jackknife pseudo-values, and estimate its value.
 
-    The jackknife's pseudo-values p_gl = G θ_l − (G − 1) θ_(g)l say what a group of images g thinks of layer l. The
-    layer of a fifth is the best by the mean of p over the groups of the others, and the headline is the mean over g of
-    θ_l(g) + p_g,l(g) − mean_g p_.,l(g): it is θ_l where all choose the same layer l, and having many layers to choose
-    from does not raise it. Fifths, since a choice that leaves out one group alone turns against just that group: where
-    layers are nearly equal, the headline then has a larger error.
+    The jackknife's pseudo-values p_gl = G θ_l − (G − 1) θ_(g)l estimate the value of layer l on a group of images g.
+    The layer of a fifth is the best by the mean of p over the groups of the others, and the headline is the mean over g
+    of θ_l(g) + p_g,l(g) − mean_g p_.,l(g): it is θ_l where all choose the same layer l, and having many layers to
+    choose from does not raise it. Fifths, since a choice that leaves out one group alone turns against just that group:
+    where layers are nearly equal, the headline then has a larger error.
 
     Parameters
     ----------
@@ -90,7 +151,7 @@ def cross_validated_choice(values: Array, without: Array, seed: int = SEED) -> t
         l(g).
     headline : float
     without : array of shape (group,)
-        What the headline is without each group, linearised alike: for the jackknife's error and draws.
+        The headline without each group, linearised alike: for the jackknife's error and draws.
     """
     n_groups = without.shape[1]
     deviation = -(n_groups - 1) * (without - without.mean(axis=1, keepdims=True))

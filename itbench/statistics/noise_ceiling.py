@@ -1,4 +1,4 @@
-"""Noise ceiling of every site from repetitions, and of dissimilarities from several subjects."""
+"""Noise ceiling: the best score that the noise in the responses allows, from repetitions or from several subjects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METHODS: dict[str, Callable[[xr.DataArray, int, int], Array]] = {
 
 
 def site_reliability(responses: xr.DataArray, method: str = "split-half", splits: int = 100, seed: int = 0) -> Array:
-    """Return the reliability of the mean over repetitions: the explained variance that a perfect model reaches.
+    """Return the noise ceiling of explained variance for every site: the reliability of its mean over repetitions.
 
     Parameters
     ----------
@@ -29,13 +29,13 @@ def site_reliability(responses: xr.DataArray, method: str = "split-half", splits
     method : {"split-half", "variance"}
         `split_half` or `variance_reliability`.
     splits, seed : int
-        Of random halves.
+        Number and seed of the random halves.
 
     Returns
     -------
     array of shape (site,)
-        As estimated, never clipped: 0 or less is noise alone. NaN where (nearly) all stimuli have fewer than two
-        repetitions, or the mean does not vary.
+        Never clipped: 0 or less is noise alone. NaN where (nearly) all stimuli have fewer than two repetitions, or the
+        mean does not vary.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def site_reliability(responses: xr.DataArray, method: str = "split-half", splits
 
 
 def ceiling_corrected(ev: Array, ceiling: Array) -> Array:
-    """Return explained variance over the ceiling of its site: of what can be explained, the share that is.
+    """Return explained variance over the noise ceiling of its site: the share of the explainable variance.
 
     Parameters
     ----------
@@ -60,23 +60,28 @@ def ceiling_corrected(ev: Array, ceiling: Array) -> Array:
     -------
     array of shape (…, site)
         Never clipped: above 1 where a ceiling is estimated too low. NaN where the ceiling is not above 0.
+
+    Examples
+    --------
+    >>> ceiling_corrected(np.array([0.3, 0.3]), np.array([0.6, 0.0]))
+    array([0.5, nan])
     """
     positive = ceiling > 0
     return np.where(positive, ev / np.where(positive, ceiling, 1.0), np.nan)
 
 
 class Bounds(NamedTuple):
-    """Between what the best possible model scores on these subjects."""
+    """Lower and upper bound of a noise ceiling."""
 
     lower: float
     upper: float
 
 
 def rdm_ceiling(rdms: Array, method: str = "pearson", compare: Callable[[Array, Array], float] | None = None) -> Bounds:
-    """Return the bounds of what the best possible model scores on the dissimilarities of several subjects.
+    """Return the lower and upper noise ceiling of RDMs of several subjects: bounds on the best model's score.
 
-    Upper: each subject is compared with the mean of all, itself among them; no model comes nearer to these subjects.
-    Lower: each is compared with the mean of the others, which is a model that one can have. Both are averaged over
+    Upper: each subject is compared with the mean of all subjects, itself included; no model is closer to these
+    subjects. Lower: each is compared with the mean of the others, which is a possible model. Both are averaged over
     subjects.
 
     Parameters
@@ -84,7 +89,7 @@ def rdm_ceiling(rdms: Array, method: str = "pearson", compare: Callable[[Array, 
     rdms : array of shape (subject, pair)
         Dissimilarities of at least two subjects.
     method : {"pearson", "spearman", "cosine"}
-        The comparison, and what is done to each subject's dissimilarities before they are averaged, so that the upper
+        The comparison, and how each subject's dissimilarities are scaled before they are averaged, so that the upper
         bound is one: they are standardised, ranked, or divided by their norm.
     compare : callable, optional
         Another comparison, of two arrays (pair,). For one by ranks, such as Kendall's τ, `method` is ``spearman``: the
@@ -121,7 +126,7 @@ def rdm_ceiling(rdms: Array, method: str = "pearson", compare: Callable[[Array, 
 def _check(rdms: Array) -> None:
     if len(rdms) < 2:
         raise BadRecordings(
-            f"Dissimilarities of {len(rdms)} subject have no ceiling.", known="It takes two subjects at least."
+            f"Dissimilarities of {len(rdms)} subject have no ceiling.", known="A ceiling needs at least two subjects."
         )
     for number, rdm in enumerate(rdms):
         if not np.isfinite(rdm).all() or rdm.min() == rdm.max():

@@ -1,4 +1,4 @@
-"""Signal and noise power of responses, and correlations corrected for noise (CCnorm, r2_ER)."""
+"""Signal and noise power of responses, and correlations corrected by the signal power (CCnorm, r²_ER)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from itbench.util.arrays import Array
 
 
 class Power(NamedTuple):
-    """Variances of a site, each an array of shape (site,); NaN where too few stimuli were repeated.
+    """Signal power and noise power of every site: variances (site,); NaN where too few stimuli were repeated.
 
     Parameters
     ----------
-    signal : array
-        Of the expected responses, over stimuli. An unbiased estimate: it may be below 0.
-    noise : array
-        Of one repetition, about the expected response.
-    noise_of_mean : array
-        Of the mean over repetitions, averaged over stimuli: noise / R where all have R repetitions.
+    signal : array of shape (site,)
+        Variance of the expected responses over stimuli. An unbiased estimate: it may be below 0.
+    noise : array of shape (site,)
+        Variance of one repetition about the expected response.
+    noise_of_mean : array of shape (site,)
+        Variance of the mean over repetitions, averaged over stimuli: noise / R where all have R repetitions.
     """
 
     signal: Array
@@ -32,15 +32,15 @@ class Power(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Of the repetitions of each stimulus at each site (stimulus, site).
+    """Mean, variance and number of the repetitions of each stimulus at each site, to estimate noise power from.
 
     Parameters
     ----------
-    mean : array
+    mean : array of shape (stimulus, site)
         0 where there is none.
-    variance : array
+    variance : array of shape (stimulus, site)
         With R - 1 degrees of freedom; 0 where there are fewer than two repetitions.
-    repetitions : int array
+    repetitions : int array of shape (stimulus, site)
         R.
     """
 
@@ -50,11 +50,11 @@ class Moments(NamedTuple):
 
 
 def signal_and_noise_power(responses: xr.DataArray) -> Power:
-    """Estimate signal and noise power.
+    """Return the signal power and the noise power of every site from its repetitions.
 
-    The noise power is the variance over repetitions, averaged over stimuli. The signal power is what it leaves of the
-    variance of the mean responses over stimuli: both are unbiased, also where noise differs between stimuli, and where
-    numbers of repetitions do. A stimulus with one repetition is taken to have the average noise.
+    The noise power is the variance over repetitions, averaged over stimuli. The signal power is the variance of the
+    mean responses over stimuli less their noise: both are unbiased, also where noise or the number of repetitions
+    differs between stimuli. A stimulus with one repetition is taken to have the average noise.
 
     Parameters
     ----------
@@ -68,16 +68,27 @@ def signal_and_noise_power(responses: xr.DataArray) -> Power:
     References
     ----------
     Sahani & Linden (2003), How linear are auditory cortical responses?, NIPS 15, whose estimate this is on complete
-    repetitions, but for what a repetition adds to all stimuli alike: there that is no noise.
+    repetitions, except that they count what a repetition adds to all stimuli alike as no noise.
     """
     return power_of(moments(responses))
 
 
 def variance_reliability(responses: xr.DataArray) -> Array:
-    """Return the reliability (site,) of the mean over repetitions: signal / (signal + noise of the mean).
+    """Return the reliability of the mean over repetitions from noise power: signal / (signal + noise of the mean).
 
-    The ceiling CCmax of Schoppe, Harper, Willmore, King & Schnupp (2016), Front. Comput. Neurosci. 10:10, squared.
-    `responses` are as `signal_and_noise_power` takes them. NaN for a site whose mean does not vary.
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+
+    Returns
+    -------
+    array of shape (site,)
+        NaN for a site whose mean does not vary, or with too few stimuli repeated.
+
+    References
+    ----------
+    The square of CCmax of Schoppe, Harper, Willmore, King & Schnupp (2016), Front. Comput. Neurosci. 10:10.
     """
     found = moments(responses)
     varies = varies_where(found.repetitions >= 1, found.mean)
@@ -86,7 +97,7 @@ def variance_reliability(responses: xr.DataArray) -> Array:
 
 
 def moments(responses: xr.DataArray) -> Moments:
-    """Return mean, variance and number of the repetitions of each stimulus at each site."""
+    """Return mean, variance and number of the repetitions of each stimulus at each site, for the noise power."""
     mean, count = np.nan_to_num(mean_over_repetitions(responses)), count_repetitions(responses)
     squares = np.zeros_like(mean)
     for values in responses.transpose(*DIMS).values:  # one at a time: there may be many
@@ -95,7 +106,7 @@ def moments(responses: xr.DataArray) -> Moments:
 
 
 def power_of(found: Moments) -> Power:
-    """Return the power of each site from the moments of its stimuli."""
+    """Return signal and noise power from moments."""
     mean, variance, count = found
     seen, repeated = count >= 1, count >= 2
     n = np.maximum(seen.sum(axis=0), 2)
@@ -109,22 +120,27 @@ def power_of(found: Moments) -> Power:
 
 
 def normalised_correlation(responses: xr.DataArray, predictions: Array) -> Array:
-    """Return CCnorm: the correlation that predictions would have with responses free of noise.
+    """Return CCnorm = Cov(ȳ, ŷ) / √(SP Var(ŷ)): correlation with noise-free responses, SP the signal power.
 
-    Cov(ȳ, ŷ) / sqrt(SP Var(ŷ)), ȳ the mean over repetitions and SP the signal power: Pearson's r over CCmax.
+    ȳ is the mean over repetitions; CCnorm is Pearson's r over CCmax.
 
     Parameters
     ----------
     responses : DataArray of dims (repetition, stimulus, site)
         NaN where there was no repetition.
     predictions : array of shape (stimulus, site)
-        Of other data than the responses. NaN where nothing was predicted: such stimuli are left out.
+        Fitted on other data than the responses. NaN where nothing was predicted: such stimuli are left out.
 
     Returns
     -------
     array of shape (site,)
-        Beyond ±1 it may go, by the error of SP. 0 for a constant prediction; NaN where SP is not above 0, or too few
+        It may lie beyond ±1, by the error of SP. 0 for a constant prediction; NaN where SP is not above 0, or too few
         stimuli were repeated.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     References
     ----------
@@ -135,21 +151,28 @@ def normalised_correlation(responses: xr.DataArray, predictions: Array) -> Array
 
 
 def r2_er(responses: xr.DataArray, predictions: Array) -> Array:
-    """Return r²_ER: the squared correlation of predictions and expected responses, its bias by noise removed.
+    """Return r²_ER: the squared correlation of predictions and expected responses, corrected for bias by noise power.
 
     [(Σ x y)² − Σ x² σ² / R] / [Σ x² (m − 1) SP], with x the prediction less its mean, y the mean over R repetitions,
     σ² the noise power, SP the signal power, over m stimuli: the square of CCnorm, less what noise alone adds to it.
 
     Parameters
     ----------
-    responses, predictions
-        As `normalised_correlation` takes them.
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+    predictions : array of shape (stimulus, site)
+        Fitted on other data than the responses. NaN where nothing was predicted: such stimuli are left out.
 
     Returns
     -------
     array of shape (site,)
         It may be below 0, and above 1. 0 for a constant prediction; NaN where SP is not above 0, or too few stimuli
         were repeated.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     References
     ----------
@@ -161,7 +184,7 @@ def r2_er(responses: xr.DataArray, predictions: Array) -> Array:
 
 
 class _Sums(NamedTuple):
-    """Sums over the stimuli of each site (site,)."""
+    """Sums over stimuli (site,)."""
 
     product: Array  # Σ x y
     predicted: Array  # Σ x²
@@ -171,11 +194,11 @@ class _Sums(NamedTuple):
 
 
 def _sums(responses: xr.DataArray, predictions: Array) -> _Sums:
-    whole = moments(responses)
-    if predictions.shape != whole.mean.shape:
-        raise ValueError(f"predictions {predictions.shape} are not of responses {whole.mean.shape} (stimulus, site)")
-    used = np.isfinite(predictions) & (whole.repetitions >= 1)
-    found = Moments(*(np.where(used, part, 0) for part in whole))
+    repeated = moments(responses)
+    if predictions.shape != repeated.mean.shape:
+        raise ValueError(f"predictions {predictions.shape} are not of responses {repeated.mean.shape} (stimulus, site)")
+    used = np.isfinite(predictions) & (repeated.repetitions >= 1)
+    found = Moments(*(np.where(used, part, 0) for part in repeated))
     power = power_of(found)
     n = np.maximum(used.sum(axis=0), 1)
     x = np.where(used, predictions - np.where(used, predictions, 0.0).sum(axis=0) / n, 0.0)
@@ -189,7 +212,6 @@ def _sums(responses: xr.DataArray, predictions: Array) -> _Sums:
 
 
 def _ratio(above: Array, below: Array, both: _Sums) -> Array:
-    """Return the ratio; 0 where the prediction is constant, NaN where there is no signal."""
     usable = both.varies & (both.signal > 0)
     ratio = np.where(usable, above, 0.0) / np.where(usable, below, 1.0)
     return np.where(both.signal > 0, ratio, np.nan)

@@ -1,4 +1,4 @@
-"""Permutation test of two models by swapping their predictions of stimuli."""
+"""Permutation test of two models: swap their predictions of random images; false discovery rate over sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BY_CORRELATION = ("correlation", "brainscore")  # measures whose figure at one s
 
 @dataclass(frozen=True, eq=False)
 class PermutationResult:
-    """What swapping says of two models.
+    """Difference and p-value of a permutation test of two models, over all sites and at each.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def permutation_test(
     n: int = 10_000,
     seed: int = 0,
 ) -> PermutationResult:
-    """Test whether two models predict equally well, by swapping their predictions of random images.
+    """Return a permutation test of whether two models predict equally well: swaps of their predictions of images.
 
     If it did not matter which model a prediction of an image comes from, the difference observed would be one among
     those after swaps: p = (b + 1) / (n + 1), with b of n swaps giving a difference as large or larger, in either
     direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of an image are swapped together,
-    in all splits that test it, so what sites have in common is kept. The sites themselves are taken as they are.
+    in all splits that test it, which keeps the correlations between sites. The sites themselves are held fixed.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def permutation_test(
         Held-out responses; a row is one image in one split that tests it.
     predicted : pair of arrays of shape (row, site)
     row_stimulus, row_split : int array of shape (row,)
+        Image and split of each row.
     measure : str
         One of `itbench.statistics.resampling.MEASURES`.
     ceiling : array of shape (site,) or (division, site), optional
@@ -67,6 +68,10 @@ def permutation_test(
     n : int
         Number of swaps.
     seed : int
+
+    Returns
+    -------
+    PermutationResult
     """
     y, *both = (np.asarray(values, np.float64) for values in (recorded, *predicted))
     rows = HeldOutRows.of(row_stimulus, row_split)
@@ -92,15 +97,27 @@ def permutation_test(
 
 
 def benjamini_hochberg(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
-    """Say which hypotheses to reject so that at most `rate` of those rejected are true, in expectation.
-
-    Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57, 289–300. NaN is never rejected, and not counted.
+    """Return which p-values of permutation tests to reject at a false discovery rate, by Benjamini and Hochberg.
 
     Parameters
     ----------
     p : array of shape (hypothesis,)
+        NaN is never rejected, and not counted.
     rate : float
-        The false discovery rate.
+        The false discovery rate: the expected share of true hypotheses among those rejected.
+
+    Returns
+    -------
+    bool array of shape (hypothesis,)
+
+    References
+    ----------
+    Benjamini & Hochberg (1995), J. R. Stat. Soc. B 57, 289–300.
+
+    Examples
+    --------
+    >>> benjamini_hochberg(np.array([0.001, 0.04, 0.5, np.nan]))
+    array([ True, False, False, False])
     """
     tested = np.flatnonzero(np.isfinite(p))
     order = tested[np.argsort(p[tested])]
@@ -111,7 +128,7 @@ def benjamini_hochberg(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
 
 
 class _Swaps:
-    """Differences between two models after swaps.
+    """Differences between two models after the swaps of a permutation test.
 
     A swap of one image replaces that image's moments of one model by those of the other, so the sums after any
     swaps are those before, and the 0/1 matrix of swaps times the differences between the two models' moments.
@@ -127,11 +144,11 @@ class _Swaps:
 
     @property
     def bytes_each(self) -> int:
-        """Bytes that one permutation takes."""
+        """Bytes of one permutation."""
         return 8 * (2 * len(self.rows.size) + (30 + 8 * len(self.rows.parts)) * self.n_sites)
 
     def differences(self, swapped: Array, measure: str, ceiling: Array | None) -> tuple[Array, Array]:
-        """Return differences (draw,), and at every site (draw, site), after swaps (draw, image) of 0 or 1."""
+        """Return permutation differences (draw,), and at every site (draw, site), after swaps (draw, image)."""
         found: list[list[tuple[Array, Array]]] = [[], []]
         for part, sums, change in zip(self.rows.parts, self.sums, self.change, strict=True):
             moved = np.zeros((len(swapped), 5, self.n_sites))

@@ -1,4 +1,4 @@
-"""Rank intervals of models whose difference may be chance."""
+"""Rank intervals of models: the best and the worst rank that chance allows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from itbench.util.arrays import Array
 
 
 def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> list[tuple[int, int]]:
-    """Return the best and the worst rank that each model may have.
+    """Return the best and the worst rank of each model that the intervals of paired differences allow.
 
     One model is better than another beyond doubt if the 95 % interval of the difference of their paired draws lies
-    above 0. The best rank that a model may have is 1 + the number of models that are better beyond doubt, the worst is
-    the number of all models less those that are worse beyond doubt. Where either of two models has no draws, their
-    values alone decide.
+    above 0. A model's best rank is 1 + the number of models that are better beyond doubt, its worst is the number of
+    all models less those that are worse beyond doubt. Where either of two models has no draws, their values alone
+    decide.
 
     Every pair is judged by itself, so these are no simultaneous confidence sets: of many models that are equal, some
     will look different. Mogstad, Romano, Shaikh & Wilhelm (2024), Rev. Econ. Stud. 91, 476–518, correct for that.
@@ -32,6 +32,11 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
     Returns
     -------
     list of (int, int)
+
+    Examples
+    --------
+    >>> rank_intervals([0.3, 0.1], [None, None])
+    [(1, 1), (2, 2)]
     """
     n = len(values)
     better = np.zeros((n, n), bool)  # row than column
@@ -42,7 +47,7 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
 
 
 def _difference(value: float, first: Array | None, second: Array | None) -> tuple[float, float]:
-    """Return the interval of a difference; NaN, of which nothing is beyond doubt, where there are too few draws."""
+    """Interval of a difference."""
     if first is None or second is None or len(first) != len(second):
         return value, value
     return percentile_interval(first - second)

@@ -1,4 +1,4 @@
-"""Split-half reliability of responses from random halves of the repetitions."""
+"""Split-half reliability of responses: correlation between random halves of the repetitions, by Spearman and Brown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from itbench.data.responses import DIMS
 from itbench.util.arrays import Array
 
+FEWEST = 3  # stimuli with repetitions: any two have a correlation of ±1
+SHARE = 0.05  # of a site's stimuli at least must be repeated for these to speak for all
+ROUNDING = 1e-12  # of the largest value: smaller differences are none
 BLOCK = 64 * 10**6  # bytes of half means held at a time
 
 
 def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> Array:
-    """Return the reliability of the mean over repetitions, from random halves of them.
+    """Return the split-half reliability of every site's mean over repetitions, from random halves of them.
 
-    In every split, the R repetitions that a site has of a stimulus are shuffled, the first floor(R / 2) and the next
+    In every split, the R repetitions of a stimulus at a site are shuffled, the first floor(R / 2) and the next
     floor(R / 2) are averaged, and the two are correlated over the stimuli: r. The means of all R are more reliable, by
-    Spearman (1910) and Brown (1910): k r / (1 + (k - 1) r), where k says how much less noise they have: the mean of
+    Spearman (1910) and Brown (1910): k r / (1 + (k - 1) r), where k is the ratio of their noise variances: the mean of
     1 / floor(R / 2) over that of 1 / R. With the same even number of repetitions everywhere that is 2 r / (1 + r).
     The result is the average over the splits.
 
@@ -26,6 +29,7 @@ def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> 
     responses : DataArray of dims (repetition, stimulus, site)
         NaN where there was no repetition. A stimulus with one repetition enters k alone, one with none nothing.
     splits : int
+        Number of random halvings.
     seed : int
 
     Returns
@@ -56,12 +60,29 @@ def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> 
 
 
 def spearman_brown(r: Array, ratio: Array | float) -> Array:
-    """Return the reliability of measurements with `ratio` times less noise variance than two that correlate by r."""
+    """Return the reliability k r / (1 + (k − 1) r) of measurements with less noise than two that correlate by r.
+
+    Parameters
+    ----------
+    r : array
+        Correlation of two measurements; below 0 the formula's tangent at 0 is used, since it has a pole there.
+    ratio : array or float
+        k: noise variance of the two over that of the measurements in question; 2 for the mean of both.
+
+    Returns
+    -------
+    array
+
+    Examples
+    --------
+    >>> spearman_brown(np.array([0.5, 0.0, -0.2]), 2.0).round(3)
+    array([ 0.667,  0.   , -0.4  ])
+    """
     return ratio * r / (1.0 + (ratio - 1.0) * np.maximum(r, 0.0))  # below 0 a straight line: there is a pole
 
 
 def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array) -> Array:
-    """Return the reliability of some sites; `order` (split, repetition) shuffles the repetitions."""
+    """Return the split-half reliability of some sites; `order` (split, repetition) shuffles the repetitions."""
     wide, mean = _present_first(values, count)
     halved = (count >= 2).T
     halves = np.zeros((2, len(order), *halved.shape))
@@ -75,7 +96,7 @@ def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array) 
 
 
 def _present_first(values: NDArray[np.floating], count: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Return responses (repetition, site, stimulus), the missing ones last, as 0, and means (stimulus, site)."""
+    """Sort responses for split-half reliability (repetition, site, stimulus), the missing ones last, as 0; means."""
     wide: Array = np.ascontiguousarray(values.transpose(0, 2, 1), dtype=np.float64)
     present = np.isfinite(wide)
     if not (present == (np.arange(len(wide))[:, None, None] < count.T)).all():
@@ -86,38 +107,44 @@ def _present_first(values: NDArray[np.floating], count: NDArray[np.intp]) -> tup
 
 
 def _weights(order: Array, number: int) -> Array:
-    """Return what averages the halves of `number` repetitions (half, split, repetition)."""
+    """Weights (half, split, repetition)."""
     rank = order[:, :number].argsort(axis=1).argsort(axis=1)
     half = number // 2
     return np.stack([rank < half, (rank >= half) & (rank < 2 * half)]) / half
 
 
-def _correlation(halves: Array, halved: NDArray[np.bool_], nothing: Array) -> Array:
-    """Return Pearson's r (split, site) of halves (half, split, site, stimulus) over the stimuli that are `halved`.
+def _correlation(halves: Array, halved: NDArray[np.bool_], tolerance: Array) -> Array:
+    """Return r (split, site) between split halves (half, split, site, stimulus), over the stimuli in `halved`.
 
-    0 where a half varies by `nothing` (site,) or less.
+    0 where a half varies by `tolerance` (site,) or less.
     """
     n = halved.sum(axis=1)
     halves -= (halves.sum(axis=3) / n)[..., None]
     halves *= halved
     product = np.einsum("...i,...i->...", *halves)
     squares = np.einsum("...i,...i->...", halves, halves)
-    constant = (squares <= n * nothing**2).any(axis=0)
+    constant = (squares <= n * tolerance**2).any(axis=0)
     norms = np.sqrt(np.where(constant, 1.0, squares))
     return np.where(constant, 0.0, product / norms.prod(axis=0))
 
 
-FEWEST = 3  # stimuli with repetitions: any two have a correlation of ±1
-SHARE = 0.05  # of a site's stimuli at least must be repeated for these to speak for all
-
-
 def count_repetitions(responses: xr.DataArray) -> NDArray[np.intp]:
-    """Return how many repetitions (stimulus, site) there are; 0 for a stimulus that a site never saw."""
+    """Return the number of repetitions of every stimulus at every site, as reliability needs it; 0 for none.
+
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition.
+
+    Returns
+    -------
+    int array of shape (stimulus, site)
+    """
     return np.isfinite(responses.transpose(*DIMS).values).sum(axis=0)
 
 
 def repeated_enough(count: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Say which sites have two repetitions of three stimuli and of one in twenty of those that they saw.
+    """Return which sites have repetitions enough for a reliability: of 3 stimuli, and of 1 in 20 of those presented.
 
     Parameters
     ----------
@@ -132,21 +159,18 @@ def repeated_enough(count: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 
 def mean_inverse(count: NDArray[np.integer]) -> Array:
-    """Return the mean of 1 / R over the stimuli (stimulus, site) that a site saw: 1 over the harmonic mean of R."""
+    """Return the mean of 1 / R over stimuli, R repetitions (stimulus, site), for Spearman and Brown's reliability."""
     seen = (count >= 1).sum(axis=0)
     return np.where(count >= 1, 1.0 / np.maximum(count, 1), 0.0).sum(axis=0) / np.maximum(seen, 1)
 
 
-ROUNDING = 1e-12  # of the largest value: smaller differences are none
-
-
 def rounding(values: Array) -> Array:
-    """Return what rounding can make of a difference between the values (stimulus, site) of a site."""
+    """Rounding error of a site's values."""
     return ROUNDING * np.abs(values).max(axis=0)
 
 
 def varies_where(used: NDArray[np.bool_], values: Array) -> NDArray[np.bool_]:
-    """Say at which sites the values (stimulus, site) that are `used` vary by more than rounding."""
+    """Mask of sites that vary."""
     high = np.where(used, values, -np.inf).max(axis=0)
     low = np.where(used, values, np.inf).min(axis=0)
     return np.asarray(high - low > rounding(np.where(used, values, 0.0)))

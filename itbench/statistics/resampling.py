@@ -1,4 +1,4 @@
-"""Explained variance and correlation of resampled stimuli and sites, from sums over held-out rows."""
+"""Resampling of images and sites from held-out rows: explained variance and correlation of weighted sums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from itbench.util.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRows:
-    """Which image and which split each held-out row belongs to.
+    """Image and split of each held-out row, for resampling.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class HeldOutRows:
     parts : tuple of int arrays
         The rows of each split.
     first, size : int arrays of shape (image,)
-        Where the images begin that may be drawn for each image, and how many they are.
+        First and number of the images that may be drawn in place of each image.
     """
 
     image: NDArray[np.intp]
@@ -33,7 +33,6 @@ class HeldOutRows:
 
     @classmethod
     def of(cls, row_stimulus: ArrayLike, row_split: ArrayLike) -> HeldOutRows:
-        """Build from the image and the split of each row."""
         stimuli, image = np.unique(row_stimulus, return_inverse=True)
         splits, part = np.unique(row_split, return_inverse=True)
         group = np.zeros(len(stimuli), np.intp)
@@ -46,7 +45,7 @@ class HeldOutRows:
         return cls(rank[image], tuple(np.flatnonzero(part == split) for split in range(len(splits))), first, size)
 
     def draw(self, n: int, random: np.random.Generator) -> Array:
-        """Return how often each image is drawn (draw, image)."""
+        """Resample the images with replacement: how often each is drawn (draw, image)."""
         images = len(self.size)
         drawn = self.first + random.integers(0, self.size, (n, images))
         drawn += images * np.arange(n)[:, None]
@@ -54,7 +53,7 @@ class HeldOutRows:
 
 
 def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np.bool_]:
-    """Say which sites (site,) have all values, and recorded ones that vary in every split."""
+    """Return which sites can be resampled: all predictions are finite, and responses vary in every split."""
     whole = np.isfinite(predicted).all(axis=0)
     return np.asarray(np.all([whole, *(varies(recorded[part]) for part in rows.parts)], axis=0))
 
@@ -63,14 +62,14 @@ ROUNDING = 1e-12  # of a mean square: a variance below it is that of equal value
 
 
 class ImageSums:
-    """Explained variance and correlation of draws of images, each split by one matrix product."""
+    """Explained variance and correlation of resampled images, each split by one matrix product."""
 
     def __init__(self, rows: HeldOutRows, recorded: Array, predicted: Array) -> None:
         self.rows, self.n_sites = rows, recorded.shape[1]
         self.moments = [moments(recorded[part], predicted[part]).reshape(len(part), -1) for part in rows.parts]
 
     def agreement(self, counts: Array) -> tuple[Array, Array]:
-        """Return explained variance and correlation (draw, split, site) of images that count (draw, image)."""
+        """Return explained variance and correlation (draw, split, site) of resampling counts (draw, image)."""
         found = []
         for part, values in zip(self.rows.parts, self.moments, strict=True):
             weights = counts[:, self.rows.image[part]]
@@ -81,7 +80,7 @@ class ImageSums:
 
 
 def moments(recorded: Array, predicted: Array) -> Array:
-    """Return y, y², f, f² and yf (row, 5, site) of recorded responses y and predictions f (row, site).
+    """Return y, y², f, f² and yf (row, 5, site) of responses y and predictions f, the terms that resampling sums.
 
     Centred on the mean of y first, so that variances do not come out as small differences of large numbers.
     """
@@ -91,7 +90,7 @@ def moments(recorded: Array, predicted: Array) -> Array:
 
 
 def agreement_of(sums: Array, weight: Array) -> tuple[Array, Array]:
-    """Return explained variance and Pearson's r from weighted sums of `moments`.
+    """Return explained variance and correlation of resampled rows, from weighted sums of `moments`.
 
     As `itbench.statistics.explained_variance` defines them: NaN where y does not vary, r of 0 where the
     prediction is constant.
@@ -117,7 +116,7 @@ def agreement_of(sums: Array, weight: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What a block of draws gives.
+    """Explained variance, correlation and sites of a block of resampling draws.
 
     Parameters
     ----------
@@ -135,7 +134,7 @@ class Resampled:
     ceiling: Array | None = None
 
     def at_sites(self, values: Array) -> Array:
-        """Return values (draw, …, site) at the sites drawn."""
+        """Index (draw, …, site) by drawn sites."""
         index = self.sites.reshape(len(self.sites), *[1] * (values.ndim - 2), -1)
         return np.take_along_axis(values, np.broadcast_to(index, values.shape), axis=-1)
 
@@ -149,7 +148,6 @@ def _mean_correlation(drawn: Resampled) -> Array:
 
 
 def _corrected(drawn: Resampled) -> Array:
-    """Mean over sites of explained variance over ceiling, where there is a ceiling."""
     assert drawn.ceiling is not None
     average = drawn.ceiling.mean(axis=0)
     ceiling = np.where(average > 0, average, np.nan)
@@ -157,7 +155,6 @@ def _corrected(drawn: Resampled) -> Array:
 
 
 def _brainscore(drawn: Resampled) -> Array:
-    """(r / ceiling)², of which r and ceiling are medians over sites, averaged (Schrimpf et al. 2018)."""
     assert drawn.ceiling is not None
     r = median(drawn.at_sites(drawn.correlation)).mean(axis=1)
     ceiling = median(drawn.ceiling[:, drawn.sites]).mean(axis=0)
@@ -174,14 +171,14 @@ MEASURES: dict[str, tuple[Callable[[Resampled], Array], bool]] = {
 
 
 def mean(values: Array) -> Array:
-    """Return the mean over the last axis of what is finite; NaN where nothing is."""
+    """Mean over the last axis, skipping NaN."""
     finite = np.isfinite(values)
     count = finite.sum(axis=-1)
     return np.where(count > 0, np.where(finite, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
 def median(values: Array) -> Array:
-    """Return the median over the last axis of what is finite; NaN where nothing is."""
+    """Median over the last axis, NaN aside."""
     ordered = np.sort(values, axis=-1)  # NaN comes last
     count = np.isfinite(ordered).sum(axis=-1)[..., None]
     middle = [np.take_along_axis(ordered, np.maximum(index, 0), axis=-1) for index in ((count - 1) // 2, count // 2)]

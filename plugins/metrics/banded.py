@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from itbench import hookimpl
+from itbench.metrics import RandomSearch, banded_ridge, check_alphas
 
 GRID = tuple(float(alpha) for alpha in np.geomspace(1e-3, 1e5, 17))
 
@@ -24,34 +25,27 @@ class Banded:
     form: ClassVar[str] = "joint"
     formula = (
         "min over b, w of |y − b − Σ_l X_l w_l|² + Σ_l α_l |w_l|²\n"
-        "X_l: activations of layer l; α_l: its penalty, per site, by random search"
+        "X_l: activations of layer l; α_l: its penalty, one a site, found by random search"
     )
 
-    n_iter: int = field(default=100, metadata={"help": "mixtures of the layers to draw"})
-    seed: int = field(default=0, metadata={"help": "of the draws and of the inner folds"})
+    n_iter: int = field(default=100, metadata={"help": "random mixtures of the layers to try"})
+    seed: int = field(default=0, metadata={"help": "of the random mixtures and the inner folds"})
     alphas: tuple[float, ...] = field(
-        default=GRID, metadata={"help": "penalties to choose from, of layers scaled alike: low:high:count or a,b,c"}
+        default=GRID,
+        metadata={"help": "penalties to choose from, layers scaled to unit variance: low:high:count or a,b,c"},
     )
     unique: bool = field(
-        default=False, metadata={"help": "search again without each layer, for what it alone explains; slow"}
+        default=False,
+        metadata={"help": "repeat the search without each layer, for its unique explained variance; slow"},
     )
 
     def __post_init__(self):
-        from itbench.metrics.ridge import check_alphas
-
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
-        self._search()
+        RandomSearch(self.n_iter, self.seed, self.alphas)  # refuses other options
 
     def __call__(self, grams, responses, train, test, groups=()):
-        from itbench.metrics.banded import banded_ridge
-
-        asked = groups if self.unique else ()
-        reading = banded_ridge(grams, responses, train, test, asked, self._search())
+        search = RandomSearch(self.n_iter, self.seed, self.alphas)
+        result = banded_ridge(grams, responses, train, test, groups if self.unique else (), search)
         if self.unique:
-            return reading
-        return replace(reading, without=np.full((len(groups), *reading.predictions.shape), np.nan))
-
-    def _search(self):
-        from itbench.metrics.banded import Search
-
-        return Search(self.n_iter, self.seed, self.alphas)
+            return result
+        return replace(result, without=np.full((len(groups), *result.predictions.shape), np.nan))

@@ -1,8 +1,8 @@
-"""Brain-Score's own readouts in its own protocol, to lay numbers beside https://www.brain-score.org.
+"""Brain-Score's readouts, splits and ceiling, for scores comparable with https://www.brain-score.org.
 
 Schrimpf et al. (2018), bioRxiv 407007; code: https://github.com/brain-score/vision. Partial least squares with 25
-components (Yamins et al. 2014, PNAS 111, 8619-8624), or ridge on all features with penalty 1. One thing differs:
-Brain-Score names a layer beforehand, here each split chooses one on its training images.
+components (Yamins et al. 2014, PNAS 111, 8619-8624), or ridge on all features with penalty 1. One difference:
+Brain-Score fixes a layer for each model in advance, here each split chooses one on its training images.
 """
 
 from dataclasses import dataclass, field
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from itbench import ReadoutResult, hookimpl
+from itbench.metrics import partial_least_squares, ridge_readout
+from itbench.statistics import brainscore_splits, internal_consistency
 
 COMPONENTS, PENALTY = 25, 1.0
 INNER_FOLDS = 5  # of the training images, to choose the layer
@@ -24,19 +26,15 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class Protocol:
     stratify: str | None = field(
-        default="object_name", metadata={"help": "coordinate of the images that splits balance; none: none"}
+        default="object_name", metadata={"help": "stimulus coordinate that the splits balance; none: random splits"}
     )
 
     measure = "brainscore"
 
     def divide(self, n, metadata):
-        from itbench.statistics.brainscore import brainscore_splits
-
         return brainscore_splits(n, metadata, self.stratify)
 
     def ceiling(self, responses):
-        from itbench.statistics.brainscore import internal_consistency
-
         return internal_consistency(responses)  # (division, site)
 
 
@@ -44,11 +42,9 @@ class BrainScorePLS(Protocol):
     formula = "ŷ = b + Σ_k c_k t_k, k = 1 … 25\nt_k: component of partial least squares"
 
     def __call__(self, gram, responses, train, test):
-        from itbench.metrics.pls import partial_least_squares
-
-        reading = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS)
+        result = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS)
         no_penalty = np.full(responses.shape[1], np.nan)
-        return ReadoutResult(reading.predictions, reading.inner_predictions, no_penalty)
+        return ReadoutResult(result.predictions, result.inner_predictions, no_penalty)
 
 
 class BrainScoreRidge(Protocol):
@@ -57,6 +53,4 @@ class BrainScoreRidge(Protocol):
     )
 
     def __call__(self, gram, responses, train, test):
-        from itbench.metrics.ridge import ridge_readout
-
         return ridge_readout(gram, responses, train, test, None, (PENALTY,), per_site=False)

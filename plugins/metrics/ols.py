@@ -1,6 +1,6 @@
 """Ordinary least squares on principal components: linear regression without a penalty.
 
-Massy (1965), J. Am. Stat. Assoc. 60, 234-256. It fits all that it can, noise too; `ridge` does not.
+Massy (1965), J. Am. Stat. Assoc. 60, 234-256. Without a penalty it also fits noise; `ridge` does less.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from itbench import ReadoutResult, hookimpl
+from itbench.metrics import check_components, eigenbasis, leave_one_out_least_squares, ridge_predict
 
 
 @hookimpl
@@ -25,14 +26,9 @@ class LeastSquares:
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
 
     def __post_init__(self):
-        from itbench.metrics.kernel import check_components
-
         check_components(self.components)
 
     def __call__(self, gram, responses, train, test):
-        from itbench.metrics.kernel import eigenbasis
-        from itbench.metrics.ridge import leave_one_out_least_squares, ridge_predict
-
         basis = eigenbasis(gram, train, test, self.components)
         n_sites = responses.shape[1]
         predictions = ridge_predict(basis, responses, np.zeros(n_sites))
@@ -41,11 +37,11 @@ class LeastSquares:
 
 
 def remarks(basis):
-    """Say where there are so many components that nothing is left to learn from."""
+    """Warn where there are as many components as training images less one."""
     rows, components = basis.vectors.shape
     if components < rows - 1:
         return ()
     return (
-        f"{components} components of {rows} training images meet every training response, noise too: the "
-        "solution of least norm is taken; take fewer with -o components=100",
+        f"{components} components of {rows} training images fit every training response exactly, noise "
+        "included: the solution of least norm is used; use fewer with -o components=100",
     )

@@ -1,13 +1,23 @@
-"""Readout, then comparison: are the responses that ridge regression predicts as alike or unlike as those recorded?
+"""RSA and CKA between the responses predicted by ridge regression and the recorded ones, on held-out images.
 
-Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to fit
-each site, and RDMs are compared after that, on images that the weights were not learnt from.
+Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
+fit each site; the RDMs of predicted and recorded responses are then compared on images held out from the fit.
 """
 
 from dataclasses import dataclass, field
 
 from itbench import Gram, hookimpl
-from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
+from itbench.metrics import (
+    ALPHA_GRID,
+    centred_alignment,
+    check_alphas,
+    check_comparison,
+    check_components,
+    check_distance,
+    compare_rdms,
+    rdm_of_gram,
+    ridge_readout,
+)
 
 
 @hookimpl
@@ -24,8 +34,6 @@ class Predicted:
     )
 
     def __post_init__(self):
-        from itbench.metrics.kernel import check_components
-
         check_components(self.components)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
@@ -42,17 +50,11 @@ class PredictedSimilarity(Predicted):
     rdms_by: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
 
     def __post_init__(self):
-        from itbench.metrics.rdm import check_distance
-        from itbench.metrics.rsa import check_comparison
-
         super().__post_init__()
         check_distance(self.distance)
         check_comparison(self.rdms_by)
 
     def compare(self, recorded, predicted):
-        from itbench.metrics.rdm import rdm_of_gram
-        from itbench.metrics.rsa import compare_rdms
-
         rdms = (rdm_of_gram(Gram.from_features(patterns), self.distance) for patterns in (recorded, predicted))
         return float(compare_rdms(*rdms, self.rdms_by)[0])
 
@@ -63,6 +65,4 @@ class PredictedAlignment(Predicted):
     formula = "CKA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
 
     def compare(self, recorded, predicted):
-        from itbench.metrics.cka import centred_alignment
-
         return float(centred_alignment(recorded @ recorded.T, predicted @ predicted.T)[0])

@@ -1,6 +1,6 @@
-"""Reverse prediction: how much of a layer the sites explain, by ridge regression on images left out.
+"""Reverse prediction: variance of a layer's activations explained by the sites, by ridge regression on held-out images.
 
-Muzellec & Kar (2025), bioRxiv 2025.08.08.669382: a model that explains a brain may be explained by it badly. All
+Muzellec & Kar (2025), bioRxiv 2025.08.08.669382: a model that predicts a brain well may be predicted by it badly. All
 activations are predicted from all sites; 1 - sum |x - x̂|² / sum |x - mean|² over features and held-out images.
 """
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from itbench import BadOption, ComparisonResult, hookimpl
+from itbench.metrics import check_alphas, check_components, reverse_prediction, seeded_folds
 
 GRID = tuple(float(alpha) for alpha in np.geomspace(1e-4, 1e8, 25))
 
 
 @hookimpl
 def itbench_metrics(register):
-    register("reverse", ReversePrediction, description="how much of a layer the sites explain")
+    register("reverse", ReversePrediction, description="variance of a layer's activations that the sites explain")
 
 
 @dataclass(frozen=True)
@@ -33,30 +34,25 @@ class ReversePrediction:
     alphas: tuple[float, ...] = field(
         default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
     )
-    folds: int = field(default=5, metadata={"help": "folds of the images, each predicted from the others"})
+    folds: int = field(default=5, metadata={"help": "folds of the images; each is predicted from the others"})
     seed: int = field(default=0, metadata={"help": "of the folds"})
 
     def __post_init__(self):
-        from itbench.metrics.kernel import check_components
-        from itbench.metrics.ridge import check_alphas
-
         check_components(self.components)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
         if self.folds < 2:
             raise BadOption(f"Option folds={self.folds} must be at least 2.")
 
     def __call__(self, gram, recorded, groups):
-        from itbench.metrics.reverse import reverse_prediction, seeded_folds
-
         splits = seeded_folds(gram.stimulus_ids, self.folds, self.seed)
         alphas = np.array(self.alphas)
-        found = reverse_prediction(gram, recorded.factor, splits, alphas, self.components)
-        value, *without = found.explained(groups)
-        return ComparisonResult(float(value), np.array(without), remarks(found.alphas, alphas))
+        result = reverse_prediction(gram, recorded.factor, splits, alphas, self.components)
+        value, *without = result.explained(groups)
+        return ComparisonResult(float(value), np.array(without), remarks(result.alphas, alphas))
 
 
 def remarks(chosen, alphas):
-    """Say where a smaller penalty might have been better; the largest is chosen where there is nothing to learn."""
+    """Warn where a penalty below the grid might have been better."""
     folds = int((chosen == alphas[0]).sum())
     if len(alphas) == 1 or not folds:
         return ()

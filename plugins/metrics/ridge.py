@@ -1,13 +1,13 @@
 """Ridge regression on principal components, the penalty chosen per site by leave-one-out.
 
 Hoerl & Kennard (1970), Technometrics 12, 55-67. Explained variance and Pearson's correlation on held-out images,
-per site. Everything is learnt from the training images alone.
+per site. Everything is fitted on the training images alone.
 """
 
 from dataclasses import dataclass, field
 
 from itbench import hookimpl
-from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
+from itbench.metrics import ALPHA_GRID, check_alphas, check_components, check_kernel, kernel_gram, ridge_readout
 
 
 @hookimpl
@@ -20,23 +20,21 @@ class Ridge:
     formula = (
         "min over b, w of |y − b − T w|² + α |w|²\n"
         "T: principal components of the training images; y: a site's training responses\n"
-        "α: the one with the smallest mean of ((y − ŷ) / (1 − h))², h: leverage of an image"
+        "α: minimises the leave-one-out error, mean of ((y − ŷ) / (1 − h))², h: leverage of an image"
     )
 
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
     alphas: tuple[float, ...] = field(
         default=ALPHA_GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
     )
-    alpha: float | None = field(default=None, metadata={"help": "one fixed penalty, nothing is chosen"})
-    per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all"})
+    alpha: float | None = field(default=None, metadata={"help": "one fixed penalty instead of the choice"})
+    per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all sites"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
     width: float = field(
-        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training images"}
+        default=1.0, metadata={"help": "of rbf, in units of the median squared distance between training images"}
     )
 
     def __post_init__(self):
-        from itbench.metrics.kernel import check_components, check_kernel
-
         check_components(self.components)
         check_kernel(self.kernel, self.width)
         if self.alpha is not None:
@@ -44,8 +42,6 @@ class Ridge:
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, gram, responses, train, test):
-        from itbench.metrics.kernel import kernel_gram
-
-        made = kernel_gram(gram, train, self.kernel, self.width)
+        kernel = kernel_gram(gram, train, self.kernel, self.width)
         alphas = self.alphas if self.alpha is None else (self.alpha,)
-        return ridge_readout(made, responses, train, test, self.components, alphas, per_site=self.per_site)
+        return ridge_readout(kernel, responses, train, test, self.components, alphas, per_site=self.per_site)

@@ -1,14 +1,23 @@
-"""Stacked regressions: every layer is read by ridge, and per site what they predict is weighted into one prediction.
+"""Stacked regressions: ridge predictions of every layer, combined with non-negative weights for each site.
 
 Breiman (1996), Machine Learning 24, 49-64; for layers of networks and brain areas: Lin, Naselaris, Kay & Wehbe (2024),
-NeuroImage 298, 120772. The weights are not negative and are learnt on leave-one-out predictions.
+NeuroImage 298, 120772. The weights are fitted to leave-one-out predictions.
 """
 
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 from itbench import hookimpl
-from itbench.metrics.ridge import ALPHA_GRID, check_alphas, ridge_readout
+from itbench.metrics import (
+    ALPHA_GRID,
+    check_alphas,
+    check_components,
+    check_kernel,
+    check_penalty,
+    kernel_gram,
+    ridge_readout,
+    stack,
+)
 
 
 @hookimpl
@@ -34,25 +43,19 @@ class Stacked:
     penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
     width: float = field(
-        default=1.0, metadata={"help": "of rbf: in units of the median squared distance of training images"}
+        default=1.0, metadata={"help": "of rbf, in units of the median squared distance between training images"}
     )
 
     def __post_init__(self):
-        from itbench.metrics.kernel import check_components, check_kernel
-        from itbench.metrics.stacking import check_penalty
-
         check_components(self.components)
         check_kernel(self.kernel, self.width)
         check_penalty(self.penalty)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
     def __call__(self, grams, responses, train, test, groups=()):
-        from itbench.metrics.kernel import kernel_gram
-        from itbench.metrics.stacking import stack
-
         def read(gram):
-            made = kernel_gram(gram, train, self.kernel, self.width)
-            return ridge_readout(made, responses, train, test, self.components, self.alphas)
+            kernel = kernel_gram(gram, train, self.kernel, self.width)
+            return ridge_readout(kernel, responses, train, test, self.components, self.alphas)
 
         alone = {layer: read(gram) for layer, gram in grams.items()}
         return stack(alone, responses, groups, penalty=self.penalty)

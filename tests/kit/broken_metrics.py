@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from itbench import ReadoutResult, hookimpl
-from itbench.metrics.kernel import centre
+from itbench.metrics import centre
 
 CALLS = []
 

@@ -7,7 +7,8 @@ from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances, lin
 from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
-from itbench.metrics.kernel import eigenbasis, kernel_gram
+from itbench.metrics.kernel import kernel_gram
+from itbench.metrics.principal_components import eigenbasis
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
 from tests.kit.regression import SHAPES, data

@@ -51,7 +51,7 @@ def test_components_beyond_those_that_there_are_change_nothing():
     whole, more = (pls(components=count)(gram, responses[train], train, test) for count in (25, 40))
     np.testing.assert_allclose(whole.predictions, more.predictions)
     assert whole.remarks == ()
-    assert more.remarks == ("25 components of the 40 asked for: there are no more",)
+    assert more.remarks == ("only 25 of the 40 requested components exist",)
 
 
 def test_rounding_of_features_far_from_zero_is_no_component():

@@ -92,7 +92,7 @@ def test_recorded_rdms_are_averaged_over_subjects_and_keep_their_distance():
     rdms = xr.DataArray(both, dims=("subject", "stimulus", "other_stimulus"), coords={"subject": ["a", "b"]})
     side = NeuralData(tuple(IDS), rdms=rdms, distance="correlation")
     np.testing.assert_array_equal(rdm_of_neural_data(side, "correlation"), both.mean(axis=0))
-    with pytest.raises(BadOption, match="RDMs of correlation distances; none of euclidean"):
+    with pytest.raises(BadOption, match="RDMs of correlation distances; euclidean"):
         rdm_of_neural_data(side, "euclidean")
 
 

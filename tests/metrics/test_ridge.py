@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
-from itbench.metrics.kernel import eigenbasis
+from itbench.metrics.principal_components import eigenbasis
 from itbench.metrics.ridge import leave_one_out, ridge_predict
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
@@ -101,7 +101,7 @@ def test_leave_one_out_holds_for_a_image_that_alone_has_a_feature():
 
 
 def test_least_squares_says_where_nothing_is_left_to_learn():
-    for n, said in ((60, "44 components of 45 training images meet every training response"), (400, "")):
+    for n, said in ((60, "44 components of 45 training images fit every training response"), (400, "")):
         features, responses, train, test = data((n, 100, "plain"))
         remarks = ols()(Gram.from_features(features), responses[train], train, test).remarks
         assert [remark.startswith(said) for remark in remarks] == ([True] if said else [])
