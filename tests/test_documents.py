@@ -95,6 +95,13 @@ def test_recordings_and_plugins_of_the_documents_work(lab):
     assert "neighbours" in board
 
 
+def test_the_data_set_of_the_documents_works(lab):
+    shown = [words for words in commands(PAGES["plugins.md"]) if {"gratings", "gratings.yaml"} & set(words)]
+    assert [words[0] for words in shown] == ["data", "score"]
+    for words in shown:
+        require(*words)
+
+
 @pytest.mark.parametrize(
     ("name", "model"),
     [("my_network.py", "my-network"), ("my_function.py", "edges"), ("my_projection.py", "projection")],
@@ -167,7 +174,7 @@ def test_the_documents_name_only_models_and_benchmarks_that_exist():
             named = [words[i + 1] for i, word in enumerate(words) if word in flags]
             names = {name for text in named for name in text.split("+")}
             single = {name for name in names if "/" not in name}
-            assert single <= {*known, *shown, "mine", "mine.yaml"}
+            assert single <= {*known, *shown, "mine", "mine.yaml", "gratings.yaml"}
             for name in names - single:
                 assert registry.model(name).name == name  # a member of a family
 
@@ -184,7 +191,7 @@ def test_links_and_paths_of_the_documents_exist(page):
             slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
             assert anchor in slugs, f"{path}#{anchor}"
     for path in re.findall(r"`((?:itbench|plugins|tests|tools|perf|suites|benchmarks|docs)/[\w./-]*)`", text):
-        assert (ROOT / path).exists() or path == "plugins/datasets/", path
+        assert (ROOT / path).exists(), path
 
 
 def test_the_readme_is_short():

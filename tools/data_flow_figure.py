@@ -22,7 +22,6 @@ from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch
 
 from itbench import Weights, load_plugins, score_model
-from itbench.data.fetch import load_recordings
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.results.summary import summary
@@ -102,7 +101,7 @@ def draw_leaderboard(axes: Any, scores: list[xr.Dataset]) -> None:
 
 def main() -> None:
     """Score three models and draw the six panels."""
-    recordings = load_recordings(BENCHMARK)
+    recordings = load_plugins().benchmark(BENCHMARK).load()
     scores = [
         score_model(MODEL, BENCHMARK),
         score_model(MODEL, BENCHMARK, weights="random"),
