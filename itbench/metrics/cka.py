@@ -69,7 +69,7 @@ class _Centred:
         self.total = self.rows.sum(axis=0)
 
     def times(self, other: _Centred) -> Array:
-        """Return HSIC (1 + group,) but for a factor."""
+        """HSIC (1 + group,), up to a factor."""
         n = self.remaining.count
         products = self.remaining.over_pairs(self.matrix * other.matrix)
         rows = (self.rows * other.rows).sum(axis=0)
@@ -79,6 +79,6 @@ class _Centred:
 
 
 def normalised(product: Array, one: Array, other: Array) -> Array:
-    """Return the cosine ⟨a, b⟩ / √(⟨a, a⟩ ⟨b, b⟩)."""
+    """Cosine; 0 where a side is constant."""
     positive = (one > 0) & (other > 0)
     return np.where(positive, product / np.sqrt(np.where(positive, one * other, 1.0)), 0.0)

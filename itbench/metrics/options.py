@@ -79,7 +79,7 @@ def _log_spaced(grid: tuple[float, ...]) -> bool:
 
 
 def _short(number: float) -> str:
-    """Format with the fewest exact digits."""
+    """Fewest exact digits."""
     return f"{number:g}" if float(f"{number:g}") == number else repr(float(number))
 
 

@@ -118,7 +118,7 @@ def _scatter(values: Ranks, where: Ranks) -> Ranks:
 
 
 def _order(first: Array, then: Array, last: Ranks) -> Ranks:
-    """Rank without ties: by the first, second, last values."""
+    """Ranks without ties."""
     order = np.lexsort((last, then, first)) if _tied(first) else np.argsort(first)
     return _scatter(np.arange(len(first)), order)
 
@@ -129,7 +129,7 @@ def _tied(values: Array) -> bool:
 
 
 def _pair_masks(pairs: tuple[Ranks, Ranks], groups: Groups | None) -> Iterator[NDArray[np.bool_]]:
-    """Yield masks of all pairs, then without each group."""
+    """Masks: all pairs, then by group."""
     yield np.ones(len(pairs[0]), bool)
     if groups is not None:
         first, second = (groups[index].astype(np.int32) for index in pairs)
@@ -138,7 +138,7 @@ def _pair_masks(pairs: tuple[Ranks, Ranks], groups: Groups | None) -> Iterator[N
 
 
 def _ranks(levels: Ranks) -> Array:
-    """Rank the levels; ties share mean ranks."""
+    """Mean ranks of tied levels."""
     count = np.bincount(levels)
     return (np.cumsum(count) - (count - 1) / 2)[levels]
 

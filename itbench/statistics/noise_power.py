@@ -74,7 +74,7 @@ def signal_and_noise_power(responses: xr.DataArray) -> Power:
 
 
 def variance_reliability(responses: xr.DataArray) -> Array:
-    """Return the reliability of the mean over repetitions from noise power: signal / (signal + noise of the mean).
+    """Return signal power / (signal power + noise power of the mean): the reliability of the mean over repetitions.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def moments(responses: xr.DataArray) -> Moments:
 
 
 def power_of(found: Moments) -> Power:
-    """Return signal and noise power from moments."""
+    """Signal and noise power."""
     mean, variance, count = found
     seen, repeated = count >= 1, count >= 2
     n = np.maximum(seen.sum(axis=0), 2)

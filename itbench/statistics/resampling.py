@@ -134,7 +134,7 @@ class Resampled:
     ceiling: Array | None = None
 
     def at_sites(self, values: Array) -> Array:
-        """Index (draw, …, site) by drawn sites."""
+        """Values at the sites drawn."""
         index = self.sites.reshape(len(self.sites), *[1] * (values.ndim - 2), -1)
         return np.take_along_axis(values, np.broadcast_to(index, values.shape), axis=-1)
 
@@ -171,14 +171,14 @@ MEASURES: dict[str, tuple[Callable[[Resampled], Array], bool]] = {
 
 
 def mean(values: Array) -> Array:
-    """Mean over the last axis, skipping NaN."""
+    """Mean of the finite values."""
     finite = np.isfinite(values)
     count = finite.sum(axis=-1)
     return np.where(count > 0, np.where(finite, values, 0.0).sum(axis=-1) / np.maximum(count, 1), np.nan)
 
 
 def median(values: Array) -> Array:
-    """Median over the last axis, NaN aside."""
+    """Median of the finite values."""
     ordered = np.sort(values, axis=-1)  # NaN comes last
     count = np.isfinite(ordered).sum(axis=-1)[..., None]
     middle = [np.take_along_axis(ordered, np.maximum(index, 0), axis=-1) for index in ((count - 1) // 2, count // 2)]
