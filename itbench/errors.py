@@ -1,4 +1,4 @@
-"""One family of errors: what was wrong, what is known about it, what to do next."""
+"""Errors: one family of exceptions, each with what was wrong, what is known and what to do."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 
 class ItbenchError(Exception):
-    """Something the user can mend.
+    """Base of all itbench errors: printed as one message, without a traceback.
 
     Parameters
     ----------
     what : str
-        What was wrong, with the offending name, file or number.
+        What was wrong, with the name, file or number.
     known : str, optional
-        What is known about it.
+        What is known about it: the valid names or values.
     todo : str, optional
-        What to do next, best as a command to paste.
+        What to do, as a command to paste if possible.
     """
 
     def __init__(self, what: str, *, known: str = "", todo: str = "") -> None:
@@ -25,11 +25,11 @@ class ItbenchError(Exception):
 
 
 class UnknownName(ItbenchError):
-    """A model, layer, metric, benchmark, option or key that does not exist."""
+    """Error for a model, layer, metric, benchmark, option or key that does not exist."""
 
     @classmethod
     def of(cls, kind: str, name: str, known: Iterable[str], *, todo: str = "", where: str = "") -> UnknownName:
-        """Build the error for `name`, naming its nearest neighbours among the `known`."""
+        """Return the error for an unknown name, with the most similar known names."""
         names = sorted(set(known))
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
@@ -38,55 +38,55 @@ class UnknownName(ItbenchError):
 
 
 class BadOption(ItbenchError):
-    """An option whose value cannot be used."""
+    """Error for an invalid value of an option."""
 
 
 class BadBenchmark(ItbenchError):
-    """A benchmark file that does not say what a benchmark must."""
+    """Error for an invalid benchmark file."""
 
 
 class BadSuite(ItbenchError):
-    """A suite file that does not say what a suite must."""
+    """Error for an invalid suite file."""
 
 
 class BadRecordings(ItbenchError):
-    """Images or responses that cannot be scored against."""
+    """Error for recordings whose images or responses cannot be used."""
 
 
 class BadActivations(ItbenchError):
-    """A layer that gave no tensor, or a NaN or an infinity."""
+    """Error for a layer without a tensor, or with NaN or infinite activations."""
 
 
 class BadScore(ItbenchError):
-    """A score that breaks a law of statistics."""
+    """Error for scores that are impossible (EV above r²) or cannot be compared."""
 
 
 class BadPlugin(ItbenchError):
-    """A plugin that cannot be loaded, or two that claim one name."""
+    """Error for a plugin that cannot be loaded, or whose name is taken."""
 
 
 class DamagedFile(ItbenchError):
-    """A file that is truncated or was altered since it was written."""
+    """Error for a file that is truncated or does not match its checksum."""
 
 
 class NoWeights(ItbenchError):
-    """Weights that cannot be had, or do not fit the network."""
+    """Error for weights that cannot be loaded or do not fit the network."""
 
 
 class Unreachable(ItbenchError):
-    """A source on the network that cannot be had."""
+    """Error for a failed download."""
 
 
 class NoSpace(ItbenchError):
-    """Too little disk or memory for what was asked."""
+    """Error for too little disk space or memory."""
 
 
 class ItbenchWarning(UserWarning):
-    """Something that the user should know, and that does not stop the work."""
+    """Base of all itbench warnings, which are printed and do not stop a command."""
 
 
 def readable(error: Exception) -> ItbenchError:
-    """Return what a plugin or a library raised as an error of our own."""
+    """Return any exception as an `ItbenchError`, with its type unless it is one."""
     if isinstance(error, ItbenchError):
         return error
-    return ItbenchError(f"{type(error).__name__}: {error}", todo="See where it comes from with --debug.")
+    return ItbenchError(f"{type(error).__name__}: {error}", todo="Print the traceback with --debug.")

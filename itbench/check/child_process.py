@@ -1,4 +1,4 @@
-"""The process in which `fresh_process` loads plugins and makes models; prints what it found as JSON."""
+"""Child process that `fresh_process` starts: load plugins, make their models, print imports and identities as JSON."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from pathlib import Path
 from typing import Any
 
 from itbench.check.findings import one_line
-from itbench.check.fresh_process import HEAVY, Frames, FreshLook
+from itbench.check.fresh_process import HEAVY, Frames, FreshProcess
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 
 
-def _answer(asked: Mapping[str, Any]) -> dict[str, Any]:
+def _inspect(request: Mapping[str, Any]) -> dict[str, Any]:
     imports: dict[str, Frames] = {}
 
-    def remember(event: str, arguments: tuple[Any, ...]) -> None:
+    def record_import(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and arguments[0] in HEAVY:
             frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_stack()]
             imports.setdefault(arguments[0], frames)
 
-    sys.addaudithook(remember)
-    registry = load_plugins(asked["files"])
-    listing = dict(imports)  # before any model is made
+    sys.addaudithook(record_import)
+    registry = load_plugins(request["files"])
+    imports_of_loading = dict(imports)  # before any model is made
 
-    def model(name: str, weights: Mapping[str, Any]) -> Any:
+    def make_model(name: str, weights: Mapping[str, Any]) -> Any:
         path = weights["path"] and Path(weights["path"])
-        made = registry.model(name).factory(Weights(weights["kind"], weights["seed"], path))
-        made.place("cpu", "float32")
-        return made
+        model = registry.model(name).factory(Weights(weights["kind"], weights["seed"], path))
+        model.place("cpu", "float32")
+        return model
 
-    def learner(name: str, start: str | None) -> Any:
-        from itbench.check.trainable import LearnerSubject  # after the listing: it may import a framework
+    def make_trainable(name: str, start: str | None) -> Any:
+        from itbench.check.checked_trainable import CheckedTrainable  # may import a framework, which listing must not
 
-        return LearnerSubject(registry.model(name), registry, start, (), lambda: FreshLook({}, {}))
+        return CheckedTrainable(registry.model(name), registry, start, (), lambda: FreshProcess({}, {}))
 
-    made = {name: _identity(partial(model, name, weights)) for name, weights in asked["models"].items()}
-    begun = {name: _identity(partial(learner, name, start)) for name, start in asked["learners"].items()}
-    return {"imports": listing, "identities": {**made, **begun}}
+    makers = {name: partial(make_model, name, weights) for name, weights in request["models"].items()}
+    makers |= {name: partial(make_trainable, name, start) for name, start in request["trainables"].items()}
+    return {"imports": imports_of_loading, "identities": {name: _identity(make) for name, make in makers.items()}}
 
 
 def _identity(make: Callable[[], Any]) -> dict[str, str] | str:
@@ -54,5 +54,5 @@ def _identity(make: Callable[[], Any]) -> dict[str, str] | str:
 
 if __name__ == "__main__":
     with contextlib.redirect_stdout(sys.stderr):  # a plugin may print
-        answer = _answer(json.loads(sys.argv[1]))
-    print(json.dumps(answer))
+        result = _inspect(json.loads(sys.argv[1]))
+    print(json.dumps(result))

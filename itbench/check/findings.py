@@ -1,4 +1,4 @@
-"""A check, what it found, and how checks of one subject follow each other."""
+"""Findings: run the checks of one plugin in order; each finding is pass, FAIL, warning or skipped."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PASS, FAIL, WARNING, SKIPPED = "pass", "FAIL", "warning", "skipped"
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """Finding of one check: its result, and what was observed.
 
     Parameters
     ----------
     check : str
     result : {"pass", "FAIL", "warning", "skipped"}
     seen : str
-        What was seen, or why it was skipped.
+        What was observed, or why the check was skipped.
     """
 
     check: str
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All findings about one plugin.
+    """Report of all findings about one model, metric, benchmark or plugin file.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Report:
     name : str
     findings : tuple of Finding
     weights : str, optional
-        Which ones a model had.
+        Weights of a model: ``pretrained``, ``random`` or a file.
     """
 
     kind: str
@@ -50,63 +50,63 @@ class Report:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
+        """Names of the failed checks."""
         return tuple(finding.check for finding in self.findings if finding.result == FAIL)
 
 
-class Broken(Exception):
-    """A rule is broken; the text says what was seen and where to look."""
+class CheckFailed(Exception):
+    """Result FAIL of a finding: the plugin breaks the rule; the message says where to look."""
 
 
-class Doubtful(Exception):
-    """No rule is broken, but the author should know."""
+class CheckWarning(Exception):
+    """Result "warning" of a finding: no rule is broken, but the plugin's author should know."""
 
 
-class NotHere(Exception):
-    """The check says nothing about this subject."""
+class CheckSkipped(Exception):
+    """Result "skipped" of a finding: the check does not apply to this plugin."""
 
 
-RESULTS: dict[type[Exception], str] = {Broken: FAIL, Doubtful: WARNING, NotHere: SKIPPED}
+RESULTS: dict[type[Exception], str] = {CheckFailed: FAIL, CheckWarning: WARNING, CheckSkipped: SKIPPED}
 
 
 @dataclass(frozen=True)
 class Check(Generic[S]):
-    """One rule.
+    """A check whose result becomes a finding: its name, its rule and the checks that it depends on.
 
     Parameters
     ----------
     name : str
-    look : callable
-        Takes the subject and returns what it saw; raises `Broken`, `Doubtful` or `NotHere`. Whatever else a plugin
-        raises counts as broken.
+    rule : callable
+        Takes the checked plugin and returns what it observed; raises `CheckFailed`, `CheckWarning` or `CheckSkipped`.
+        Any other exception counts as a failure.
     needs : tuple of str
-        Checks without which this one would only say again what they found.
+        Checks that must have passed; without them this one would only repeat their fault.
     """
 
     name: str
-    look: Callable[[S], str]
+    rule: Callable[[S], str]
     needs: tuple[str, ...] = ()
 
 
-def conduct(checks: Iterable[Check[S]], subject: S) -> Iterator[Finding]:
-    """Yield what each check finds; one whose needs failed is skipped, so that a fault is named once."""
+def run_checks(checks: Iterable[Check[S]], subject: S) -> Iterator[Finding]:
+    """Yield the finding of each check; skip the checks that depend on a failed one."""
     blocked: set[str] = set()
     for check in checks:
         missing = [name for name in check.needs if name in blocked]
-        finding = Finding(check.name, SKIPPED, f"needs {missing[0]!r}") if missing else _look(check, subject)
+        finding = Finding(check.name, SKIPPED, f"needs {missing[0]!r}") if missing else _apply(check, subject)
         if missing or finding.result == FAIL:
             blocked.add(check.name)
         yield finding
 
 
 def one_line(error: Exception) -> str:
-    """Return an error as one line, with its kind if it is not one of ours."""
-    ours = isinstance(error, (ItbenchError, *RESULTS))
-    return " ".join((str(error) if ours else f"{type(error).__name__}: {error}").split())
+    """Return an exception as one line for a finding, with its type if it is no `ItbenchError`."""
+    is_ours = isinstance(error, (ItbenchError, *RESULTS))
+    return " ".join((str(error) if is_ours else f"{type(error).__name__}: {error}").split())
 
 
 def count(things: Sized, noun: str) -> str:
-    """Return how many there are, with the noun.
+    """Return a count with its noun.
 
     >>> count(("a", "b"), "layer")
     '2 layers'
@@ -114,8 +114,8 @@ def count(things: Sized, noun: str) -> str:
     return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def _look(check: Check[S], subject: S) -> Finding:
+def _apply(check: Check[S], subject: S) -> Finding:
     try:
-        return Finding(check.name, PASS, check.look(subject))
+        return Finding(check.name, PASS, check.rule(subject))
     except Exception as error:
         return Finding(check.name, RESULTS.get(type(error), FAIL), one_line(error))

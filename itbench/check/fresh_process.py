@@ -1,4 +1,4 @@
-"""What a fresh process sees of a plugin: what listing it imports, and the identities of its models there."""
+"""Fresh process for checks: load plugins in a new Python process; report its imports and its models' identities."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from itbench.check.findings import Broken
+from itbench.check.findings import CheckFailed
 from itbench.models.weights import Weights
 
 # Frameworks whose import takes seconds, which listing must not take.
@@ -19,13 +19,13 @@ Frames = list[tuple[str, int]]  # file and line of each caller, the outermost fi
 
 
 @dataclass(frozen=True)
-class FreshLook:
-    """What a process of its own found.
+class FreshProcess:
+    """Result of a fresh process: heavy imports of the plugins, and the identities of their models there.
 
     Parameters
     ----------
     imports : mapping of str to list of (str, int)
-        Of each heavy framework that loading the plugins imported: who asked for it.
+        Heavy frameworks that loading the plugins imported, each with the call stack of the import.
     identities : mapping of str to mapping, or to str where the model could not be made
     """
 
@@ -33,50 +33,50 @@ class FreshLook:
     identities: Mapping[str, Mapping[str, str] | str]
 
     def require_light(self, file: str) -> str:
-        """Say that loading the plugin in `file` imports no framework.
+        """Require that the fresh process imported no framework when it loaded the plugin in `file`.
 
         Raises
         ------
-        Broken
-            If it does, with the line that does it.
+        CheckFailed
+            If it did, with the importing line.
         """
-        own = {file, *(str(folder / "__init__.py") for folder in Path(file).parents)}
+        plugin_files = {file, *(str(folder / "__init__.py") for folder in Path(file).parents)}
         for framework, frames in self.imports.items():
-            for asking, line in frames:
-                if asking in own:
-                    where = f"line {line} of {Path(asking).name}"
-                    raise Broken(f"loading the plugin imports {framework} ({where}); import it where it is used")
+            for importer, line in frames:
+                if importer in plugin_files:
+                    where = f"line {line} of {Path(importer).name}"
+                    raise CheckFailed(f"loading the plugin imports {framework} ({where}); import it where it is used")
         return "loading the plugin imports no framework"
 
 
-def look_afresh(
+def run_fresh_process(
     plugin_files: Sequence[str | Path],
     models: Mapping[str, Weights],
-    learners: Mapping[str, str | None] | None = None,
-) -> FreshLook:
-    """Load the plugins in another process and make models there, one after another.
+    trainables: Mapping[str, str | None] | None = None,
+) -> FreshProcess:
+    """Load plugins in a fresh process, make their models there, and return its imports and their identities.
 
     Parameters
     ----------
     plugin_files : sequence
     models : mapping of str to Weights
-    learners : mapping of str to str, optional
-        Models that learn, and what they start from, as `itbench.check.trainable.LearnerSubject` takes it.
+    trainables : mapping of str to str, optional
+        Trainable models and their starting weights, as `itbench.check.checked_trainable.CheckedTrainable` takes them.
 
     Raises
     ------
-    Broken
-        If that process does not come to its end.
+    CheckFailed
+        If that process ends with an error.
     """
-    asked = {
+    request = {
         "files": [str(Path(file).expanduser().resolve()) for file in plugin_files],
         "models": {name: asdict(weights) for name, weights in models.items()},
-        "learners": dict(learners or {}),
+        "trainables": dict(trainables or {}),
     }
-    # -P: nothing is picked up from the current folder
-    command = [sys.executable, "-P", "-m", CHILD, json.dumps(asked, default=str)]
+    # -P: the current folder is not on the import path
+    command = [sys.executable, "-P", "-m", CHILD, json.dumps(request, default=str)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise Broken(f"a process that loads the plugin and makes its models ends with {done.returncode}: {last}")
-    return FreshLook(**json.loads(done.stdout.splitlines()[-1]))
+        raise CheckFailed(f"a process that loads the plugin and makes its models ends with {done.returncode}: {last}")
+    return FreshProcess(**json.loads(done.stdout.splitlines()[-1]))

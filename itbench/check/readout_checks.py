@@ -1,45 +1,45 @@
-"""The checks of a readout: what it predicts, and from what."""
+"""Readout checks: predictions of a readout (ridge, PLS), and that they come from training rows only."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from itbench.check.findings import Broken, Check, Doubtful, one_line
-from itbench.check.metric import SITES, TEST, MetricSubject, explains_its_options, imports_nothing_heavy
+from itbench.check.checked_metric import SITES, TEST, CheckedMetric
+from itbench.check.findings import Check, CheckFailed, CheckWarning, one_line
 from itbench.metrics.protocols import ReadoutResult
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
 
 OUTLIER = 1e6  # standard deviations
 SLACK = 1e-6  # of the predictions' scale, for sums in another order
-# A prediction that saw its own row follows an outlier there by at least 1 / n of it, n training rows: its share of
-# their mean. One from other rows moves only as far as another choice of the penalty moves it: by the others' scale.
+# A prediction trained on its own row moves with an outlier there by at least 1 / n of it (n training rows): its share
+# of their mean. One from other rows moves only as far as another choice of the penalty moves it.
 FOLLOWS = 1e-3
 
 
-def gives_a_reading(subject: MetricSubject) -> str:
-    """It returns a `ReadoutResult` of the right shapes, and every prediction is finite."""
-    reading = subject.reading
-    if not isinstance(reading, ReadoutResult):
-        raise Broken(f"it returns a {type(reading).__name__}, not an itbench.ReadoutResult")
+def returns_a_readout_result(subject: CheckedMetric) -> str:
+    """Readout check: it returns a `ReadoutResult` of the right shapes with finite predictions."""
+    result = subject.readout_result
+    if not isinstance(result, ReadoutResult):
+        raise CheckFailed(f"it returns a {type(result).__name__}, not an itbench.ReadoutResult")
     shapes = {"predictions": (TEST, SITES), "inner_predictions": (len(subject.train), SITES), "alpha": (SITES,)}
     for name, shape in shapes.items():
-        values = getattr(reading, name)
+        values = getattr(result, name)
         if np.shape(values) != shape:
-            raise Broken(f"{name} have the shape {np.shape(values)}, not {shape}")
+            raise CheckFailed(f"{name} have the shape {np.shape(values)}, not {shape}")
         if name != "alpha" and not np.isfinite(values).all():
-            raise Broken(f"{name} hold NaN or infinity")
+            raise CheckFailed(f"{name} hold NaN or infinity")
     return f"{TEST} test and {len(subject.train)} training rows at {SITES} sites, all finite"
 
 
-def repeats(subject: MetricSubject) -> str:
-    """Called twice, it says the same."""
-    _require_same(subject.reading, subject.read(subject.responses[subject.train]), "called twice", 0.0)
+def repeats(subject: CheckedMetric) -> str:
+    """Readout check: two calls give the same predictions."""
+    _require_same(subject.readout_result, subject.predict(subject.responses[subject.train]), "called twice", 0.0)
     return "the same to the last bit"
 
 
-def changes_no_input(subject: MetricSubject) -> str:
-    """The Gram, the responses and the rows are as they were."""
+def leaves_inputs_unchanged(subject: CheckedMetric) -> str:
+    """Readout check: the Gram, the responses and the row numbers are not changed in place."""
     gram = subject.gram
     given = (gram.matrix, gram.row_sums, subject.responses[subject.train], subject.train.copy(), subject.test.copy())
     before = [array.copy() for array in given]
@@ -48,69 +48,70 @@ def changes_no_input(subject: MetricSubject) -> str:
     pairs = zip(names, before, given, strict=True)
     changed = [name for name, old, new in pairs if not np.array_equal(old, new)]
     if changed:
-        raise Broken(f"{', '.join(changed)} changed in place: copy first, the next split uses them again")
-    return "Gram, responses and rows are as they were"
+        raise CheckFailed(f"{', '.join(changed)} changed in place: copy first, the next split uses them again")
+    return "Gram, responses and rows are unchanged"
 
 
-def takes_each_test_row_by_itself(subject: MetricSubject) -> str:
-    """Predictions of a test row do not depend on the others, and inner predictions on none of them."""
-    few = subject.read(subject.responses[subject.train], test=subject.test[: TEST // 4])
-    whole = subject.reading
-    expected = ReadoutResult(whole.predictions[: TEST // 4], whole.inner_predictions, whole.alpha)
-    _require_same(expected, few, "with fewer test rows; a centre or a scale may be learnt from training rows only")
-    return "no test row enters what is said of another row"
+def predicts_test_rows_independently(subject: CheckedMetric) -> str:
+    """Readout check: the prediction of a row does not depend on the other test rows."""
+    few = subject.predict(subject.responses[subject.train], test=subject.test[: TEST // 4])
+    full = subject.readout_result
+    expected = ReadoutResult(full.predictions[: TEST // 4], full.inner_predictions, full.alpha)
+    _require_same(expected, few, "with fewer test rows; centre and scale must come from training rows only")
+    return "no test row enters the prediction of another row"
 
 
-def looks_at_its_rows_only(subject: MetricSubject) -> str:
-    """Rows of the Gram that neither train nor test do not enter."""
+def ignores_unused_rows(subject: CheckedMetric) -> str:
+    """Readout check: rows of the Gram outside training and test rows have no influence."""
     gram = subject.gram
     gram.matrix[subject.unused] = gram.matrix[:, subject.unused] = gram.row_sums[subject.unused] = np.nan
     try:
-        reading = subject.read(subject.responses[subject.train], gram=gram)
+        result = subject.predict(subject.responses[subject.train], gram=gram)
     except Exception as error:
-        raise Broken(f"with NaN in rows that neither train nor test: {one_line(error)}") from error
-    _require_same(subject.reading, reading, "when rows that neither train nor test change")
-    return "rows that neither train nor test do not enter"
+        raise CheckFailed(f"with NaN in rows outside training and test: {one_line(error)}") from error
+    _require_same(subject.readout_result, result, "when rows outside training and test change")
+    return "rows outside training and test have no influence"
 
 
-def takes_each_site_by_itself(subject: MetricSubject) -> str:
-    """Sites in another order get the same predictions."""
+def ignores_site_order(subject: CheckedMetric) -> str:
+    """Readout check: sites in another order get the same predictions."""
     order = np.arange(SITES)[::-1]
-    turned = subject.read(subject.responses[subject.train][:, order])
-    back = ReadoutResult(turned.predictions[:, order], turned.inner_predictions[:, order], turned.alpha[order])
-    _require_same(subject.reading, back, "with the sites in another order")
+    reordered = subject.predict(subject.responses[subject.train][:, order])
+    predictions, inner = reordered.predictions[:, order], reordered.inner_predictions[:, order]
+    restored = ReadoutResult(predictions, inner, reordered.alpha[order])
+    _require_same(subject.readout_result, restored, "with the sites in another order")
     return "the same in another order of sites"
 
 
-def predicts_inner_rows_from_others(subject: MetricSubject) -> str:
-    """A training row's inner prediction does not follow its own response: the layer is chosen by it."""
+def predicts_inner_rows_out_of_sample(subject: CheckedMetric) -> str:
+    """Readout check: the inner prediction of a training row comes from other rows, by leave-one-out or inner folds."""
     responses = subject.responses[subject.train]
-    rows = np.arange(SITES) * 7  # of each site another one
+    rows = np.arange(SITES) * 7  # another row for each site
     sites = np.arange(SITES)
     shifted = responses.copy()
     shifted[rows, sites] += OUTLIER
-    moved = subject.read(shifted).inner_predictions - subject.reading.inner_predictions
+    moved = subject.predict(shifted).inner_predictions - subject.readout_result.inner_predictions
     share = float((moved[rows, sites] / OUTLIER).max())
     if share > FOLLOWS:
-        raise Broken(
+        raise CheckFailed(
             f"the inner prediction of a training row follows its own response by {share:.1%}: it must come from other "
             "rows only, by leave-one-out or inner folds, since the layer is chosen by it"
         )
     return "no training row predicts itself"
 
 
-def finds_a_signal(subject: MetricSubject) -> str:
-    """It explains sites that are linear in the features, and nothing of sites that are not related to them."""
+def predicts_related_sites(subject: CheckedMetric) -> str:
+    """Readout check: it predicts sites linear in the features, and does not predict shuffled sites."""
     shuffled = np.random.default_rng(1).permutation(subject.responses)
-    signal = _explained(subject.responses[subject.test], subject.reading.predictions)
-    chance = _explained(shuffled[subject.test], subject.read(shuffled[subject.train]).predictions)
-    said = f"EV {signal:.2f} of linear sites, {chance:.2f} of shuffled ones"
+    signal = _mean_ev(subject.responses[subject.test], subject.readout_result.predictions)
+    chance = _mean_ev(shuffled[subject.test], subject.predict(shuffled[subject.train]).predictions)
+    values = f"EV {signal:.2f} of linear sites, {chance:.2f} of shuffled ones"
     if signal < 0.5 or chance > 0.1:
-        raise Doubtful(f"{said}; above 0.5 and below 0.1 expected")
-    return said
+        raise CheckWarning(f"{values}; above 0.5 and below 0.1 expected")
+    return values
 
 
-def _explained(recorded: Array, predicted: Array) -> float:
+def _mean_ev(recorded: Array, predicted: Array) -> float:
     return float(explained_variance(recorded, predicted).mean())
 
 
@@ -119,18 +120,16 @@ def _require_same(first: ReadoutResult, second: ReadoutResult, when: str, slack:
         one, other = getattr(first, name), getattr(second, name)
         scale = np.nanmax(np.abs(one), initial=0.0)
         if not np.allclose(one, other, rtol=0.0, atol=slack * scale, equal_nan=True):
-            raise Broken(f"{name} differ {when}")
+            raise CheckFailed(f"{name} differ {when}")
 
 
 READOUT_CHECKS = (
-    Check("listing", imports_nothing_heavy),
-    Check("options", explains_its_options),
-    Check("reading", gives_a_reading, needs=("options",)),
-    Check("repeats", repeats, needs=("reading",)),
-    Check("inputs kept", changes_no_input, needs=("reading",)),
-    Check("test rows", takes_each_test_row_by_itself, needs=("repeats",)),
-    Check("other rows", looks_at_its_rows_only, needs=("repeats",)),
-    Check("sites", takes_each_site_by_itself, needs=("repeats",)),
-    Check("inner predictions", predicts_inner_rows_from_others, needs=("repeats",)),
-    Check("signal", finds_a_signal, needs=("repeats",)),
+    Check("result", returns_a_readout_result, needs=("options",)),
+    Check("repeats", repeats, needs=("result",)),
+    Check("inputs kept", leaves_inputs_unchanged, needs=("result",)),
+    Check("test rows", predicts_test_rows_independently, needs=("repeats",)),
+    Check("other rows", ignores_unused_rows, needs=("repeats",)),
+    Check("sites", ignores_site_order, needs=("repeats",)),
+    Check("inner predictions", predicts_inner_rows_out_of_sample, needs=("repeats",)),
+    Check("signal", predicts_related_sites, needs=("repeats",)),
 )

@@ -1,4 +1,4 @@
-"""What a name or a file stands for, and the checks of all of it."""
+"""Check targets: find the models, metrics and benchmarks that a name or a plugin file stands for, and check them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from itbench.check.benchmark_checks import check_benchmark
 from itbench.check.findings import FAIL, PASS, Finding, Report
-from itbench.check.fresh_process import FreshLook, look_afresh
+from itbench.check.fresh_process import FreshProcess, run_fresh_process
 from itbench.check.metric_checks import check_metric
 from itbench.check.model_checks import check_model
 from itbench.check.trainable_checks import check_trainable
@@ -28,17 +28,17 @@ Entry = ModelEntry | MetricEntry | Benchmark
 
 @dataclass(frozen=True)
 class Targets:
-    """What is to be checked.
+    """Check targets: the models, metrics and benchmarks of one `itbench check`.
 
     Parameters
     ----------
     registry : Registry
     models, metrics, benchmarks : tuples
-        As the plugins registered them.
+        Entries of the registry.
     plugin_files : tuple
-        What must be loaded to find them.
+        Plugin files that register them.
     reports : tuple of Report
-        What is known already: of a plugin file, whether it loads.
+        Finished reports: whether a plugin file loads.
     """
 
     registry: Registry
@@ -50,24 +50,24 @@ class Targets:
 
 
 def find_targets(target: str, plugin_files: Sequence[str | Path] = (), kind: str | None = None) -> Targets:
-    """Find out what a name or a file stands for.
+    """Find the check targets that a name or a file stands for.
 
     Parameters
     ----------
     target : str
-        Name of a model, a metric or a benchmark, a plugin file (``.py``) or a benchmark's (``.yaml``).
+        Name of a model, a metric or a benchmark, a plugin file (``.py``) or a benchmark file (``.yaml``).
     plugin_files : sequence, optional
-        Also loaded.
+        Further plugin files to load.
     kind : {"model", "metric", "benchmark"}, optional
-        Of a name that more than one of them has.
+        Kind of the target, for a name of several kinds.
 
     Raises
     ------
     UnknownName, BadOption, BadPlugin, BadBenchmark
-        If nothing or more than one thing is called so, or the file cannot be read.
+        If the name is unknown or ambiguous, or the file cannot be read.
     """
     if target.endswith(".py"):
-        return _of_file(Path(target).expanduser().resolve(), plugin_files)
+        return _plugin_targets(Path(target).expanduser().resolve(), plugin_files)
     registry = load_plugins(plugin_files)
     kinds = ("benchmark",) if target.endswith((".yaml", ".yml")) else (kind,) if kind else KINDS
     found: dict[str, Any] = {}
@@ -77,7 +77,7 @@ def find_targets(target: str, plugin_files: Sequence[str | Path] = (), kind: str
             found[each] = getattr(registry, each)(target)
         except UnknownName as error:
             errors.append(error)
-    if not found and (len(kinds) == 1 or "/" in target):  # a family knows best what is near
+    if not found and (len(kinds) == 1 or "/" in target):  # a family suggests its own nearest names
         raise errors[0]
     if not found:
         names = {*registry.models, *registry.metrics, *registry.benchmarks}
@@ -93,15 +93,15 @@ def find_targets(target: str, plugin_files: Sequence[str | Path] = (), kind: str
 
 
 def check_targets(targets: Targets, weights: str | None = None, layers: Sequence[str] = ()) -> Iterator[Report]:
-    """Check one target after another.
+    """Yield the report of each check target.
 
     Parameters
     ----------
     targets : Targets
     weights : str, optional
-        ``pretrained``, ``random`` or the path of a file; by default random where the model has them, else its own.
+        ``pretrained``, ``random`` or the path of a file; by default random if the model has them, else pretrained.
     layers : sequence of str, optional
-        Names or patterns of the layers to look at; else the models' candidates.
+        Names or patterns of the layers to check; by default the models' candidates.
 
     Raises
     ------
@@ -109,54 +109,52 @@ def check_targets(targets: Targets, weights: str | None = None, layers: Sequence
         If a model cannot have these weights.
     """
     frozen = [entry for entry in targets.models if not entry.learns]
-    learners = [entry for entry in targets.models if entry.learns]
-    chosen = {entry.name: usual_weights(entry) if weights is None else weights_of(entry, weights) for entry in frozen}
+    trainables = [entry for entry in targets.models if entry.learns]
+    chosen = {entry.name: default_weights(entry) if weights is None else weights_of(entry, weights) for entry in frozen}
     single = {entry.name: chosen[entry.name] for entry in frozen if entry.names is None}
-    starts = {entry.name: _start(entry, weights, targets) for entry in learners if not entry.name.endswith(FAMILY)}
-    fresh: Callable[[], FreshLook] = cache(lambda: look_afresh(targets.plugin_files, single, starts))
+    starts = {entry.name: _start(entry, weights, targets) for entry in trainables if not entry.name.endswith(FAMILY)}
+    fresh_process: Callable[[], FreshProcess] = cache(lambda: run_fresh_process(targets.plugin_files, single, starts))
     yield from targets.reports
     for model in frozen:
-        yield check_model(model, chosen[model.name], fresh, layers)
-    for learner in learners:
-        yield check_trainable(learner, targets.registry, weights, fresh, layers)
+        yield check_model(model, chosen[model.name], fresh_process, layers)
+    for trainable in trainables:
+        yield check_trainable(trainable, targets.registry, weights, fresh_process, layers)
     for metric in targets.metrics:
-        yield check_metric(metric, fresh)
+        yield check_metric(metric, fresh_process)
     for benchmark in targets.benchmarks:
         yield check_benchmark(benchmark, targets.registry)
 
 
 def _start(entry: ModelEntry, weights: str | None, targets: Targets) -> str | None:
-    """Return the weights that were asked for, if a model that learns can start from them."""
     if weights is not None:
-        make_learner(targets.registry, [entry], weights, 0, (), ())
+        make_learner(targets.registry, [entry], weights, 0, (), ())  # refuses weights that it cannot start from
     return weights
 
 
-def usual_weights(entry: ModelEntry) -> Weights:
-    """Return random weights where the model has them, which are at hand without a network; else its own."""
+def default_weights(entry: ModelEntry) -> Weights:
+    """Return a check target's default weights: random if the model has them, which need no download."""
     return weights_of(entry, "random" if "random" in entry.weights else "pretrained")
 
 
-def _of_file(path: Path, plugin_files: Sequence[str | Path]) -> Targets:
+def _plugin_targets(path: Path, plugin_files: Sequence[str | Path]) -> Targets:
     files = (*plugin_files, path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ItbenchWarning)
         registry = load_plugins(files)
-    said = [str(warning.message) for warning in caught]
-    own = [text for text in said if str(path) in text]
-    for text in said:
-        if text not in own:
+    texts = [str(warning.message) for warning in caught]
+    about_file = [text for text in texts if str(path) in text]
+    for text in texts:
+        if text not in about_file:
             warnings.warn(text, ItbenchWarning, stacklevel=3)
     models, metrics, benchmarks = (
         tuple(entry for entry in getattr(registry, f"{kind}s").values() if _plugin(entry) == str(path))
         for kind in KINDS
     )
-    report = Report("plugin", path.name, (_loads(own, (*models, *metrics, *benchmarks)),))
+    report = Report("plugin", path.name, (_loads(about_file, (*models, *metrics, *benchmarks)),))
     return Targets(registry, models, metrics, benchmarks, files, (report,))
 
 
 def _loads(warned: Sequence[str], entries: Sequence[Entry]) -> Finding:
-    """Say whether a plugin file loads without a warning about it, and registers something."""
     if warned:
         return Finding("loads", FAIL, " ".join(" ".join(warned).split()))
     if not entries:

@@ -1,4 +1,4 @@
-"""The command line: parse, call, print. Nothing heavy is imported before a command needs it."""
+"""Command line `itbench`: one file a command. NumPy and torch are imported only inside the commands that need them."""
 
 from __future__ import annotations
 
@@ -30,23 +30,27 @@ def main() -> None:
     """Compare vision networks with recordings from the brain.
 
     \b
-    itbench score --model densenet201 --benchmark BENCHMARK
-                                                     fetch what is missing, run, score
-    itbench score -m pixels -m itbench-tiny          two models on synthetic-it: no download
-    itbench baselines -b synthetic-it                what every model is to be seen beside
-    itbench run seeds --dry-run                      every row of published tables, ours beside them
-    itbench tune cnn-2 --trials 20                   the recipe by which a model learns best
-    itbench compare itbench-tiny:pretrained pixels   which is better, by how much, how surely
-    itbench rescore itbench-tiny:random-0 --metric pls
-                                                     another metric, without the model
-    itbench explain itbench-tiny:pretrained          how the number came about
-    itbench diff itbench-tiny:pretrained pixels      why two numbers differ
-    itbench leaderboard                              what has been scored, as markdown
-    itbench models 'timm/*resnet*'                   which networks there are
-    itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
-                                                     bring recordings of your own
-    itbench new model my-model                       a plugin to start from
-    itbench check my-model.py                        whether it keeps the rules
+    Score models:
+      itbench score -m pixels -m itbench-tiny          two models on synthetic-it, without a download
+      itbench score -m densenet201 -b BENCHMARK        download recordings and weights, run, score
+      itbench rescore itbench-tiny --metric pls        score by another metric, without running the model
+      itbench baselines -b synthetic-it                score the baselines of a benchmark
+      itbench run seeds --dry-run                      list the runs of a suite of published scores
+      itbench tune cnn-2 --trials 20                   search the recipe of a trainable model
+
+    \b
+    Read scores:
+      itbench leaderboard                              rank the models scored so far
+      itbench compare itbench-tiny pixels              difference of two models, interval and p
+      itbench explain itbench-tiny                     how a score was computed, step by step
+      itbench diff itbench-tiny pixels                 which settings of two scores differ
+
+    \b
+    Add models, metrics and recordings:
+      itbench models 'timm/*resnet*'                   list models by pattern
+      itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
+      itbench new model my-model                       write a plugin from a template
+      itbench check my-model.py                        test a plugin against the rules
     """
 
 

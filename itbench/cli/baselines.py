@@ -1,4 +1,4 @@
-"""itbench baselines: what models are to be seen beside, scored and put among them."""
+"""itbench baselines: score the baselines of a benchmark."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli.command import Command
 from itbench.cli.options import (
-    Command,
     load_registry,
-    say,
     with_benchmarks,
     with_json,
     with_options,
@@ -19,7 +18,7 @@ from itbench.cli.options import (
     with_running,
     with_scratch,
 )
-from itbench.cli.output import Written, run_each
+from itbench.cli.output import Written, run_each, say
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "-m",
     "--model",
-    help="Whose random weights and whose shuffled images are scored.  [default: itbench-tiny and pixels]",
+    help="Model to score with random weights and with shuffled images.  [default: itbench-tiny and pixels]",
 )
-@click.option("--metric", help="A metric.  [default: the benchmark's]")
+@click.option("--metric", help="Metric to score by.  [default: the benchmark's]")
 @with_options
-@click.option("--again", is_flag=True, help="Also score those that were scored before on the same recordings.")
+@click.option("--again", is_flag=True, help="Score baselines again that have a score on the same recordings.")
 @with_running
 @with_scratch
 @with_results
@@ -57,16 +56,17 @@ def baselines(
 ) -> None:
     """Score the baselines of a benchmark.
 
-    They are scores like all others, in the same folder and on the same leaderboard: the pixels; Gabor filters; a model
-    with random weights; a model whose images are shuffled against the responses, which explains nothing; other
-    animals, where there are any; and the ceiling, where repetitions tell noise from signal.
+    Baselines: the pixels; Gabor filters; a model with random weights; a model whose images are shuffled against the
+    responses, which explains nothing; the recordings of other animals, if there are several; and the noise ceiling, if
+    there are repetitions. Their scores go to the same folder and leaderboard as those of models.
 
-    --weights are those of the model whose images are shuffled; --seed is of random weights and of the shuffle.
+    --weights are the weights of the model whose images are shuffled; --seed sets the random weights and the shuffle.
 
     \b
-    itbench baselines -b synthetic-it
-    itbench baselines -b BENCHMARK -m resnet50
-    itbench baselines -b mine.yaml --metric rsa --again
+    Examples:
+      itbench baselines -b synthetic-it
+      itbench baselines -b BENCHMARK -m resnet50
+      itbench baselines -b mine.yaml --metric rsa --again
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
@@ -77,7 +77,7 @@ def baselines(
     from itbench.util import folders
 
     if weights != "pretrained" and not model:
-        raise BadOption(f"--weights {weights} are of no model.", todo="Name one with --model.")
+        raise BadOption(f"--weights {weights} needs a model.", todo="Name one with --model.")
     registry, folder = load_registry(plugin_files), results or folders.results()
     how: dict[str, Any] = {
         "model": model,
@@ -101,5 +101,5 @@ def baselines(
 
     for baseline in planned:
         if baseline.missing:
-            say(f"{baseline.title}: left out, since {baseline.missing}")
+            say(f"{baseline.title}: left out: {baseline.missing}")
     run_each([baseline for baseline in planned if not baseline.missing], one, as_json)

@@ -6,7 +6,9 @@ import json
 
 import click
 
-from itbench.cli.options import Command, print_rows, with_json
+from itbench.cli.command import Command
+from itbench.cli.options import with_json
+from itbench.cli.output import print_rows
 from itbench.errors import UnknownName
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, print_rows, with_benchmarks, with_json, with_plugins
-from itbench.cli.output import TerminalReporter
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_benchmarks, with_json, with_plugins
+from itbench.cli.output import TerminalReporter, print_rows
 from itbench.errors import BadRecordings
 
 if TYPE_CHECKING:

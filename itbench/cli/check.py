@@ -1,4 +1,4 @@
-"""itbench check: whether a plugin does what scores rely on."""
+"""itbench check: test a plugin against the rules for models, metrics and benchmarks."""
 
 from __future__ import annotations
 
@@ -7,17 +7,30 @@ from dataclasses import asdict
 
 import click
 
-from itbench.cli.options import Command, print_rows, with_json, with_plugins
+from itbench.cli.command import Command
+from itbench.cli.options import with_json, with_plugins
+from itbench.cli.output import print_rows
 from itbench.errors import ItbenchError
 
 
 @click.command(cls=Command)
 @click.argument("target", metavar="NAME|FILE")
-@click.option("--kind", type=click.Choice(["model", "metric", "benchmark"]), help="Of a NAME that several have.")
 @click.option(
-    "--weights", help="pretrained, random, or the path of a file.  [default: random where the model has them]"
+    "--kind",
+    type=click.Choice(["model", "metric", "benchmark"]),
+    help="Kind of plugin, if NAME is the name of several.",
 )
-@click.option("-l", "--layer", "layers", multiple=True, help="A layer to look at.  [default: the model's candidates]")
+@click.option(
+    "--weights",
+    help="Weights of the model: pretrained, random, or the path of a file.  [default: random if the model has them]",
+)
+@click.option(
+    "-l",
+    "--layer",
+    "layers",
+    multiple=True,
+    help="Layer to check, or a pattern such as 'blocks.*'. May be repeated.  [default: the model's candidates]",
+)
 @with_plugins
 @with_json
 def check(
@@ -28,15 +41,17 @@ def check(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Check that a model, a metric or a benchmark does what scores rely on.
+    """Test a model, metric or benchmark against the plugin rules.
 
-    NAME is one of them, FILE a plugin (.py; all that it registers is checked) or a benchmark (.yaml). Each rule passes,
-    fails, or is skipped with the reason; a warning is something that the author should know. Nothing is fetched.
+    NAME is a registered model, metric or benchmark. FILE is a plugin file (.py), all of whose entries are checked, or a
+    benchmark file (.yaml). Every rule passes, fails, gives a warning for the author, or is skipped with the reason.
+    Nothing is downloaded. Exits 1 if a rule fails.
 
     \b
-    itbench check resnet50
-    itbench check my_model.py
-    itbench check mine.yaml --json
+    Examples:
+      itbench check resnet50
+      itbench check my_model.py
+      itbench check mine.yaml --json
     """
     from itbench.check.targets import check_targets, find_targets
 

@@ -9,17 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import (
-    Command,
-    find,
-    load_registry,
-    print_rows,
-    with_json,
-    with_metric,
-    with_naming,
-    with_plugins,
-    with_results,
-)
+from itbench.cli.command import Command
+from itbench.cli.options import find, load_registry, with_json, with_metric, with_naming, with_plugins, with_results
+from itbench.cli.output import print_rows
 
 if TYPE_CHECKING:
     from itbench.results.paired_comparison import ComparedModel, PairedComparison

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from itbench.cli.options import Command, load_registry, print_rows, say, with_json, with_plugins
-from itbench.cli.output import TerminalReporter
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_json, with_plugins
+from itbench.cli.output import TerminalReporter, print_rows, say
 from itbench.errors import BadOption, BadRecordings
 
 if TYPE_CHECKING:

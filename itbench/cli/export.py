@@ -1,4 +1,4 @@
-"""itbench export: what was trained, as files that others can use."""
+"""itbench export: write trained networks to safetensors files with model cards."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_json, with_plugins, with_results
 
 
 @click.command(cls=Command)
 @click.argument("name", metavar="ID|MODEL[:WEIGHTS]")
-@click.option("-b", "--benchmark", help="Only what was trained on this one.")
-@click.option("--split", help="Only of this split.  [default: all, each in a file of its own]")
+@click.option("-b", "--benchmark", help="Only networks trained on this benchmark.")
+@click.option("--split", help="Only the network of this split, such as fold0.  [default: all, a file each]")
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
-    help="File to write; a model card with the ending .md comes with it.  [default: MODEL.safetensors]",
+    help="File to write; the model card is written beside it with the ending .md.  [default: MODEL.safetensors]",
 )
-@click.option("--replace", is_flag=True, help="Put the files in the place of others.")
+@click.option("--replace", is_flag=True, help="Replace existing files.")
 @with_results
 @with_plugins
 @with_json
@@ -34,14 +35,17 @@ def export(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write a network that was trained on recordings to a file, with a model card.
+    """Write a network trained on recordings to a file, with a model card.
+
+    ID is the id of trained weights (itbench models --trained), MODEL:WEIGHTS a scored model, such as cnn-2:trained-1.
 
     \b
-    itbench export cnn-2 -b synthetic-it --split fold0 --output cnn.safetensors
-    itbench export cnn-2:trained-1
-    itbench export 3f9c0a1b2d4e
+    Examples:
+      itbench export cnn-2 -b synthetic-it --split fold0 --output cnn.safetensors
+      itbench export cnn-2:trained-1
+      itbench export 3f9c0a1b2d4e
 
-    In Python, itbench.load_trained("cnn.safetensors").predict(images) gives the responses that it predicts.
+    In Python, itbench.load_trained("cnn.safetensors").predict(images) returns the predicted responses.
     """
     from itbench.training.export import export_trained
 

@@ -1,4 +1,4 @@
-"""itbench extract: the activations themselves, for those who want more than their Grams."""
+"""itbench extract: write a model's activations to an HDF5 file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_running
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_json, with_plugins, with_running
 
 
 @click.command(cls=Command)
@@ -16,25 +17,25 @@ from itbench.cli.options import Command, load_registry, with_json, with_plugins,
 @click.option(
     "--images",
     required=True,
-    help="A benchmark, recordings (.h5), or a folder or zip of images; ./NAME is a folder in any case.",
+    help="Images to run: a benchmark's name, recordings (.h5), or a folder or zip of images (./NAME for a folder).",
 )
 @click.option(
     "-l",
     "--layer",
     "layers",
     multiple=True,
-    help="A layer, or a pattern such as 'blocks.*'.  [default: the model's candidates]",
+    help="Layer, or a pattern such as 'blocks.*'. May be repeated.  [default: the model's candidates]",
 )
 @click.option(
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="HDF5 file to write; FILE.partial until it is whole.",
+    help="HDF5 file to write; its name ends in .partial until it is complete.",
 )
 @with_running
-@click.option("--compress", is_flag=True, help="Compress the file in the end; takes twice the space meanwhile.")
-@click.option("--replace", is_flag=True, help="Put the file in the place of one that is there.")
-@click.option("--restart", is_flag=True, help="Forget what a command that was broken off left.")
+@click.option("--compress", is_flag=True, help="Compress the file at the end; this takes twice the disk meanwhile.")
+@click.option("--replace", is_flag=True, help="Replace an existing file.")
+@click.option("--restart", is_flag=True, help="Start again instead of resuming an interrupted extraction.")
 @with_plugins
 @with_json
 def extract(
@@ -53,13 +54,14 @@ def extract(
 ) -> None:
     """Write the activations of MODEL to an HDF5 file.
 
-    One float32 dataset (stimulus, …) a layer, called as the layer is, and the ids in `stimulus`. A command that was
-    broken off, even killed, is gone on with by the same command again.
+    The file holds a float32 dataset (stimulus, …) for each layer, with the layer's name, and the stimulus ids in
+    `stimulus`. The same command resumes an interrupted extraction.
 
     \b
-    itbench extract itbench-tiny --images synthetic-it --output tiny.h5
-    itbench extract resnet50 --images photos.zip -l layer3 -l layer4 --output resnet50.h5
-    itbench extract vit_b_16 --images photos -l 'encoder.layers.*' --pool cls --output vit.h5
+    Examples:
+      itbench extract itbench-tiny --images synthetic-it --output tiny.h5
+      itbench extract resnet50 --images photos.zip -l layer3 -l layer4 --output resnet50.h5
+      itbench extract vit_b_16 --images photos -l 'encoder.layers.*' --pool cls --output vit.h5
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.activations import extract_activations
@@ -89,7 +91,6 @@ def extract(
 
 
 def _contents(path: Path) -> dict[str, Any]:
-    """Return what a file of activations holds."""
     import h5py
 
     with h5py.File(path, "r") as file:

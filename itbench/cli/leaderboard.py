@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.options import Command, say, with_results
+from itbench.cli.command import Command
+from itbench.cli.options import with_results
+from itbench.cli.output import say
 from itbench.errors import BadOption
 
 

@@ -1,4 +1,4 @@
-"""itbench models, benchmarks, metrics, layers: what there is."""
+"""Commands that list: itbench models, itbench benchmarks, itbench metrics, itbench layers."""
 
 from __future__ import annotations
 
@@ -7,39 +7,44 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, print_rows, with_json, with_plugins
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_json, with_plugins
+from itbench.cli.output import print_rows
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
     from itbench.models.protocols import Model
     from itbench.registry import ModelEntry, Registry
 
-SITES, CLASSES = 8, 2  # of models that learn, for a list of their layers
+SITES, CLASSES = 8, 2  # of an untrained model whose layers are listed
 TRAINED = ("id", "model", "start", "benchmark", "split", "seed", "epochs", "inner EV", "MB", "written")
 
 
 @click.command(cls=Command)
 @click.argument("pattern", default="*")
-@click.option("--trained", is_flag=True, help="What was trained on recordings here: a row for each split and seed.")
+@click.option(
+    "--trained", is_flag=True, help="List the weights trained on this computer instead: a row a split and seed."
+)
 @with_plugins
 @with_json
 def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the models, or those whose name fits PATTERN.
+    """List the models whose name matches PATTERN (default: all).
 
-    A row that ends in /* stands for a family, whose members are searched with its prefix.
+    A name that ends in /* is a family of models; a pattern with its prefix lists its members.
 
     \b
-    itbench models
-    itbench models '*net*'
-    itbench models 'timm/*resnet*'
-    itbench models --plugin my_model.py
-    itbench models --trained 'cnn-*'
+    Examples:
+      itbench models
+      itbench models '*net*'
+      itbench models 'timm/*resnet*'
+      itbench models --plugin my_model.py
+      itbench models --trained 'cnn-*'
 
-    Trained weights are kept in ITBENCH_TRAINED, else in the folder trained below ITBENCH_HOME. A training that has not
-    come to its end has a row (unfinished). To remove them: itbench cache clear --trained
+    Trained weights lie in ITBENCH_TRAINED, by default the folder trained in ITBENCH_HOME. An interrupted training has a
+    row (unfinished). To remove them: itbench cache clear --trained
     """
     if trained:
-        print_rows(_trained(pattern), TRAINED, as_json, empty="Nothing was trained yet.")
+        print_rows(_trained(pattern), TRAINED, as_json, empty="No trained weights yet.")
         return
     registry = load_registry(plugin_files)
     rows = [
@@ -52,18 +57,21 @@ def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], as_json: 
         }
         for entry in registry.find_models(pattern)
     ]
-    nothing = f"No model fits {pattern!r}. List all with: itbench models"
-    print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json, empty=nothing)
+    no_match = f"No model matches {pattern!r}. List all with: itbench models"
+    print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json, empty=no_match)
 
 
 @click.command(cls=Command)
 @with_plugins
 @with_json
 def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the benchmarks, and whether their recordings are here.
+    """List the benchmarks and the state of their recordings.
+
+    Column data: here (stored on this computer), made when needed, fetched when needed, or missing.
 
     \b
-    itbench benchmarks
+    Examples:
+      itbench benchmarks
     """
     rows = [
         {
@@ -83,11 +91,12 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
 @with_plugins
 @with_json
 def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the metrics and their options.
+    """List the metrics with their options, defaults and help.
 
     \b
-    itbench metrics
-    itbench score -m pixels --metric ridge -o components=100 -o per_site=false
+    Examples:
+      itbench metrics
+      itbench score -m pixels --metric ridge -o components=100 -o per_site=false
     """
     from itbench.metrics import options
 
@@ -101,18 +110,19 @@ def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
 
 @click.command(cls=Command)
 @click.argument("model")
-@click.option("--size", default=224, show_default=True, type=click.IntRange(1), help="Of the image put in, pixels.")
+@click.option("--size", default=224, show_default=True, type=click.IntRange(1), help="Side of the input image, pixels.")
 @with_plugins
 @with_json
 def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the layers of MODEL, their shapes, and which are scored unless others are named.
+    """List the layers of MODEL, their shapes and the candidates.
 
-    A model that learns from recordings is shown as it is before, for 8 sites.
+    Candidates are the layers that itbench score reads by default. A trainable model is listed untrained, for 8 sites.
 
     \b
-    itbench layers resnet50
-    itbench layers finetuned/itbench-tiny
-    itbench score -m resnet50 -l layer3.5 -l layer4.0
+    Examples:
+      itbench layers resnet50
+      itbench layers finetuned/itbench-tiny
+      itbench score -m resnet50 -l layer3.5 -l layer4.0
     """
     import math
 
@@ -123,7 +133,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
     registry = load_registry(plugin_files)
     entry = registry.model(model)
     if entry.learns:
-        network = _before_learning(registry, entry)
+        network = _untrained(registry, entry)
     else:
         network = entry.factory(Weights("random" if "random" in entry.weights else "pretrained"))
     candidates = set(network.layers or entry.layers)
@@ -139,22 +149,20 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
     print_rows(rows, ("layer", "shape", "features", "candidate"), as_json)
 
 
-def _before_learning(registry: Registry, entry: ModelEntry) -> Model:
-    """Return a model that learns from recordings as it is before, for some sites."""
+def _untrained(registry: Registry, entry: ModelEntry) -> Model:
     from itbench.scoring.plan import make_learner, start_at_hand
     from itbench.training.per_split import make_trainable
     from itbench.training.protocols import Previewable
 
     learner = make_learner(registry, [entry], start_at_hand(registry, entry), 0, (), ())
-    made = make_trainable(learner)
-    if not isinstance(made, Previewable):
+    trainable = make_trainable(learner)
+    if not isinstance(trainable, Previewable):
         todo = f"Its score lists them: itbench score -m {entry.name} --metric ridge"
-        raise BadOption(f"The layers of {entry.name} are known once it has learnt.", todo=todo)
-    return made.untrained(SITES, CLASSES, learner.recipe.members if learner.recipe else 1)
+        raise BadOption(f"The layers of {entry.name} are known only after training.", todo=todo)
+    return trainable.untrained(SITES, CLASSES, learner.recipe.members if learner.recipe else 1)
 
 
 def _trained(pattern: str) -> list[dict[str, Any]]:
-    """Return a row for each file of trained weights; of one that is damaged or unfinished the model is not known."""
     from itbench.training.trained_weights import TrainedStore
 
     rows = [

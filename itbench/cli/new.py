@@ -1,4 +1,4 @@
-"""itbench new: a plugin to start from."""
+"""itbench new: write a plugin from a template."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.options import Command, load_registry, say
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry
+from itbench.cli.output import say
 from itbench.errors import BadOption
 
 SCORE = {
@@ -26,24 +28,25 @@ SCORE = {
     "folder",
     default=".",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Where to write it.  [default: here]",
+    help="Folder to write to.  [default: the current folder]",
 )
 def new(kind: str, name: str, folder: Path) -> None:
-    """Write a model, a metric or a benchmark called NAME to start from, which works at once.
+    """Write a plugin called NAME from a template that works unchanged.
 
-    A trainable is a model that learns from recordings: a plugin, and the recipe by which it learns beside it.
+    KIND trainable is a model that is trained on recordings: a plugin file, and its recipe in a YAML file beside it.
 
     \b
-    itbench new model my-model
-    itbench new trainable my-network
-    itbench new metric my-metric --dir plugins
-    itbench new benchmark my-benchmark
+    Examples:
+      itbench new model my-model
+      itbench new trainable my-network
+      itbench new metric my-metric --dir plugins
+      itbench new benchmark my-benchmark
     """
     from itbench.check.templates import write_template
 
-    what = "model" if kind == "trainable" else kind
-    if name in getattr(load_registry(()), f"{what}s"):
-        raise BadOption(f"There is a {what} called {name!r} already.", todo="Choose another name.")
+    registered_kind = "model" if kind == "trainable" else kind
+    if name in getattr(load_registry(()), f"{registered_kind}s"):
+        raise BadOption(f"A {registered_kind} called {name!r} exists already.", todo="Choose another name.")
     paths = write_template(kind, name, folder)
     file = shlex.quote(str(paths[0]))
     say(f"Wrote {' and '.join(map(str, paths))}. Next:")

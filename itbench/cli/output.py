@@ -1,4 +1,4 @@
-"""Print scores, tables and progress."""
+"""Terminal output of commands: print scores, tables, JSON, messages and progress bars."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from itbench.cli.options import print_rows, say
 from itbench.errors import ItbenchError, readable
 
-BEFORE, AFTER = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
+FIRST_COLUMNS, LAST_COLUMNS = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
 FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "inner EV")
 
 
@@ -24,8 +23,29 @@ if TYPE_CHECKING:
 Written = tuple["xr.Dataset", Path]  # a score, and the file that holds it
 
 
+def say(message: str) -> None:
+    """Print a message to stderr."""
+    click.echo(message, err=True)
+
+
+def print_rows(
+    rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet."
+) -> None:
+    """Print rows to the terminal as a markdown table or as JSON; `empty` is printed if there are none."""
+    from itbench.util.tables import markdown
+
+    if as_json:
+        click.echo(
+            json.dumps(
+                [{key: row.get(key) for key in columns} for row in rows], indent=2, ensure_ascii=False, default=str
+            )
+        )
+    else:
+        click.echo(markdown(rows, columns) if rows else empty)
+
+
 class Titled(Protocol):
-    """A run, by whatever it is called in messages."""
+    """A run with a title for messages."""
 
     @property
     def title(self) -> str: ...
@@ -40,12 +60,12 @@ def run_each(
     as_json: bool,
     failed: Callable[[Run, Exception], None] = lambda run, error: None,
 ) -> None:
-    """Do one run after another and print their scores; one that fails does not stop the others.
+    """Execute runs one after another and print their scores; a failed run does not stop the others.
 
     Raises
     ------
     ItbenchError
-        At the end, if any failed.
+        At the end, if any run failed.
     """
     written = []
     for run in runs:
@@ -62,7 +82,7 @@ def run_each(
 
 
 def _print_scores(written: Sequence[Written], as_json: bool) -> None:
-    """Print scores as a table or as JSON; where each was written, and how long its stages took, to stderr."""
+    """Print scores to stdout as a table or JSON, and their files and the seconds of each stage to stderr."""
     from itbench.results.score_file import provenance
     from itbench.results.summary import summary
 
@@ -70,14 +90,14 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
     elif rows:
-        _print([_row(row) for row in rows], BEFORE, AFTER)
+        _print_figures([_row(row) for row in rows], FIRST_COLUMNS, LAST_COLUMNS)
         if len(rows) == 1 and len(rows[0]["layers"]) > 1:
             click.echo()
             parts = [
                 *rows[0]["layers"],
                 *({**model, "layer": f"all of {model['model']}"} for model in rows[0]["models"]),
             ]
-            _print([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
+            _print_figures([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
             if rows[0]["regret"] is not None:
                 say(f"Best on the held-out images: {rows[0]['oracle_layer']}; regret {rows[0]['regret']:.4f}.")
     for score, path in written:
@@ -85,14 +105,13 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
         say(f"{path} ({stages})")
 
 
-def _print(rows: list[dict[str, Any]], before: Sequence[str], after: Sequence[str] = ()) -> None:
-    """Print rows with the figures that any of them has."""
+def _print_figures(rows: list[dict[str, Any]], first: Sequence[str], last: Sequence[str] = ()) -> None:
     from itbench.results.summary import LABELS
 
     headlines = (LABELS.get(row["measure"], row["measure"]) for row in rows)
     figures = dict.fromkeys((*headlines, "95 %", *FIGURES))
-    shown = [name for name in figures if any(row.get(name) not in (None, "") for row in rows)]
-    print_rows(rows, (*before, *shown, *after), False)
+    present = [name for name in figures if any(row.get(name) not in (None, "") for row in rows)]
+    print_rows(rows, (*first, *present, *last), False)
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:
@@ -112,30 +131,30 @@ def _row(run: dict[str, Any]) -> dict[str, Any]:
 def _layer_row(layer: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
     from itbench.results.summary import LABELS
 
-    own = {LABELS.get(run["measure"], run["measure"]): layer["value"]} if "value" in layer else {}
+    value = {LABELS.get(run["measure"], run["measure"]): layer["value"]} if "value" in layer else {}
     return {
         **layer,
         "measure": run["measure"],
         "features": layer["n_features"],
         "EV": layer.get("explained_variance"),
         "inner EV": layer.get("inner_explained_variance"),
-        **own,
+        **value,
     }
 
 
 class TerminalReporter:
-    """A `Reporter` with a progress bar that shows the rate and the time left."""
+    """`Reporter` for the terminal: messages, and a progress bar with the rate and the time left."""
 
     def __init__(self, title: str) -> None:
         self.title = title
 
     def note(self, message: str) -> None:
-        """Print a sentence about what happens next."""
+        """Print a message to stderr."""
         say(f"{self.title}: {message}")
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
-        """Show a bar of `total` units, `start` of which were done before; bytes as kB, MB or GB."""
+        """Show a progress bar in the terminal: `total` units, `start` of them done before; bytes as kB, MB or GB."""
         from tqdm import tqdm
 
         with tqdm(

@@ -1,4 +1,4 @@
-"""itbench run: every row of a suite, and our numbers beside the published ones."""
+"""itbench run: score every row of a suite and print the scores beside the published ones."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli.command import Command
 from itbench.cli.options import (
-    Command,
     load_registry,
-    print_rows,
-    say,
     with_json,
     with_plugins,
     with_recipe,
@@ -20,6 +18,7 @@ from itbench.cli.options import (
     with_scratch,
     with_settings,
 )
+from itbench.cli.output import print_rows, say
 from itbench.errors import ItbenchError
 
 if TYPE_CHECKING:
@@ -29,15 +28,22 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("suite")
-@click.option("-b", "--benchmark", default="", help="Its name, or the path of a YAML file.  [default: the suite's]")
-@click.option("--only", multiple=True, metavar="PATTERN", help="Only rows of such names, such as 'resnet50 *'.")
-@click.option("--small", is_flag=True, help="A short run: change the recipes as the suite says.")
-@click.option("--dry-run", is_flag=True, help="Say what would be run, fetched and kept, and do nothing of it.")
-@click.option("--again", is_flag=True, help="Also run rows that were scored before on the same recordings.")
+@click.option(
+    "-b", "--benchmark", default="", help="Benchmark: a name, or the path of a YAML file.  [default: the suite's]"
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only rows whose name matches, such as 'resnet50 *'. May be repeated.",
+)
+@click.option("--small", is_flag=True, help="Shorten training by the suite's own changes of the recipes.")
+@click.option("--dry-run", is_flag=True, help="Only list the runs, downloads and disk space that would be needed.")
+@click.option("--again", is_flag=True, help="Run rows again that have a score on the same recordings.")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the table to this file: markdown, CSV or JSON, as its ending says.",
+    help="File for the table: markdown, CSV or JSON by its ending.  [default: print it]",
 )
 @with_recipe
 @with_settings
@@ -61,17 +67,18 @@ def run(
     as_json: bool,
     **settings: Any,
 ) -> None:
-    """Run every row of a SUITE and print our numbers beside those that were published.
+    """Score every row of a SUITE, beside the published scores.
 
-    A suite is a YAML file, or the name of one of the project's own. Rows that were scored before are not run again, so
-    a run that was broken off goes on; a row that fails stops no other. Where our 95 % interval does not hold the
-    published explained variance, the last column says on which side it lies.
+    SUITE is the name of a built-in suite or the path of a YAML file. Rows that have a score are not run again, so the
+    same command resumes an interrupted run; a failed row does not stop the others. If the published explained variance
+    lies outside the 95 % interval, the last column gives the side.
 
     \b
-    itbench run seeds --dry-run
-    itbench run suites/seeds.yaml -b BENCHMARK --output seeds.md
-    itbench run seeds -b synthetic-it --only 'pixels *' --only 'cnn-*' --small
-    itbench run seeds -b BENCHMARK --only '*-finetuned' --recipe epochs=10 --device cuda
+    Examples:
+      itbench run seeds --dry-run
+      itbench run suites/seeds.yaml -b BENCHMARK --output seeds.md
+      itbench run seeds -b synthetic-it --only 'pixels *' --only 'cnn-*' --small
+      itbench run seeds -b BENCHMARK --only '*-finetuned' --recipe epochs=10 --device cuda
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
@@ -85,19 +92,21 @@ def run(
     from itbench.util.files import write_text
 
     form = form_of(output, "json" if as_json else None)
-    read, folder = Suite.read(find_suite(suite)), results or folders.results()
-    how = ExtractionSettings(**settings, scratch=scratch or folders.scratch())
+    plan, folder = Suite.read(find_suite(suite)), results or folders.results()
+    extraction = ExtractionSettings(**settings, scratch=scratch or folders.scratch())
     registry = load_registry(plugin_files)
-    planned = plan_suite(registry, read, benchmark, only=only, recipe=recipe, small=small, seed=seed, settings=how)
+    planned = plan_suite(
+        registry, plan, benchmark, only=only, recipe=recipe, small=small, seed=seed, settings=extraction
+    )
     if dry_run:
-        _print_estimate(estimate(planned, folder, read.images, again), how.device, as_json)
+        _print_estimate(estimate(planned, folder, plan.images, again), extraction.device, as_json)
         return
-    comparable = read.is_about(registry.benchmark(benchmark or read.benchmark))
+    comparable = plan.is_about(registry.benchmark(benchmark or plan.benchmark))
     outcomes: list[Outcome] = []
     for outcome in run_suite(planned, folder, GramCache(), TerminalReporter, again):
         say(_line(outcome, len(outcomes) + 1, len(planned)))
         outcomes.append(outcome)
-    remark = "" if comparable else f"The published numbers are of {read.benchmark}: they are shown, not compared."
+    remark = "" if comparable else f"The published scores are on {plan.benchmark} and are not compared."
     table = render([table_row(outcome, comparable) for outcome in outcomes], form, remark)
     if output:
         write_text(output, table + "\n")
@@ -109,22 +118,20 @@ def run(
 
 
 def _line(outcome: Outcome, number: int, total: int) -> str:
-    """Return what came of a row in one line."""
     from itbench.results.summary import interval_text
     from itbench.sweeps.table import table_row
 
     row = table_row(outcome)
     if row["error"]:
-        said = row["error"].splitlines()[0]
+        result = row["error"].splitlines()[0]
     elif row["explained_variance"] is None:
-        said = "scored"
+        result = "scored"
     else:
-        said = f"EV {row['explained_variance']:.3f} ({interval_text(row['low'], row['high'])})"
-    return f"{number}/{total} {outcome.row.name}: {said}{', scored before' if outcome.before else ''}"
+        result = f"EV {row['explained_variance']:.3f} ({interval_text(row['low'], row['high'])})"
+    return f"{number}/{total} {outcome.row.name}: {result}{', scored before' if outcome.before else ''}"
 
 
 def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
-    """Print what a suite would do."""
     from itbench.models.costs import multiplications_per_second
     from itbench.sweeps.estimate import TO_RUN
 
@@ -135,13 +142,13 @@ def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
         return
     print_rows(found.rows, ("row", "model", "weights", "layers", "metric", "state"), False)
     if found.downloads:
-        click.echo("\nTo fetch:\n")
+        click.echo("\nDownloads:\n")
         print_rows(found.downloads, ("file", "MB"), False)
     to_run = sum(row["state"] == TO_RUN for row in found.rows)
-    unknown = f", and {found.unknown} rows whose network's cost is not known" if found.unknown else ""
+    unknown = f", and {found.unknown} rows of unknown cost" if found.unknown else ""
     click.echo(
         f"\n{to_run} of {len(found.rows)} rows to run. Networks: at most {_duration(seconds)} on this machine{unknown};"
-        f" readouts come on top. Disk: about {found.disk / 1e9:.1f} GB, beside files whose size is not known."
+        f" readouts take further time. Disk: about {found.disk / 1e9:.1f} GB, and files of unknown size."
     )
 
 

@@ -1,4 +1,4 @@
-"""itbench score: model × benchmark → a score file each, and a table."""
+"""itbench score: score models on benchmarks; write a score file each and print a table."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli.command import Command
 from itbench.cli.options import (
-    Command,
     load_registry,
     with_benchmarks,
     with_json,
@@ -28,28 +28,40 @@ PREDICTIONS = ("predictions", "row_stimulus", "row_split")
 
 
 @click.command(cls=Command)
-@click.option("-m", "--model", "models", multiple=True, required=True, help="A model; several are scored in turn.")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    required=True,
+    help="Model to score (list: itbench models). May be repeated.",
+)
 @with_benchmarks
-@click.option("--metric", help="A metric.  [default: the benchmark's]")
+@click.option("--metric", help="Metric (list: itbench metrics).  [default: the benchmark's]")
 @with_options
 @click.option(
     "-l",
     "--layer",
     "layers",
     multiple=True,
-    help="A layer to score, a pattern such as 'blocks.*', or a sum A+B.  [default: the model's candidates]",
+    help="Layer to score, a pattern such as 'blocks.*', or layers read together, A+B. May be repeated."
+    "  [default: the model's candidates]",
 )
-@click.option("--layer-from", metavar="BENCHMARK", help="Take the layer that the same metric chose on this benchmark.")
+@click.option(
+    "--layer-from",
+    metavar="BENCHMARK",
+    help="Score the layer that the same metric chose on this benchmark, from its score file.",
+)
 @with_running
 @click.option(
     "--keep-predictions/--no-predictions",
     "predictions",
     default=True,
     show_default=True,
-    help="Keep the predictions of held-out images: itbench compare needs them.",
+    help="Store the predictions for held-out images in the score file; itbench compare needs them.",
 )
 @with_recipe
-@click.option("--tuned", is_flag=True, help="Of a model that learns: each split by the best recipe of itbench tune.")
+@click.option("--tuned", is_flag=True, help="Train each split by the best recipe that itbench tune found.")
 @with_scratch
 @with_results
 @with_plugins
@@ -74,20 +86,22 @@ def score(
 ) -> None:
     """Score models on benchmarks.
 
-    Prints one line a run, and the layers of a run that is alone. Every score is written to the results folder.
+    Every model is scored on every benchmark, and each score is written to a file in the results folder. Prints a row
+    for each score; a single score also lists its layers.
 
     \b
-    itbench score --model densenet201 --benchmark BENCHMARK
-    itbench score -m itbench-tiny
-    itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
-    itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
-    itbench score -m vit_b_16 -l 'encoder.layers.*' --pool cls
-    itbench score -m timm/resnet18 -l layer3+layer4
-    itbench score -m itbench-tiny --metric stacked
-    itbench score -m itbench-tiny+pixels
-    itbench score -m itbench-tiny --metric cka -o estimator=biased
-    itbench score -m cnn-2 --recipe epochs=20 --recipe lr=3e-4
-    itbench score -m finetuned/itbench-tiny --metric ridge -l core.stage4
+    Examples:
+      itbench score --model densenet201 --benchmark BENCHMARK
+      itbench score -m itbench-tiny
+      itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
+      itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
+      itbench score -m vit_b_16 -l 'encoder.layers.*' --pool cls
+      itbench score -m timm/resnet18 -l layer3+layer4
+      itbench score -m itbench-tiny --metric stacked
+      itbench score -m itbench-tiny+pixels
+      itbench score -m itbench-tiny --metric cka -o estimator=biased
+      itbench score -m cnn-2 --recipe epochs=20 --recipe lr=3e-4
+      itbench score -m finetuned/itbench-tiny --metric ridge -l core.stage4
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings

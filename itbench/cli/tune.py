@@ -1,4 +1,4 @@
-"""itbench tune: the recipe of a model that learns, searched split by split on training images alone."""
+"""itbench tune: search the recipe of a trainable model, for each split on its training images only."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import (
-    Command,
-    load_registry,
-    print_rows,
-    with_json,
-    with_plugins,
-    with_recipe,
-    with_running,
-    with_scratch,
-)
+from itbench.cli.command import Command
+from itbench.cli.options import load_registry, with_json, with_plugins, with_recipe, with_running, with_scratch
+from itbench.cli.output import print_rows
 
 if TYPE_CHECKING:
     from itbench.training.optuna_study import Trial
@@ -26,9 +19,17 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.argument("model")
-@click.option("-b", "--benchmark", default="synthetic-it", show_default=True, help="Its name, or a YAML file's path.")
-@click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="How many a split shall have.")
-@click.option("--split", "splits", multiple=True, help="Only this split, such as fold0.  [default: all]")
+@click.option(
+    "-b",
+    "--benchmark",
+    default="synthetic-it",
+    show_default=True,
+    help="Benchmark: a name, or the path of a YAML file.",
+)
+@click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Trials of each split.")
+@click.option(
+    "--split", "splits", multiple=True, help="Only this split, such as fold0. May be repeated.  [default: all]"
+)
 @with_recipe
 @with_running
 @with_scratch
@@ -47,16 +48,17 @@ def tune(
     seed: int,
     **settings: Any,
 ) -> None:
-    """Search for the recipe by which MODEL learns best.
+    """Search the best training recipe of a trainable MODEL.
 
-    Every split has a study of its own, which sees its training images alone: some of these are kept apart and judge
-    the trials. What is searched stands under tune in the recipe. A study that was broken off goes on when the same
-    command is run again; more --trials continue it. Needs optuna: pip install 'itbench[tune]'
+    Every split has its own study, which uses only the split's training images; some of them are held out to judge the
+    trials. The recipe's key tune names what is searched. The same command resumes an interrupted study, and more
+    --trials continue it. Needs optuna: pip install 'itbench[tune]'
 
     \b
-    itbench tune cnn-2 -b synthetic-it --trials 30
-    itbench tune cnn-2 -b synthetic-it --trials 30 --split fold0 --recipe epochs=20
-    itbench score -m cnn-2 -b synthetic-it --tuned
+    Examples:
+      itbench tune cnn-2 -b synthetic-it --trials 30
+      itbench tune cnn-2 -b synthetic-it --trials 30 --split fold0 --recipe epochs=20
+      itbench score -m cnn-2 -b synthetic-it --tuned
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
@@ -68,7 +70,7 @@ def tune(
         load_registry(plugin_files),
         model,
         benchmark,
-        metric="ridge",  # takes no part: any that suits whatever a model learns
+        metric="ridge",  # not used: any metric that suits every trainable model
         weights=weights,
         seed=seed,
         recipe=recipe,

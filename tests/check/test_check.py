@@ -6,12 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from itbench.check.findings import PASS, SKIPPED, WARNING, Broken
-from itbench.check.fresh_process import FreshLook, look_afresh
+from itbench.check.checked_model import PeakMemory, difference, resident
+from itbench.check.findings import PASS, SKIPPED, WARNING, CheckFailed
+from itbench.check.fresh_process import FreshProcess, run_fresh_process
 from itbench.check.metric_checks import check_metric
-from itbench.check.model import PeakMemory, difference, resident
 from itbench.check.model_checks import MODEL_CHECKS, check_model
-from itbench.check.targets import check_targets, find_targets, usual_weights
+from itbench.check.targets import check_targets, default_weights, find_targets
 from itbench.plugins import load_plugins
 from tests.kit.commands import ROOT
 
@@ -57,13 +57,13 @@ DOUBTFUL_MODELS = [
 ]
 METRICS = [
     ("demanding", "options", "'depth'"),
-    ("turned", "reading", "predictions have the shape (6, 40), not (40, 6)"),
-    ("infinite", "reading", "predictions hold NaN or infinity"),
-    ("no reading", "reading", "a ndarray, not an itbench.ReadoutResult"),
+    ("turned", "result", "predictions have the shape (6, 40), not (40, 6)"),
+    ("infinite", "result", "predictions hold NaN or infinity"),
+    ("no reading", "result", "a ndarray, not an itbench.ReadoutResult"),
     ("chance", "repeats", "predictions differ called twice"),
     ("writes", "inputs kept", "the responses changed in place"),
-    ("test mean", "test rows", "learnt from training rows only"),
-    ("whole mean", "other rows", "rows that neither train nor test"),
+    ("test mean", "test rows", "centre and scale must come from training rows only"),
+    ("whole mean", "other rows", "rows outside training and test"),
     ("first site", "sites", "in another order"),
     ("in sample", "inner predictions", "follows its own response by 10"),
     ("own mean", "inner predictions", "follows its own response by 0.7%"),
@@ -145,7 +145,7 @@ def test_a_plugin_that_imports_a_framework_when_it_is_listed_is_named_with_the_l
     good = (KIT / "broken_metrics.py").read_text()
     (home.parent / "work" / "heavy.py").write_text(code + good.split('"""', 2)[2])
     targets = find_targets("heavy.py")
-    fresh = look_afresh(targets.plugin_files, {})
+    fresh = run_fresh_process(targets.plugin_files, {})
     report = check_metric(targets.registry.metric("k-fold"), lambda: fresh)
     assert report.failed == ("listing",)
     assert f"loading the plugin imports {culprit}" in report.findings[0].seen
@@ -154,8 +154,8 @@ def test_a_plugin_that_imports_a_framework_when_it_is_listed_is_named_with_the_l
 
 def test_a_package_answers_for_what_its_own_init_imports(tmp_path):
     package = tmp_path / "package"
-    fresh = FreshLook({"jax": [(str(tmp_path / "other.py"), 2), (str(package / "__init__.py"), 4)]}, {})
-    with pytest.raises(Broken, match=r"imports jax \(line 4 of __init__.py\)"):
+    fresh = FreshProcess({"jax": [(str(tmp_path / "other.py"), 2), (str(package / "__init__.py"), 4)]}, {})
+    with pytest.raises(CheckFailed, match=r"imports jax \(line 4 of __init__.py\)"):
         fresh.require_light(str(package / "deep" / "plugin.py"))
     assert fresh.require_light(str(tmp_path / "third" / "plugin.py"))
 
@@ -167,8 +167,8 @@ def test_a_process_that_dies_is_a_fault_and_says_how(home):
     )
     (home.parent / "work" / "dies.py").write_text(code)
     targets = find_targets("dies.py")
-    with pytest.raises(Broken, match="ends with 3"):
-        look_afresh(targets.plugin_files, {"dies": usual_weights(targets.models[0])})
+    with pytest.raises(CheckFailed, match="ends with 3"):
+        run_fresh_process(targets.plugin_files, {"dies": default_weights(targets.models[0])})
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def own_fresh():
     @cache
     def look(slow):
         names = [name for name in SINGLE if (name not in FAST) == slow]
-        return look_afresh((), {name: usual_weights(OWN.models[name]) for name in names})
+        return run_fresh_process((), {name: default_weights(OWN.models[name]) for name in names})
 
     return look
 
@@ -188,7 +188,7 @@ def own_fresh():
 )
 def test_our_own_models_keep_every_rule(name, own_fresh):
     entry = OWN.models[name]
-    report = check_model(entry, usual_weights(entry), lambda: own_fresh(name not in FAST))
+    report = check_model(entry, default_weights(entry), lambda: own_fresh(name not in FAST))
     odd = [finding for finding in report.findings if finding.result not in (PASS, SKIPPED)]
     assert not odd
     skipped = {finding.check for finding in report.findings if finding.result == SKIPPED}
@@ -205,7 +205,7 @@ def test_our_own_metrics_keep_every_rule(name, own_fresh):
 def test_our_own_benchmarks_keep_every_rule(name):
     (report,) = check_targets(find_targets(name, kind="benchmark"))
     results = {finding.check: finding.result for finding in report.findings}
-    assert {results["file"], results["metric"], results["words"]} == {PASS}
+    assert {results["file"], results["metric"], results["metadata"]} == {PASS}
     assert set(results.values()) <= {PASS, SKIPPED}  # the recordings are not here
 
 

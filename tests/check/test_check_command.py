@@ -41,11 +41,11 @@ def benchmark_findings(toy):
 def test_a_benchmark_whose_recordings_are_here_is_checked_whole(toy):
     report, found = benchmark_findings(toy)
     assert report.failed == ()
-    assert found["recordings"].seen == "80 images, 5 sites, repetitions: 4; the file is whole"
+    assert found["recordings"].seen == "80 images, 5 sites, repetitions: 4; the file is intact"
     assert found["splits"].seen == "4 splits of 60 to train and 20 to test"
     assert found["sites"].seen == "5 of 5 sites can be scored"
-    assert found["words"].result == WARNING
-    assert found["words"].seen == "without description, region, citation, licence"
+    assert found["metadata"].result == WARNING
+    assert found["metadata"].seen == "without description, region, citation, licence"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_benchmark_that_breaks_a_rule_fails_at_exactly_that_rule(line, check, 
     assert seen in found[check].seen
 
 
-def test_recordings_that_are_damaged_or_hold_a_image_twice_fail(toy, home, monkeypatch):
+def test_recordings_that_are_damaged_or_hold_an_image_twice_fail(toy, home, monkeypatch):
     twice = toy_recordings()
     twice.stimuli.images[7] = twice.stimuli.images[3]
     with monkeypatch.context() as patch:  # what writes them refuses such images; other writers may not
@@ -72,12 +72,12 @@ def test_recordings_that_are_damaged_or_hold_a_image_twice_fail(toy, home, monke
         write_recordings(twice, home / "data" / "toy.h5")
     report, found = benchmark_findings(toy)
     assert report.failed == ("images",)
-    assert "image003 = image007" in found["pictures"].seen
+    assert "image003 = image007" in found["images"].seen
     with h5py.File(home / "data" / "toy.h5", "r+") as file:
         file["responses"][0, 0, 0] += 1
     report, found = benchmark_findings(toy)
     assert report.failed == ("recordings",)
-    assert found["pictures"].result == SKIPPED
+    assert found["images"].result == SKIPPED
 
 
 def test_sites_that_cannot_be_scored_are_counted(toy, home):

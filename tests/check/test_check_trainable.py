@@ -5,11 +5,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from itbench.check.checked_trainable import CheckedTrainable, SimulatedTrainingSet
 from itbench.check.findings import PASS, SKIPPED, WARNING
-from itbench.check.fresh_process import FreshLook, look_afresh
+from itbench.check.fresh_process import FreshProcess, run_fresh_process
 from itbench.check.targets import check_targets, find_targets
-from itbench.check.trainable import LearnerSubject, Lesson
-from itbench.check.trainable_checks import TRAINING_CHECKS, check_trainable, has_its_recipe
+from itbench.check.trainable_checks import TRAINING_CHECKS, check_trainable, has_a_valid_recipe
 from itbench.plugins import load_plugins
 from itbench.registry import FAMILY
 from tests.kit.commands import ROOT, run
@@ -42,7 +42,7 @@ BROKEN = [
     ("unseeded", "same seed", "drawn from the training's seed?"),
     ("seed ignored", "other seed", "another seed gives the same"),
     ("one identity", "other seed", "another seed gives the same identity"),
-    ("warm start", "fits apart", "begin anew in fit"),
+    ("warm start", "fits apart", "start anew in fit"),
     ("no missing", "missing responses", "where responses are missing"),
     ("peeks", "validation rows", "when the responses of validation rows change a little"),
     ("hash", "other process", "identity differs in function"),
@@ -86,15 +86,15 @@ def test_a_model_that_keeps_the_rules_passes(name, skipped):
 def test_what_learns_no_responses_is_checked_by_its_layers():
     found = findings("reads faces")
     assert broken()["reads faces"].failed == ()
-    assert found["fit"].seen == "it learns no responses: its layers are read out"
+    assert found["fit"].seen == "it predicts no responses: its layers are read out"
     assert found["same seed"].result == found["state"].result == PASS
-    assert found["missing responses"].seen == "it learns no responses"
+    assert found["missing responses"].seen == "it predicts no responses"
 
 
 def test_a_large_model_is_fitted_once_and_says_so(monkeypatch):
-    monkeypatch.setattr("itbench.check.trainable.LARGE", 10)
+    monkeypatch.setattr("itbench.check.checked_trainable.LARGE", 10)
     registry = load_plugins([PLUGIN])
-    fresh = look_afresh([PLUGIN], {}, {"learner": None})
+    fresh = run_fresh_process([PLUGIN], {}, {"learner": None})
     report = check_trainable(registry.model("learner"), registry, None, lambda: fresh)
     found = {finding.check: finding for finding in report.findings}
     assert report.failed == ()
@@ -106,15 +106,15 @@ def test_a_large_model_is_fitted_once_and_says_so(monkeypatch):
 
 
 def test_a_lesson_is_the_same_every_time_and_its_rates_suit_every_loss():
-    first, second = Lesson.of("face"), Lesson.of("face")
+    first, second = SimulatedTrainingSet.of("face"), SimulatedTrainingSet.of("face")
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, second.arrays()[name])
     assert (first.responses > 0).all()
     assert set(first.stimuli.metadata["face"]) == set(first.classes)
     assert set(first.stimuli.metadata["face"][first.validation]) == set(first.classes)
     first.responses[:] = 0
-    assert Lesson.of("").responses.all()
-    assert Lesson.of("").classes == ()
+    assert SimulatedTrainingSet.of("").responses.all()
+    assert SimulatedTrainingSet.of("").classes == ()
 
 
 def test_a_family_is_checked_by_its_members_names(home):
@@ -125,7 +125,7 @@ def test_a_family_is_checked_by_its_members_names(home):
     (home.parent / "work" / "family.py").write_text(family)
     done = run("check", "family.py")
     assert done.exit_code == 0
-    assert "check it on a small one with: itbench check learnt/itbench-tiny" in done.stdout
+    assert "check a small one with: itbench check learnt/itbench-tiny" in done.stdout
 
 
 def test_the_weights_that_it_starts_from_are_those_asked_for(home):
@@ -150,7 +150,7 @@ def own_fresh():
     @cache
     def look(slow):
         names = [name for name in (*SMALL, ONE_LARGE) if (name not in FAST) == slow]
-        return look_afresh((), {}, dict.fromkeys(names))
+        return run_fresh_process((), {}, dict.fromkeys(names))
 
     return look
 
@@ -165,5 +165,5 @@ def test_our_own_models_that_learn_keep_every_rule(name, own_fresh):
 
 @pytest.mark.parametrize("name", LARGE)
 def test_the_recipes_of_our_own_large_models_fit_their_factories(name):
-    subject = LearnerSubject(OWN.model(name), OWN, None, (), lambda: FreshLook({}, {}))
-    assert "built on" in has_its_recipe(subject)
+    subject = CheckedTrainable(OWN.model(name), OWN, None, (), lambda: FreshProcess({}, {}))
+    assert "built on" in has_a_valid_recipe(subject)

@@ -100,8 +100,8 @@ def test_nothing_is_overwritten(kind, file, home):
     (home.parent / "work" / file).write_text("mine alone")
     done = run("new", kind, "mine")
     assert done.exit_code == 1
-    assert f"There is a file {file} already" in done.stderr
-    assert "left as it is" in done.stderr
+    assert f"{file} already exists" in done.stderr
+    assert "is not replaced" in done.stderr
     assert [path.read_text() for path in (home.parent / "work").iterdir()] == ["mine alone"]
 
 
@@ -109,7 +109,7 @@ def test_nothing_is_overwritten(kind, file, home):
 def test_a_name_that_is_none_is_refused_and_nothing_written(name, home):
     done = run("new", "model", "--", name)
     assert done.exit_code == 1
-    assert "is no name for a model" in done.stderr
+    assert "is not a valid name for a model" in done.stderr
     assert not list((home.parent / "work").iterdir())
 
 
@@ -117,7 +117,7 @@ def test_a_name_that_is_none_is_refused_and_nothing_written(name, home):
 def test_a_name_that_is_taken_is_refused(kind, name, home):
     done = run("new", kind, name)
     assert done.exit_code == 1
-    assert f"There is a {kind.replace('trainable', 'model')} called {name!r} already" in done.stderr
+    assert f"A {kind.replace('trainable', 'model')} called {name!r} exists already" in done.stderr
     assert not list((home.parent / "work").iterdir())
 
 

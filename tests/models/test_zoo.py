@@ -99,7 +99,7 @@ def test_families_are_searched_by_pattern():
     assert '"timm/resnet10t.c3_in1k"' in found.stdout
     assert "resnet50" not in found.stdout
     assert '"torchvision/resnet50.IMAGENET1K_V1"' in run("models", "torchvision/resnet50*", "--json").stdout
-    assert "No model fits" in run("models", "timm/nothing*").stdout
+    assert "No model matches" in run("models", "timm/nothing*").stdout
 
 
 def test_a_search_without_a_prefix_opens_no_family():

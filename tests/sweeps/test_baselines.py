@@ -74,8 +74,8 @@ def test_what_cannot_be_had_is_left_out_with_a_reason(home, toy):
     done = run("baselines", "-b", toy, "-m", "toy", "--json")
     assert done.exit_code == 0, done.output
     assert [row["baseline"] for row in json.loads(done.stdout)] == ["pixels", "gabor", "shuffled", "ceiling"]
-    assert "random on toy: left out, since toy has no random weights" in done.stderr
-    assert "animals on toy: left out, since toy: unknown site coordinate 'animal'" in done.stderr
+    assert "random on toy: left out: toy has no random weights" in done.stderr
+    assert "animals on toy: left out: toy: unknown site coordinate 'animal'" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_precision_and_pooling_are_of_the_model_that_is_named(toy):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--weights", "random"], "Error: --weights random are of no model.\nName one with --model."),
+        (["--weights", "random"], "Error: --weights random needs a model.\nName one with --model."),
         (["-m", "itbench-tinny"], "Did you mean itbench-tiny?"),
         (["--metric", "rigde"], "Did you mean ridge?"),
         (["-b", "synthetic-itt"], "Did you mean synthetic-it?"),

@@ -139,7 +139,7 @@ def test_numbers_published_of_another_benchmark_are_not_compared(suite, toy):
     other.write_text(toy.read_text().replace("name: toy", "name: other"))
     words = ("run", suite, "-b", other, "--only", "toy good")
     assert rows_of(run(*words, "--json"))["toy good"]["differs"] is None
-    assert f"The published numbers are of {toy}: they are shown, not compared." in run(*words).stdout
+    assert f"The published scores are on {toy} and are not compared." in run(*words).stdout
 
 
 def test_rows_that_were_scored_are_not_run_again(counted):

@@ -56,7 +56,7 @@ REFUSED = {
     "baselines -b {toy} --metric direct": "pixels makes no predictions of its own.",
     "rescore pixels -b {toy} --metric direct": "pixels makes no predictions of its own.\nChoose another metric",
     "score -m learner -b {toy} --layer-from toy": "direct reads no layers.\nRead one out: --metric ridge --layer-from",
-    "layers learner": "The layers of learner are known once it has learnt.\nIts score lists them: itbench score -m",
+    "layers learner": "The layers of learner are known only after training.\nIts score lists them: itbench score -m",
     "layers no-learner": "unknown model 'no-learner'",
     "diff learner pixels -b {toy}": "'learner' stands for 2 scores.",
 }

@@ -268,7 +268,7 @@ def test_lists_what_was_trained(several):
 
 def test_lists_what_says_little_of_itself_is_damaged_or_unfinished():
     store = TrainedStore()
-    assert run("models", "--trained").stdout == "Nothing was trained yet.\n"
+    assert run("models", "--trained").stdout == "No trained weights yet.\n"
     for number in range(2):
         store.write({"number": number}, {"a": np.ones(3)}, {})
     store.checkpoint({"number": 7}).write_text("so far")

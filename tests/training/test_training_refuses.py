@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import save_file
 
 from itbench import read_score
-from itbench.check.trainable import Lesson
+from itbench.check.checked_trainable import SimulatedTrainingSet
 from itbench.data.recordings_file import write_recordings
 from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
@@ -181,7 +181,7 @@ def test_predictions_are_finite_at_sites_that_lack_responses(loss, toys):
 
 def small_lesson():
     """Return a lesson of images of 8 × 8."""
-    lesson = Lesson.of("")
+    lesson = SimulatedTrainingSet.of("")
     return replace(lesson, stimuli=replace(lesson.stimuli, images=lesson.stimuli.images[:][:, ::28, ::28]))
 
 

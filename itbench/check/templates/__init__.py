@@ -1,4 +1,4 @@
-"""A plugin to start from: a model, a metric or a benchmark that works before a word of it is changed."""
+"""Templates of plugins for `itbench new`: a model, trainable model, metric or benchmark that works unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from string import Template
 from itbench.errors import BadOption
 from itbench.util.files import disk_errors
 
-# The files of each kind, the plugin first: the template and the ending of the name.
+# Template and file ending of each file of a kind; the plugin comes first.
 FILES = {
     "model": {"model": ".py"},
     "trainable": {"trainable": ".py", "recipe": ".yaml"},
@@ -21,7 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 def write_template(kind: str, name: str, folder: Path) -> list[Path]:
-    """Write a plugin called `name` into `folder` and return the paths of its files, the plugin's first.
+    """Write a new plugin from its template into a folder and return the paths of its files, the plugin first.
 
     Parameters
     ----------
@@ -29,26 +29,26 @@ def write_template(kind: str, name: str, folder: Path) -> list[Path]:
     name : str
         Up to 100 letters, digits, - and _.
     folder : Path
-        Made if it is missing.
+        Created if it is missing.
 
     Raises
     ------
     BadOption
-        If the name cannot be one, or a file exists.
+        If the name is not allowed, or a file exists.
     NoSpace
-        If nothing can be written there.
+        If the folder cannot be written.
     """
     if not NAME.fullmatch(name):
         raise BadOption(
-            f"{name!r} is no name for a {kind}.",
-            known="Up to 100 letters, digits, - and _ are, the first one a letter or a digit.",
+            f"{name!r} is not a valid name for a {kind}.",
+            known="A name has up to 100 letters, digits, - and _, and starts with a letter or a digit.",
         )
     texts = {folder / f"{name}{ending}": _text(template, name) for template, ending in FILES[kind].items()}
-    taken = [str(path) for path in texts if path.exists()]
-    if taken:
+    existing = [str(path) for path in texts if path.exists()]
+    if existing:
         raise BadOption(
-            f"There is a file {' and '.join(taken)} already; it is left as it is.",
-            todo="Choose another name, or another --dir.",
+            f"{' and '.join(existing)} already exists and is not replaced.",
+            todo="Choose another name, or another folder with --dir.",
         )
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

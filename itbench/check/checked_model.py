@@ -1,4 +1,4 @@
-"""The model under check: made once, with the passes that several checks look at."""
+"""Checked model: a model made once for all its checks, with test images, their activations, and time and memory."""
 
 from __future__ import annotations
 
@@ -13,57 +13,57 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from itbench.check.findings import Broken
-from itbench.check.fresh_process import FreshLook
+from itbench.check.findings import CheckFailed
+from itbench.check.fresh_process import FreshProcess
 from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum
 from itbench.models.protocols import Model
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry
 
-SOME = 4  # layers to look at of a model that names none
+N_LAYERS = 4  # layers to check of a model that names no candidates
 MEMBERS = (*Model.__annotations__, *(name for name in vars(Model) if not name.startswith("_")))
 
 
-class ModelSubject:
-    """A registered model, its weights, and the layers to look at.
+class CheckedModel:
+    """A checked model: its registration, its weights and the layers to check.
 
     Parameters
     ----------
     entry : ModelEntry
     weights : Weights
     layers : sequence of str
-        Names or patterns; none for the model's candidates.
-    fresh : callable
-        Returns what another process saw of it.
+        Names or patterns; empty for the model's candidates.
+    fresh_process : callable
+        Returns the result of a fresh process that made the model.
 
     Notes
     -----
-    It runs on the CPU in float32. `images` are three of (224, 224); `together` are the activations of all layers in
-    one pass over them, and `memory` is what that pass took at its peak beside the model, bytes; `again` are those of a
-    second pass, which took `seconds`.
+    It runs on the CPU in float32. `images` are three test images of (224, 224). `batch_activations` are those of all
+    layers from one pass over them, with a peak of `memory` bytes beside the model; `repeated_activations` are those of
+    a second pass, which took `seconds`.
     """
 
     def __init__(
-        self, entry: ModelEntry, weights: Weights, layers: Sequence[str], fresh: Callable[[], FreshLook]
+        self, entry: ModelEntry, weights: Weights, layers: Sequence[str], fresh_process: Callable[[], FreshProcess]
     ) -> None:
-        self.entry, self.weights, self.fresh = entry, weights, fresh
+        self.entry, self.weights, self.fresh_process = entry, weights, fresh_process
         self._named = tuple(layers)
-        self.images = probe()
+        self.images = sample_images()
         self.memory, self.seconds = 0, 0.0
 
     def make(self, weights: Weights | None = None) -> Model:
-        """Call the factory once more.
+        """Make the checked model anew by a call of its factory.
 
         Raises
         ------
-        Broken
-            If what it returns is no `itbench.Model`.
+        CheckFailed
+            If the factory does not return an `itbench.Model`.
         """
         model = self.entry.factory(weights or self.weights)
         missing = [name for name in MEMBERS if not hasattr(model, name)]
         if missing:
             kind = type(model).__name__
-            raise Broken(f"the factory returns a {kind} without {', '.join(missing)}; see itbench.Model")
+            raise CheckFailed(f"the factory returns a {kind} without {', '.join(missing)}; see itbench.Model")
         model.place("cpu", "float32")
         return model
 
@@ -76,28 +76,27 @@ class ModelSubject:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """What another process must find too: what was computed before is found by it."""
+        """Identity of the checked model, by which cached Grams are found; the same in a fresh process."""
         return self.model.identity
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...] | str]:
-        """What the model says of its layers."""
+        """Shapes of the checked model's layers."""
         return self.model.shapes(self.images[0])
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
-        """The layers to look at, patterns and sums replaced by what they stand for."""
-        names = self._named or tuple(self.model.layers) or tuple(self.entry.layers) or self._some()
+        """Layers of the checked model, with patterns and sums replaced by single layers."""
+        names = self._named or tuple(self.model.layers) or tuple(self.entry.layers) or self._spread_layers()
         single = dict.fromkeys(part for name in names for part in split_sum(name))
         return expand_patterns(single, self.shapes)
 
-    def _some(self) -> tuple[str, ...]:
-        """Return a few layers of a model that names no candidates."""
-        return evenly_spaced((layer for layer, shape in self.shapes.items() if not isinstance(shape, str)), SOME)
+    def _spread_layers(self) -> tuple[str, ...]:
+        return evenly_spaced((layer for layer, shape in self.shapes.items() if not isinstance(shape, str)), N_LAYERS)
 
     @cached_property
-    def together(self) -> Activations:
-        """The activations of all layers for all images, from one pass."""
+    def batch_activations(self) -> Activations:
+        """Activations of the checked model's layers for all test images, from one pass."""
         layers = self.layers
         with PeakMemory(self._resting) as memory:
             found = self.activations(self.images, layers)
@@ -105,8 +104,8 @@ class ModelSubject:
         return found
 
     @cached_property
-    def again(self) -> Activations:
-        """The same from a second pass."""
+    def repeated_activations(self) -> Activations:
+        """Activations of the checked model from a second, timed pass."""
         layers = self.layers
         start = time.perf_counter()
         found = self.activations(self.images, layers)
@@ -114,28 +113,28 @@ class ModelSubject:
         return found
 
     @property
-    def first(self) -> Activations:
-        """The activations of the first image."""
-        return {layer: values[:1] for layer, values in self.together.items()}
+    def first_activations(self) -> Activations:
+        """Activations of the checked model for the first test image."""
+        return {layer: values[:1] for layer, values in self.batch_activations.items()}
 
     def activations(
         self, images: NDArray[Any], layers: Sequence[str] = (), model: Model | None = None
     ) -> dict[str, NDArray[np.floating]]:
-        """Return copies of the activations of `layers`, or of all; the model gets images of its own.
+        """Return copies of the checked model's activations in `layers`, by default in all its layers.
 
         Raises
         ------
-        Broken
-            If what comes is not one array per layer asked for.
+        CheckFailed
+            If the model does not return one array for each requested layer.
         """
         names = tuple(layers) or self.layers
         model = model or self.model
         found = model.activations(model.prepare(images.copy()), names)
         if set(found) != set(names):
-            raise Broken(f"asked for {_listed(names)}, got {_listed(found)}")
+            raise CheckFailed(f"asked for {_listed(names)}, got {_listed(found)}")
         for layer, values in found.items():
             if not isinstance(values, np.ndarray):
-                raise Broken(f"layer {layer!r} comes as a {type(values).__name__}, not as a NumPy array")
+                raise CheckFailed(f"layer {layer!r} comes as a {type(values).__name__}, not as a NumPy array")
         return {layer: found[layer].copy() for layer in names}
 
 
@@ -151,21 +150,23 @@ SIDE = 224
 TOLERANCE = 1e-4
 
 
-def probe(height: int = SIDE, width: int = SIDE, count: int = 3) -> NDArray[np.uint8]:
-    """Return `count` different images (batch, y, x, 3): coloured patches with fine noise, the same every time."""
+def sample_images(height: int = SIDE, width: int = SIDE, count: int = 3) -> NDArray[np.uint8]:
+    """Return different test images (batch, y, x, 3) for a checked model: coloured patches with fine noise."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 224, (count, 7, 7, 3))
     patches = coarse[:, np.arange(height) * 7 // height][:, :, np.arange(width) * 7 // width]
     return (patches + rng.integers(0, 32, (count, height, width, 3))).astype(np.uint8)
 
 
-def plain(value: int, side: int = SIDE) -> NDArray[np.uint8]:
-    """Return one image (1, y, x, 3) of one grey."""
+def grey_image(value: int, side: int = SIDE) -> NDArray[np.uint8]:
+    """Return one uniform test image (1, y, x, 3) for a checked model."""
     return np.full((1, side, side, 3), value, np.uint8)
 
 
 def difference(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
-    """Return the largest difference in units of the largest activation; infinite where only one is finite.
+    """Return the largest difference of a checked model's activations, relative to the largest activation.
+
+    It is infinite where only one of two values is finite.
 
     >>> difference(np.array([0.0, 2.0]), np.array([1.0, 2.0]))
     0.5
@@ -178,18 +179,18 @@ def difference(first: NDArray[np.floating], second: NDArray[np.floating]) -> flo
 
 
 def require_equal(first: Activations, second: Activations, what: str, hint: str) -> str:
-    """Return how well two passes agree in every layer.
+    """Require equal activations from two passes of a checked model, within a tolerance; return how well they agree.
 
     Raises
     ------
-    Broken
-        If some layer differs by more than the tolerance, naming the first such layer and the `hint`.
+    CheckFailed
+        If a layer differs by more than the tolerance, with the layer and the `hint`.
     """
     worst = 0.0
     for layer, values in first.items():
         apart = difference(values, second[layer])
         if apart > TOLERANCE:
-            raise Broken(f"{what}, layer {layer!r} differs by {apart:.1e} of its largest activation; {hint}")
+            raise CheckFailed(f"{what}, layer {layer!r} differs by {apart:.1e} of its largest activation; {hint}")
         worst = max(worst, apart)
     return "equal to the last bit" if not worst else f"equal within {worst:.0e} of the largest activation"
 
@@ -198,17 +199,17 @@ INTERVAL = 0.002  # s
 
 
 class PeakMemory:
-    """Watches the resident memory of this process while a block runs.
+    """Measure the peak memory of a checked model's pass, in a background thread.
 
     Parameters
     ----------
     resting : int
-        Bytes to count from.
+        Resident memory of the process before, bytes.
 
     Attributes
     ----------
     growth : int
-        The peak above that, bytes.
+        Peak above `resting`, bytes.
     """
 
     def __init__(self, resting: int) -> None:
@@ -233,5 +234,5 @@ class PeakMemory:
 
 
 def resident() -> int:
-    """Return the resident memory of this process, bytes."""
+    """Return this process's memory, bytes."""
     return int(psutil.Process().memory_info().rss)
