@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import warnings
@@ -14,6 +13,7 @@ import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, ItbenchWarning
 from itbench.results.score_variables import has_predictions
+from itbench.util.checksum import seal_file, seal_line, unseal
 from itbench.util.files import whole_file
 
 FORMAT = "itbench score 1"
@@ -36,8 +36,7 @@ def write_score(score: xr.Dataset, folder: Path) -> Path:
     with whole_file(path) as partial:
         packed = {"predictions": {"zlib": True, "shuffle": True}} if has_predictions(score) else {}
         score.assign_attrs(format=FORMAT).to_netcdf(partial, engine="h5netcdf", encoding=packed)
-        with partial.open("r+b") as file:
-            file.write(_seal(file.read()))
+        seal_file(partial, seal_line)
     forget_failures(folder, score.attrs)
     return path
 
@@ -58,8 +57,8 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
         raise BadScore(
             f"No score file {path}: {error.strerror}.", todo="See what has been scored with: itbench leaderboard"
         ) from error
-    content = sealed[: -len(_seal(b""))]
-    if sealed != content + _seal(content):  # before HDF5 sees it: a flipped bit can make HDF5 loop for ever
+    content = unseal(sealed, seal_line)
+    if content is None:  # before HDF5 sees it: a flipped bit can make HDF5 loop for ever
         raise DamagedFile(
             f"The score {path} is truncated or was altered since it was written; it is not used.",
             todo="Remove it and score again.",
@@ -97,7 +96,3 @@ def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:
     for path, record in failures(folder):
         if all(record[key] == about[key] for key in NAMES):
             path.unlink(missing_ok=True)
-
-
-def _seal(content: bytes) -> bytes:
-    return f"\nitbench SHA-256 {hashlib.sha256(content).hexdigest()}\n".encode()

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import warnings
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import torch
 
-from itbench.errors import ItbenchWarning
-from itbench.util.files import set_aside, whole_file
-
-DIGEST_BYTES = 32  # at the end of the file, which readers of zip archives skip
-CHUNK = 2**20  # bytes read at once
+from itbench.util.checksum import is_sealed, seal_file
+from itbench.util.files import replace_damaged, whole_file
 
 
 class Checkpoint:
@@ -42,13 +37,13 @@ class Checkpoint:
         self.current = current
         if self.path is None:
             return
-        with whole_file(self.path) as partial, partial.open("wb") as file:
-            hashing = _HashingFile(file)
-            try:
-                torch.save({"finished": self.finished, "current": current}, cast(IO[bytes], hashing))
-            except RuntimeError as error:
-                raise error.__context__ or error from error  # torch hides the system's error about a full disk
-            file.write(hashing.sha.digest())
+        with whole_file(self.path) as partial:
+            with partial.open("wb") as file:
+                try:
+                    torch.save({"finished": self.finished, "current": current}, file)
+                except RuntimeError as error:
+                    raise error.__context__ or error from error  # torch hides the system's error about a full disk
+            seal_file(partial, bytes)
 
     def finish(self, outcome: dict[str, Any]) -> None:
         """Record in the checkpoint that the network in training is done."""
@@ -58,35 +53,9 @@ class Checkpoint:
     def _read(self) -> dict[str, Any]:
         if self.path is None or not self.path.exists():
             return {}
-        if not _is_intact(self.path):
-            aside = set_aside(self.path)
-            warnings.warn(
-                f"The checkpoint {self.path} is damaged; it is now {aside.name}, and the training starts again.",
-                ItbenchWarning,
-                stacklevel=3,
+        if not is_sealed(self.path, bytes):
+            replace_damaged(
+                self.path, f"The checkpoint {self.path} is damaged.", "the training starts again", stacklevel=3
             )
             return {}
         return dict(torch.load(self.path, map_location="cpu", weights_only=True))
-
-
-class _HashingFile:
-    """Checkpoint file being written, with the running SHA-256 of its bytes: a large state is never in memory twice."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file, self.sha = file, hashlib.sha256()
-
-    def write(self, data: bytes | memoryview) -> int:
-        self.sha.update(data)
-        return self.file.write(data)
-
-    def flush(self) -> None:
-        self.file.flush()
-
-
-def _is_intact(path: Path) -> bool:
-    sha, rest = hashlib.sha256(), path.stat().st_size - DIGEST_BYTES
-    with path.open("rb") as file:
-        while rest > 0 and (chunk := file.read(min(rest, CHUNK))):
-            sha.update(chunk)
-            rest -= len(chunk)
-        return file.read() == sha.digest()

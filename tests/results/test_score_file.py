@@ -114,7 +114,7 @@ def test_a_killed_writer_leaves_no_file_or_a_whole_one(tmp_path):
         "    write_score(small_score(file_stem=f's{number}'), Path(sys.argv[1]))\n"
     )
     written = 0
-    for wait in (0.02, 0.11, 0.23, 0.31):
+    for wait in (0.02, 0.11, 0.31, 1.2):
         folder = tmp_path / str(wait)
         writer = subprocess.Popen(
             [sys.executable, "-c", code, str(folder)],

@@ -48,7 +48,7 @@ def test_without_a_file_nothing_is_kept(path):
 def test_a_truncated_checkpoint_is_set_aside(length, path):
     content = path.read_bytes()[:length]
     path.write_bytes(content)
-    with pytest.warns(ItbenchWarning, match=rf"{path.name} is damaged; it is now {path.name}.damaged, .* starts again"):
+    with pytest.warns(ItbenchWarning, match=rf"{path.name} is damaged\. .* now {path.name}.damaged, .* starts again"):
         checkpoint = Checkpoint(path)
     assert (checkpoint.finished, checkpoint.current) == ([], None)
     assert not path.exists()
