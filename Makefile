@@ -12,6 +12,8 @@ demo: $(READY)  ## score pixels and a small network, trained and not, and print 
 	$(BIN)/itbench leaderboard -b synthetic-it --output leaderboard/README.md
 	@cat leaderboard/README.md
 
+test fast: export PYTHONDONTWRITEBYTECODE =
+
 test: $(READY) lint  ## style, types and all tests, the slow ones too
 	$(PYTEST)
 

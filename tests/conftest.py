@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,16 +20,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(f"ITBENCH_{part}", raising=False)
     for variable in ("ITBENCH_OFFLINE", "HF_HUB_OFFLINE"):  # a command may set them for its process
         monkeypatch.setenv(variable, "")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # a plugin rewritten within a second is read anew
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="session")
+def toy_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the packed toy recordings, to be copied."""
+    path = tmp_path_factory.mktemp("recordings") / "toy.h5"
+    write_recordings(toy_recordings(), path)
+    return path
+
+
 @pytest.fixture
-def toy(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def toy(home: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Toy recordings in the data folder, a plugin of toy models; returns the path of a toy benchmark."""
-    write_recordings(toy_recordings(), home / "data" / "toy.h5")
+    (home / "data").mkdir(parents=True)
+    shutil.copy(toy_file, home / "data")
     plugin = home / "toy_plugin.py"
     plugin.write_text(TOY_PLUGIN)
     monkeypatch.setenv("ITBENCH_PLUGINS", str(plugin))

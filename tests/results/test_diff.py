@@ -9,14 +9,7 @@ import pytest
 from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.summary import summary
 from tests.kit.commands import run
-
-
-def scored(*arguments, results="scores"):
-    """Score, and return the path of what was written."""
-    done = run("score", *arguments, "--results", results, "--json")
-    assert done.exit_code == 0, done.stderr
-    (row,) = json.loads(done.stdout)
-    return Path(row["file"])
+from tests.kit.commands import score_file as scored
 
 
 def differing(first, second, *options):

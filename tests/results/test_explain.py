@@ -14,7 +14,7 @@ from itbench.results.explain.steps import render
 from itbench.results.explain.training import splits_in_words
 from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.summary import summary
-from tests.kit.commands import run
+from tests.kit.commands import run, score_file
 from tests.kit.toy import toy_recordings
 
 COLUMNS = 100
@@ -62,10 +62,7 @@ class Plain(Sign):
 
 def scored(*arguments):
     """Score, and return the score as it was written."""
-    done = run("score", *arguments, "--json")
-    assert done.exit_code == 0, done.stderr
-    (row,) = json.loads(done.stdout)
-    return read_score(Path(row["file"]))
+    return read_score(score_file(*arguments, results="leaderboard/scores"))
 
 
 def told(score):
