@@ -137,9 +137,9 @@ def _warn(message: str) -> None:
 
 def _import(path: Path) -> Any:
     name = f"itbench_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(path))}"
-    for loaded in [key for key in sys.modules if key.startswith(f"{name}.")]:  # of a folder, from an earlier call
-        del sys.modules[loaded]
     inside = [str(path.parent)] if path.name == "__init__.py" else None
+    for loaded in [key for key in sys.modules if inside and key.startswith(f"{name}.")]:  # from an earlier call
+        del sys.modules[loaded]
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise BadPlugin(f"The plugin {path} is not a Python file.", todo="Its name must end in .py.")
