@@ -12,11 +12,13 @@ from typing import Any
 from itbench.data.benchmark import Benchmark
 from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
+from itbench.metrics.form import Form
+from itbench.metrics.forms import FORMS
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
+from itbench.util.checksum import digest
 
 FAMILY = "/*"  # the ending of a family's name
-FORMS = ("readout", "joint", "comparison", "channels", "direct")  # of metrics
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,18 @@ class ModelEntry:
                 raise TypeError(f"{key} of the model {self.name!r} must be a sequence of names, not one text")
         if not callable(self.factory):
             raise TypeError(f"the factory of the model {self.name!r} cannot be called")
-        is_family = self.names is not None or (self.learns and self.name.endswith(FAMILY))
+        is_family = self.names is not None or (self.trainable and self.name.endswith(FAMILY))
         if self.name.endswith(FAMILY) != is_family:
             raise TypeError(f"a family of models is called PREFIX{FAMILY} and has names; {self.name!r} has only one")
 
     @property
-    def learns(self) -> bool:
-        """Whether it learns from recordings."""
+    def plugin_digest(self) -> str:
+        """SHA-256 of the plugin's file; empty for a model that no plugin registered."""
+        return digest(Path(self.file).read_bytes()) if self.file else ""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the model is trained on recordings."""
         return bool(self.recipe)
 
     def read_recipe(self) -> Recipe:
@@ -97,13 +104,14 @@ class MetricEntry:
     def __post_init__(self) -> None:
         if not (isinstance(self.readout, type) and is_dataclass(self.readout)):
             raise TypeError(f"the readout of the metric {self.name!r} must be a dataclass")
-        if self.form not in FORMS:
-            raise TypeError(f"the form of the metric {self.name!r} is {self.form!r}, not one of {', '.join(FORMS)}")
+        form = getattr(self.readout, "form", "readout")
+        if form not in FORMS:
+            raise TypeError(f"the form of the metric {self.name!r} is {form!r}, not one of {', '.join(FORMS)}")
 
     @property
-    def form(self) -> str:
-        """What it reads: one layer (``readout``), all at once (``joint``), Grams (``comparison``), ``channels``."""
-        return str(getattr(self.readout, "form", "readout"))
+    def form(self) -> Form:
+        """The form of the metric: what it needs, what it refuses, how it measures a model."""
+        return FORMS[getattr(self.readout, "form", "readout")]
 
     @property
     def measure(self) -> str:
@@ -144,7 +152,7 @@ class Registry:
     def core(self, name: str) -> ModelEntry:
         """Return the model called `name`, on which others can be built: one that does not learn."""
         entry = self.model(name)
-        if entry.learns:
+        if entry.trainable:
             raise BadOption(f"{name} learns from recordings itself.", todo="Name a core that does not: itbench models")
         return entry
 
@@ -159,7 +167,7 @@ class Registry:
         if family and family.names:
             opened = [replace(family, name=f"{prefix[:-1]}{own}", names=None) for own in family.names()]
         elif family:
-            cores = [name for name, entry in self.models.items() if not (entry.learns or entry.names)]
+            cores = [name for name, entry in self.models.items() if not (entry.trainable or entry.names)]
             opened = [family.member(f"{prefix[:-1]}{core}") for core in cores]
         return [entry for entry in [*self.models.values(), *opened] if fnmatch.fnmatch(entry.name, pattern)]
 
@@ -188,6 +196,33 @@ def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
     if name not in known:
         raise UnknownName.of(kind, name, known, todo=f"List them with: itbench {kind}s")
     return known[name]
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A registered model with the weights that it is to have and the layers to read.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+    weights : Weights
+    layers : tuple of str
+        Names and patterns; the model's candidate layers if there are none.
+    """
+
+    entry: ModelEntry
+    weights: Weights
+    layers: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the registered model."""
+        return self.entry.name
+
+    @property
+    def label(self) -> str:
+        """What tables call the weights: ``pretrained``, ``random-0``, the name of a file."""
+        return self.weights.label
 
 
 def weights_of(source: ModelEntry, text: str, seed: int = 0) -> Weights:

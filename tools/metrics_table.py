@@ -46,7 +46,7 @@ def rows(
 ) -> Iterator[dict[str, str]]:
     """Yield a row of the table for every metric that a benchmark allows."""
     for metric in metrics:
-        form = registry.metric(metric).form
+        form = registry.metric(metric).form.name
         if form == "direct" or (_only_compares(registry.benchmark(benchmark)) and form != "comparison"):
             continue
         cells = {
@@ -60,7 +60,7 @@ def rows(
 def scored(run: Run, folder: Path) -> xr.Dataset:
     """Return the score of a run, read from the folder or computed and written there."""
     stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)
-    kind = run.entrants[0].weights.kind
+    kind = run.models[0].weights.kind
     path = folder / kind / f"{stem}.nc"
     if not path.exists():
         click.echo(f"{run.title} by {run.metric.name}", err=True)

@@ -57,7 +57,9 @@ def _follows(first: str, second: str) -> bool:
 
 def networks() -> list[ModelEntry]:
     """Return the built-in networks that are not trained on recordings."""
-    return [entry for entry in load_plugins().models.values() if not entry.names and entry.weights and not entry.learns]
+    return [
+        entry for entry in load_plugins().models.values() if not entry.names and entry.weights and not entry.trainable
+    ]
 
 
 def main() -> None:

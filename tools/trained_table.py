@@ -94,7 +94,7 @@ def planned(registry: Registry, text: str, benchmark: str, weights: str) -> Run:
     named, *changes = text.split()
     name, _, metric = named.partition(":")
     entry = registry.model(name)
-    core = entry.read_recipe().core if entry.learns else name
+    core = entry.read_recipe().core if entry.trainable else name
     takes = bool(core and registry.model(core).weights)
     given = weights if takes else "pretrained"
     return plan_run(registry, name, benchmark, metric=metric or None, weights=given, recipe=changes)

@@ -11,8 +11,8 @@ from itbench.data.benchmark import Benchmark
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions, repetitions_per_stimulus
 from itbench.data.splits import Split
+from itbench.data.task import scorable_sites
 from itbench.registry import Registry
-from itbench.scoring.task import scorable_sites
 
 METADATA = ("description", "region", "citation", "licence")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from itbench.check.fresh_process import FreshProcess
 from itbench.gram import Gram
-from itbench.metrics.protocols import JointReadout, Readout, ReadoutResult
+from itbench.metrics.readout import JointReadout, Readout, ReadoutResult
 from itbench.registry import MetricEntry
 from itbench.util.arrays import Array
 
@@ -54,7 +54,7 @@ class CheckedMetric:
     @cached_property
     def readout(self) -> Readout:
         """The checked metric as a readout of one layer, also if it is a joint readout of several."""
-        readout: Readout = _of_one_layer(self.metric) if self.entry.form == "joint" else self.metric
+        readout: Readout = _of_one_layer(self.metric) if self.entry.form.several_models else self.metric
         return readout
 
     @cached_property

@@ -17,10 +17,8 @@ from itbench.data.stimuli import StimulusSet
 from itbench.models.protocols import Model
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, Registry
-from itbench.scoring.plan import make_learner, start_at_hand
-from itbench.scoring.run import Entrant
-from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Predictor, TrainableModel, Training
+from itbench.training.trainable_spec import TrainableSpec, offline_start, trainable_spec
 from itbench.util.arrays import Array
 
 SHORT = ("epochs=1", "batch=3", "patience=0", "members=1", "precision=float32")  # changes of the recipe
@@ -61,10 +59,10 @@ class CheckedTrainable(CheckedModel):
         self.core: Model | None = None
 
     @cached_property
-    def entrant(self) -> Entrant:
+    def spec(self) -> TrainableSpec:
         """The checked trainable model with its core, and its recipe shortened to one epoch."""
-        start = self.start or start_at_hand(self.registry, self.entry)
-        return make_learner(self.registry, [self.entry], start, 0, (), SHORT)
+        start = self.start or offline_start(self.registry, self.entry)
+        return trainable_spec(self.registry, self.entry, start, changes=SHORT)
 
     @cached_property
     def trainable(self) -> TrainableModel:
@@ -80,9 +78,9 @@ class CheckedTrainable(CheckedModel):
         CheckFailed
             If the factory does not return an `itbench.TrainableModel`.
         """
-        entrant = self.entrant
-        core = entrant.core.factory(entrant.weights) if entrant.core else None
-        trainable = make_trainable(entrant, core)
+        spec = self.spec
+        core = spec.core.factory(spec.weights) if spec.core else None
+        trainable = spec.make(core)
         _require(trainable, TRAINABLE_MEMBERS, "the factory returns", "itbench.TrainableModel")
         return trainable, core
 
@@ -103,8 +101,7 @@ class CheckedTrainable(CheckedModel):
 
     def training_set(self) -> SimulatedTrainingSet:
         """Return a new copy of the simulated training set for a checked trainable model."""
-        assert self.entrant.recipe is not None
-        return SimulatedTrainingSet.of(self.entrant.recipe.label)
+        return SimulatedTrainingSet.of(self.spec.recipe.label)
 
     def fit(self, trainable: TrainableModel, training_set: SimulatedTrainingSet, seed: int = 0) -> Predictor:
         """Fit a checked trainable model to a simulated training set and return the predictor.
@@ -114,8 +111,7 @@ class CheckedTrainable(CheckedModel):
         CheckFailed
             If `fit` does not return an `itbench.Predictor`.
         """
-        recipe = self.entrant.recipe
-        assert recipe is not None
+        recipe = self.spec.recipe
         teacher = training_set.teacher if recipe.losses.get("teacher") else None
         training = Training(recipe, seed, training_set.classes, teacher, "cpu")
         predictor = trainable.fit(training_set.stimuli, training_set.responses, training_set.validation, training)
@@ -158,8 +154,7 @@ class CheckedTrainable(CheckedModel):
     @property
     def predicts(self) -> bool:
         """Whether the checked trainable model is trained to predict responses, and not only its layers."""
-        losses = self.entrant.recipe.losses if self.entrant.recipe else {}
-        return bool(losses.get("responses") or losses.get("teacher"))
+        return self.spec.predicts_responses
 
     def outputs(self, predictor: Predictor, images: NDArray[Any] | None = None) -> Activations:
         """Return a checked trainable model's predictions, or its activations if it predicts no responses."""

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from itbench.check.checked_metric import CheckedMetric
 from itbench.check.findings import Check, CheckFailed, CheckWarning
 from itbench.data.responses import make_responses
+from itbench.metrics.comparison import Comparison, ComparisonResult
 from itbench.metrics.neural_data import NeuralData
-from itbench.metrics.protocols import Comparison, ComparisonResult
 from itbench.statistics.jackknife import jackknife_groups
 from itbench.util.arrays import Array
 

@@ -12,7 +12,7 @@ from itbench.check.findings import Check, CheckFailed, CheckWarning, Report, run
 from itbench.check.fresh_process import FreshProcess
 from itbench.check.readout_checks import READOUT_CHECKS
 from itbench.metrics import options
-from itbench.metrics.protocols import Channels
+from itbench.metrics.single_feature import Channels
 from itbench.registry import MetricEntry
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
@@ -106,5 +106,5 @@ def check_metric(entry: MetricEntry, fresh_process: Callable[[], FreshProcess]) 
     fresh_process : callable
         Returns the result of a fresh process that loaded the plugin.
     """
-    checks = (*COMMON_CHECKS, *METRIC_CHECKS[entry.form])
+    checks = (*COMMON_CHECKS, *METRIC_CHECKS[entry.form.name])
     return Report("metric", entry.name, tuple(run_checks(checks, CheckedMetric(entry, fresh_process))))

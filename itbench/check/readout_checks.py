@@ -6,7 +6,7 @@ import numpy as np
 
 from itbench.check.checked_metric import SITES, TEST, CheckedMetric
 from itbench.check.findings import Check, CheckFailed, CheckWarning, one_line
-from itbench.metrics.protocols import ReadoutResult
+from itbench.metrics.readout import ReadoutResult
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
 

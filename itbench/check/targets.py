@@ -20,7 +20,7 @@ from itbench.errors import BadOption, ItbenchWarning, UnknownName
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.registry import FAMILY, MetricEntry, ModelEntry, Registry, weights_of
-from itbench.scoring.plan import make_learner
+from itbench.training.trainable_spec import trainable_spec
 
 KINDS = ("model", "metric", "benchmark")
 Entry = ModelEntry | MetricEntry | Benchmark
@@ -108,8 +108,8 @@ def check_targets(targets: Targets, weights: str | None = None, layers: Sequence
     BadOption, NoWeights
         If a model cannot have these weights.
     """
-    frozen = [entry for entry in targets.models if not entry.learns]
-    trainables = [entry for entry in targets.models if entry.learns]
+    frozen = [entry for entry in targets.models if not entry.trainable]
+    trainables = [entry for entry in targets.models if entry.trainable]
     chosen = {entry.name: default_weights(entry) if weights is None else weights_of(entry, weights) for entry in frozen}
     single = {entry.name: chosen[entry.name] for entry in frozen if entry.names is None}
     starts = {entry.name: _start(entry, weights, targets) for entry in trainables if not entry.name.endswith(FAMILY)}
@@ -127,7 +127,7 @@ def check_targets(targets: Targets, weights: str | None = None, layers: Sequence
 
 def _start(entry: ModelEntry, weights: str | None, targets: Targets) -> str | None:
     if weights is not None:
-        make_learner(targets.registry, [entry], weights, 0, (), ())  # refuses weights that it cannot start from
+        trainable_spec(targets.registry, entry, weights)  # refuses weights that it cannot start from
     return weights
 
 

@@ -20,7 +20,7 @@ NUDGE = 1e-3  # Hz: changes a fit to these rows, but no choice among epochs or p
 
 def has_a_valid_recipe(subject: CheckedTrainable) -> str:
     """Trainable-model check: the recipe can be read, and its options are those of the factory."""
-    recipe = subject.entrant.recipe
+    recipe = subject.spec.recipe
     assert recipe is not None
     if subject.entry.metric:
         subject.registry.metric(subject.entry.metric)
@@ -34,7 +34,7 @@ def has_a_valid_recipe(subject: CheckedTrainable) -> str:
 
 def factory_returns_a_trainable_model(subject: CheckedTrainable) -> str:
     """Trainable-model check: the factory returns an `itbench.TrainableModel`."""
-    return f"the factory returns a {type(subject.trainable).__name__}, weights {subject.entrant.weights.label}"
+    return f"the factory returns a {type(subject.trainable).__name__}, weights {subject.spec.weights.label}"
 
 
 def fit_returns_a_predictor(subject: CheckedTrainable) -> str:

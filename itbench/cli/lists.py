@@ -132,7 +132,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
     registry = load_registry(plugin_files)
     entry = registry.model(model)
-    if entry.learns:
+    if entry.trainable:
         network = _untrained(registry, entry)
     else:
         network = entry.factory(Weights("random" if "random" in entry.weights else "pretrained"))
@@ -150,16 +150,15 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
 
 def _untrained(registry: Registry, entry: ModelEntry) -> Model:
-    from itbench.scoring.plan import make_learner, start_at_hand
-    from itbench.training.per_split import make_trainable
     from itbench.training.protocols import Previewable
+    from itbench.training.trainable_spec import offline_start, trainable_spec
 
-    learner = make_learner(registry, [entry], start_at_hand(registry, entry), 0, (), ())
-    trainable = make_trainable(learner)
+    spec = trainable_spec(registry, entry, offline_start(registry, entry))
+    trainable = spec.make()
     if not isinstance(trainable, Previewable):
         todo = f"Its score lists them: itbench score -m {entry.name} --metric ridge"
         raise BadOption(f"The layers of {entry.name} are known only after training.", todo=todo)
-    return trainable.untrained(SITES, CLASSES, learner.recipe.members if learner.recipe else 1)
+    return trainable.untrained(SITES, CLASSES, spec.recipe.members)
 
 
 def _trained(pattern: str) -> list[dict[str, Any]]:

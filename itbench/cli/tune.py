@@ -63,7 +63,7 @@ def tune(
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
     from itbench.scoring.plan import plan_run
-    from itbench.training.tuning import tune as tune_splits
+    from itbench.scoring.tune import tune_run
     from itbench.util import folders
 
     run = plan_run(
@@ -77,7 +77,7 @@ def tune(
         settings=ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
     )
     studies = []
-    for study in tune_splits(run, trials, TerminalReporter(run.title), splits):
+    for study in tune_run(run, trials, TerminalReporter(run.title), splits):
         studies.append(study)
         if not as_json:
             _print(study)

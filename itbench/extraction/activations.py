@@ -24,8 +24,7 @@ from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.plugins import load_plugins
-from itbench.registry import Registry, weights_of
-from itbench.scoring.run import Entrant
+from itbench.registry import ModelSpec, Registry, weights_of
 from itbench.util import environment
 from itbench.util.checksum import canonical_json
 from itbench.util.files import locked
@@ -101,20 +100,20 @@ def extract_activations(
         settings or ExtractionSettings(),
     )
     entry, path = registry.model(model), Path(output).expanduser()
-    if entry.learns:
+    if entry.trainable:
         raise BadOption(
             f"{model} is trained on recordings: its activations depend on the training images.",
             todo=f"Score its layers on a benchmark: itbench score -m {model} --metric ridge",
         )
-    entrant = Entrant(entry, weights_of(entry, weights, seed), tuple(layers))
+    spec = ModelSpec(entry, weights_of(entry, weights, seed), tuple(layers))
     with locked(path.with_name(f"{path.name}.lock"), f"{path} is being written"):
         _refuse_taken(path, replace)
         source = find_stimuli(str(images), registry, reporter)
-        staged = load_model(entrant, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
+        staged = load_model(spec, settings, source.stimuli, shown_by=source.name, degrees=source.degrees)
         plan = _plan(staged, settings)
         refuse_mixed_sizes(staged.model, source.stimuli.images, staged.layers, model)
         key = _key(staged, source, plan.shapes)
-        about = {"model": model, "weights": entrant.weights.label, "images": source.name}
+        about = {"model": model, "weights": spec.label, "images": source.name}
         ids = staged.stimuli.ids
         with partial_file(
             path, ids, plan.shapes, _attributes(about, key), key, compress=compress, restart=restart

@@ -1,9 +1,8 @@
-"""A model on its device, and the stimuli as it sees them: what stands before any forward pass."""
+"""A loaded model: on its device, with the stimuli at its visual angle and the layers to read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from itbench.data.stimuli import StimulusSet
@@ -12,13 +11,11 @@ from itbench.errors import BadOption
 from itbench.extraction.forward import VERSION, ExtractionSettings, width_of
 from itbench.models.layer_names import expand_patterns, is_pattern, split_sum
 from itbench.models.protocols import Model
-from itbench.registry import ModelEntry
-from itbench.scoring.run import Entrant
-from itbench.util.checksum import digest
+from itbench.registry import ModelEntry, ModelSpec
 
 
 class LoadedModel(NamedTuple):
-    """A model on its device, the stimuli as it sees them, and the layers to read.
+    """A loaded model on its device, with the stimuli at its visual angle and the layers to read.
 
     Parameters
     ----------
@@ -36,14 +33,13 @@ class LoadedModel(NamedTuple):
 
 
 def load_model(
-    entrant: Entrant, settings: ExtractionSettings, stimuli: StimulusSet, *, shown_by: str, degrees: float | None
+    spec: ModelSpec, settings: ExtractionSettings, stimuli: StimulusSet, *, shown_by: str, degrees: float | None
 ) -> LoadedModel:
-    """Make a model, bring the stimuli to the visual angle that it expects, and choose its layers.
+    """Load a model on its device, bring the stimuli to its visual angle, and choose its layers.
 
     Parameters
     ----------
-    entrant : Entrant
-        Its layers are names and patterns.
+    spec : ModelSpec
     settings, stimuli
     shown_by : str
         The benchmark, or whatever else the stimuli come from.
@@ -54,12 +50,12 @@ def load_model(
     ------
     NoWeights, UnknownName, BadOption
     """
-    seen, how = at_model_degrees(stimuli, degrees, settings.degrees, entrant.model.degrees, shown_by)
-    return place_model(entrant.model.factory(entrant.weights), entrant, settings, seen, how)
+    seen, how = at_model_degrees(stimuli, degrees, settings.degrees, spec.entry.degrees, shown_by)
+    return place_model(spec.entry.factory(spec.weights), spec, settings, seen, how)
 
 
 def place_model(
-    model: Model, entrant: Entrant, settings: ExtractionSettings, seen: StimulusSet, how: str
+    model: Model, spec: ModelSpec, settings: ExtractionSettings, seen: StimulusSet, how: str
 ) -> LoadedModel:
     """Put a model on its device, before stimuli that were brought to its visual angle; `how` is what was done."""
     model.place(settings.device, settings.precision)
@@ -67,10 +63,10 @@ def place_model(
         **model.identity,
         "degrees": how,
         "pool": settings.pool,
-        "plugin": digest(Path(entrant.model.file).read_bytes()),
+        "plugin": spec.entry.plugin_digest,
         "extraction": VERSION,
     }
-    return LoadedModel(model, seen, _layers(entrant.model, model, entrant.layers, seen), identity)
+    return LoadedModel(model, seen, _layers(spec.entry, model, spec.layers, seen), identity)
 
 
 def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> None:

@@ -15,7 +15,7 @@ from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
 from itbench.metrics.kernel import centre
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.protocols import JointReadoutResult
+from itbench.metrics.readout import JointReadoutResult
 from itbench.metrics.ridge import leave_one_out, ridge_readout
 from itbench.util.arrays import Array
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from itbench.errors import BadOption
 from itbench.gram import Gram
 from itbench.metrics.principal_components import Eigenbasis, eigenbasis
-from itbench.metrics.protocols import ReadoutResult
+from itbench.metrics.readout import ReadoutResult
 from itbench.util.arrays import Array
 
 ALPHA_GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer

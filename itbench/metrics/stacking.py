@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption
-from itbench.metrics.protocols import JointReadoutResult, ReadoutResult
+from itbench.metrics.readout import JointReadoutResult, ReadoutResult
 from itbench.util.arrays import Array
 
 FOLDS = 5  # of the training rows: weights learnt on some are tried on the others

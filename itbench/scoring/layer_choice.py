@@ -27,10 +27,10 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
     BadOption, BadScore
         If layers are named too, or if there is no score, or several, to take the layer from.
     """
-    if run.metric.entry.form == "direct":
+    if not run.metric.form.reads_layers:
         todo = "Read one out: --metric ridge --layer-from BENCHMARK"
         raise BadOption(f"{run.metric.name} reads no layers.", todo=todo)
-    if len(run.entrants) > 1 or run.layers:
+    if len(run.models) > 1 or run.layers:
         raise BadOption(
             "--layer-from takes the layer of one model, and no --layer.", todo="Leave out one of the two options."
         )
@@ -45,4 +45,4 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
             known=f"Looked for in {folder}.",
             todo="Name it with --layer" if layers else f"Score it there first: {command}",
         )
-    return replace(run, entrants=(replace(run.entrants[0], layers=tuple(layers)),), layer_from=benchmark)
+    return replace(run, models=(replace(run.models[0], layers=tuple(layers)),), layer_from=benchmark)

@@ -1,17 +1,18 @@
-"""Everything that a run names, looked up and validated before any work."""
+"""Plan a run: look up models, benchmark and metric by name, and refuse what cannot be scored, before any work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from itbench.errors import BadOption, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
-from itbench.models.weights import Weights
-from itbench.registry import ModelEntry, Registry, weights_of
-from itbench.scoring.run import Entrant, Metric, Run, starts_of
+from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of
+from itbench.scoring.run import Metric, Run, TrainableRun
+from itbench.training.trainable_spec import TrainableSpec, trainable_spec
+
+TEACHER = ("model", "metric", "weights")  # what a recipe may name of a teacher
 
 
 def plan_run(
@@ -54,25 +55,25 @@ def plan_run(
     entries = [registry.model(name) for name in names]
     usual = "stacked" if len(names) > 1 else entries[0].metric or bench.metric
     chosen = make_metric(registry, metric or usual, metric_options)
-    check_together(registry, chosen, names)
+    check_several_models(registry, chosen, names)
     how = settings or ExtractionSettings()
-    if any(entry.learns for entry in entries):
-        learner = make_learner(registry, entries, weights, seed, tuple(layers), recipe)
-        about = teacher_of(learner)
+    if any(entry.trainable for entry in entries):
+        spec = _only_trainable(registry, entries, weights, seed, layers, recipe)
+        about = _teacher_names(spec)
         teacher = plan_run(registry, **about, benchmark=benchmark, settings=how) if about else None
-        run = Run((learner,), bench, chosen, how, layer_from, teacher, tuned)
-        check_learner(run)
+        run = TrainableRun((spec,), bench, chosen, how, layer_from, teacher, tuned)
+        _check_trainable(run)
         return run
     if recipe or tuned:
-        raise BadOption(f"{model} learns nothing from recordings.", todo="Leave --recipe and --tuned out.")
-    if chosen.entry.form == "direct":
+        raise BadOption(f"{model} is not trained on recordings.", todo="Leave --recipe and --tuned out.")
+    if not chosen.form.reads_layers:
         raise BadOption(f"{model} makes no predictions of its own.", todo=f"Read it out: --metric {bench.metric}")
     texts = _weight_texts(entries, weights)
-    entrants = tuple(
-        Entrant(entry, weights_of(entry, text, seed), own)
+    specs = tuple(
+        ModelSpec(entry, weights_of(entry, text, seed), own)
         for entry, text, own in zip(entries, texts, _layers_by_model(names, layers), strict=True)
     )
-    return Run(entrants, bench, chosen, how, layer_from)
+    return Run(specs, bench, chosen, how, layer_from)
 
 
 def make_metric(registry: Registry, name: str, given: Mapping[str, Any] | None = None) -> Metric:
@@ -86,15 +87,15 @@ def make_metric(registry: Registry, name: str, given: Mapping[str, Any] | None =
     return Metric(entry, options.build(entry.readout, values), values)
 
 
-def check_together(registry: Registry, metric: Metric, models: Sequence[str]) -> None:
+def check_several_models(registry: Registry, metric: Metric, models: Sequence[str]) -> None:
     """Refuse several models at once for a metric that reads them one by one.
 
     Raises
     ------
     BadOption
     """
-    if len(models) > 1 and metric.entry.form != "joint":
-        together = [entry.name for entry in registry.metrics.values() if entry.form == "joint"]
+    if len(models) > 1 and not metric.form.several_models:
+        together = [entry.name for entry in registry.metrics.values() if entry.form.several_models]
         raise BadOption(
             f"{metric.name} reads one layer of one model at a time, not {'+'.join(models)}.",
             todo=f"Leave --metric out, or choose one of {', '.join(sorted(together))}.",
@@ -140,76 +141,45 @@ def _layers_by_model(names: Sequence[str], layers: Sequence[str]) -> list[tuple[
     return [tuple(own[name]) for name in names]
 
 
-TEACHER = ("model", "metric", "weights")  # what a recipe may say of it
-
-
-def check_learner(run: Run) -> None:
-    """Refuse metrics that a model cannot be judged by that has learnt from some of the images, and what cannot teach.
-
-    Raises
-    ------
-    BadOption
-    """
-    name, form, teacher = run.about["model"], run.metric.entry.form, run.teacher
-    if teacher and (teacher.learns or teacher.metric.entry.form not in ("readout", "joint")):
-        raise BadOption(
-            f"{teacher.title} by {teacher.metric.name} cannot teach.",
-            known="A teacher is a model that does not learn, read out by a metric such as stacked or ridge.",
-        )
-    if form in ("comparison", "channels"):
-        what = "compares all images" if form == "comparison" else "looks for single features"
-        raise BadOption(
-            f"{run.metric.name} {what}, and {name} has learnt from some of them.",
-            todo="Judge it on held-out images: --metric direct, ridge, or predicted-rsa.",
-        )
-    if form == "direct" and run.layers:
-        raise BadOption(f"{run.metric.name} reads no layers.", todo="Read one out: --metric ridge -l LAYER")
-    recipe = run.entrants[0].recipe
-    assert recipe is not None
-    if form == "direct" and not (recipe.losses.get("responses") or recipe.losses.get("teacher")):
-        raise BadOption(f"{name} does not learn to predict responses.", todo="Read a layer of it out: --metric ridge")
-
-
-def make_learner(
+def _only_trainable(
     registry: Registry,
     entries: Sequence[ModelEntry],
     weights: str,
     seed: int,
-    layers: tuple[str, ...],
+    layers: Sequence[str],
     changes: Sequence[str],
-) -> Entrant:
-    """Return a model that learns, which is scored alone."""
+) -> TrainableSpec:
     if len(entries) > 1:
-        learners = ", ".join(entry.name for entry in entries if entry.learns)
-        raise BadOption(f"{learners} learns from recordings, and is scored alone.", todo="Score the models one by one.")
-    entry = entries[0]
-    usual = entry.read_recipe()
-    recipe = usual.changed(changes)
-    core = registry.core(recipe.core) if recipe.core else None
-    starts = starts_of(entry, core)
-    if core is None and weights not in ("pretrained", *starts):
-        raise BadOption(f"{entry.name} starts from {starts[0]} weights.", todo="Leave --weights out.")
-    text = starts[0] if weights == "pretrained" and weights not in starts and starts[0] != "none" else weights
-    given = weights_of(core, text, seed) if core else replace(Weights(starts[0]), seed=seed)
-    return Entrant(entry, replace(given, seed=seed), layers, recipe, core, usual)
+        trainable = ", ".join(entry.name for entry in entries if entry.trainable)
+        raise BadOption(
+            f"{trainable} is trained on recordings, and is scored alone.", todo="Score the models one by one."
+        )
+    return trainable_spec(registry, entries[0], weights, seed, layers, changes)
 
 
-def start_at_hand(registry: Registry, entry: ModelEntry) -> str:
-    """Return ``random`` where a model that learns can start from random weights, which take no network."""
-    name = entry.read_recipe().core
-    starts = starts_of(entry, registry.core(name) if name else None)
-    return "random" if "random" in starts else "pretrained"
+def _check_trainable(run: TrainableRun) -> None:
+    """Refuse metrics that cannot measure a trained model, and teachers that cannot teach."""
+    name, metric, teacher = run.spec.name, run.metric, run.teacher
+    if teacher and (isinstance(teacher, TrainableRun) or not teacher.metric.form.teaches):
+        raise BadOption(
+            f"{teacher.title} by {teacher.metric.name} cannot teach.",
+            known="A teacher is a frozen model, read out by a metric such as stacked or ridge.",
+        )
+    if metric.form.refuses_trained:
+        raise BadOption(
+            f"{metric.name} {metric.form.refuses_trained}, and {name} was trained on some of them.",
+            todo="Judge it on held-out images: --metric direct, ridge, or predicted-rsa.",
+        )
+    if not metric.form.reads_layers and run.layers:
+        raise BadOption(f"{metric.name} reads no layers.", todo="Read one out: --metric ridge -l LAYER")
+    if not metric.form.reads_layers and not run.spec.predicts_responses:
+        raise BadOption(f"{name} is not trained to predict responses.", todo="Read a layer of it out: --metric ridge")
 
 
-def teacher_of(learner: Entrant) -> dict[str, Any]:
-    """Return what plans the run whose predictions a model learns from; nothing if its recipe has no teacher.
-
-    Raises
-    ------
-    UnknownName, BadOption
-    """
-    recipe = learner.recipe
-    if recipe is None or not recipe.losses.get("teacher"):
+def _teacher_names(spec: TrainableSpec) -> dict[str, Any]:
+    """Return the arguments of `plan_run` for the teacher that the recipe names; none without one."""
+    recipe = spec.recipe
+    if not recipe.losses.get("teacher"):
         return {}
     about = {"metric": "stacked", **recipe.teacher}
     for key in about:

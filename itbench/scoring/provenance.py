@@ -1,4 +1,4 @@
-"""What a score says of itself: the names it is found by, and all that produced it."""
+"""Provenance of a score: the names it is found by, and everything that produced it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from typing import Any
 import xarray as xr
 
 from itbench.data.responses import repetitions_per_stimulus
+from itbench.data.task import Task
 from itbench.errors import BadOption, UnknownName, Unreachable, readable
 from itbench.extraction.loaded_model import LoadedModel
+from itbench.registry import ModelSpec
 from itbench.results.score_file import FAILED, forget_failures
 from itbench.results.score_file import provenance as provenance_of
-from itbench.scoring.run import Entrant, Metric, Run
-from itbench.scoring.task import Task
+from itbench.scoring.run import Metric, Run, TrainableRun
+from itbench.training.trainable_spec import TrainableSpec
 from itbench.util import environment
 from itbench.util.checksum import digest
 from itbench.util.files import write_text
@@ -29,7 +31,7 @@ ABOUT = ("layers", "device", "precision", "pool", "degrees")  # of a run, in pro
 
 @dataclass(frozen=True)
 class ScoredModel:
-    """What a score is of, apart from the task and the metric.
+    """Model, weights and layers that a score's provenance records.
 
     Parameters
     ----------
@@ -52,12 +54,12 @@ class ScoredModel:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, run: Run, staged: Sequence[LoadedModel] = (), learnt: Sequence[Mapping[str, Any]] = ()) -> ScoredModel:
-        """Return the subject of a run; without `staged` or `learnt`, that of one that did not come so far."""
-        if run.learns:
-            sources = [_learner(run.entrants[0], learnt)] if learnt else []
+    def of(cls, run: Run, loaded: Sequence[LoadedModel] = (), trained: Sequence[Mapping[str, Any]] = ()) -> ScoredModel:
+        """Return what a score records of a run; without `loaded` or `trained` models, of a run that got no further."""
+        if isinstance(run, TrainableRun):
+            sources = [_trained_source(run.spec, trained)] if trained else []
         else:
-            sources = [_source(entrant, one) for entrant, one in zip(run.entrants, staged, strict=False)]
+            sources = [_source(spec, one) for spec, one in zip(run.models, loaded, strict=False)]
         files = [source["weights"]["digest"] for source in sources if source["weights"]["kind"] == "file"]
         settings = run.settings
         asked: dict[str, Any] = {
@@ -67,8 +69,8 @@ class ScoredModel:
             "degrees": settings.degrees or "",
             "weights": "+".join(files),
         }
-        if run.learns:
-            asked |= {"recipe": run.entrants[0].changes, "tuned": run.tuned}
+        if isinstance(run, TrainableRun):
+            asked |= {"recipe": run.spec.changes, "tuned": run.tuned}
         how = f"chosen on {run.layer_from}" if run.layer_from else "named" if run.layers else "candidates"
         about = {
             "layers": how,
@@ -81,42 +83,40 @@ class ScoredModel:
 
     @classmethod
     def from_score(cls, score: xr.Dataset) -> ScoredModel:
-        """Return the subject of a score that was written."""
+        """Return what the provenance of an existing score records of its model."""
         said = provenance_of(score)
         about = {key: said[key] for key in ABOUT}
         return cls(score.attrs["model"], score.attrs["weights"], said["sources"], said["asked"], about)
 
 
-def _source(entrant: Entrant, staged: LoadedModel) -> dict[str, Any]:
-    """Return what provenance says of a model."""
+def _source(spec: ModelSpec, loaded: LoadedModel) -> dict[str, Any]:
     return {
-        "model": entrant.model.name,
-        "source": entrant.model.source,
-        "weights": {**_start(entrant), "digest": staged.model.identity["weights"]},
-        "device": staged.model.device,
-        "identity": dict(staged.identity),
+        "model": spec.name,
+        "source": spec.entry.source,
+        "weights": {**_weights(spec), "digest": loaded.model.identity["weights"]},
+        "device": loaded.model.device,
+        "identity": dict(loaded.identity),
     }
 
 
-def _learner(entrant: Entrant, learnt: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return what provenance says of a model that learnt, of its start and of every split's network."""
-    assert entrant.recipe is not None
-    file = {"digest": digest(entrant.weights.path.read_bytes())} if entrant.weights.path else {}
-    splits = [{key: value for key, value in said.items() if key not in ("identity", "device")} for said in learnt]
+def _trained_source(spec: TrainableSpec, trained: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the source of a trained model: what training started from, and the trained weights of every split."""
+    file = {"digest": digest(spec.weights.path.read_bytes())} if spec.weights.path else {}
+    splits = [{key: value for key, value in about.items() if key not in ("identity", "device")} for about in trained]
     return {
-        "model": entrant.model.name,
-        "source": entrant.model.source or (entrant.core.source if entrant.core else ""),
-        "core": entrant.core.name if entrant.core else "",
-        "weights": {**_start(entrant), "digest": digest([said["weights"] for said in learnt]), **file},
-        "recipe": entrant.recipe.as_dict(),
+        "model": spec.name,
+        "source": spec.entry.source or (spec.core.source if spec.core else ""),
+        "core": spec.core.name if spec.core else "",
+        "weights": {**_weights(spec), "digest": digest([about["weights"] for about in trained]), **file},
+        "recipe": spec.recipe.as_dict(),
         "splits": splits,
-        "device": learnt[0]["device"],
-        "identity": dict(learnt[0]["identity"]),
+        "device": trained[0]["device"],
+        "identity": dict(trained[0]["identity"]),
     }
 
 
-def _start(entrant: Entrant) -> dict[str, Any]:
-    weights = entrant.weights
+def _weights(spec: ModelSpec) -> dict[str, Any]:
+    weights = spec.weights
     return {"kind": weights.kind, "file": weights.path and weights.path.name, "seed": weights.seed}
 
 
@@ -130,7 +130,7 @@ def score_attributes(subject: ScoredModel, metric: Metric, task: Task, seconds: 
         "n_sites_scored": int(task.scorable.sum()),
         "n_stimuli": len(task.recordings.stimuli),
         "measure": metric.entry.measure,
-        "beside": task.benchmark.metric if metric.entry.form == "direct" else "",
+        "beside": "" if metric.form.reads_layers else task.benchmark.metric,
         "file_stem": file_stem(subject, metric, task.benchmark.name),
         "provenance": json.dumps(_provenance(subject, metric, task, seconds), default=str, ensure_ascii=False),
     }
@@ -189,6 +189,6 @@ def write_failure(folder: Path, stem: str, run: dict[str, str], error: Exception
 def keep_failure(folder: Path, run: Run, error: Exception) -> None:
     """Keep on record that a run failed, unless that says nothing about the model: a mistyped name, no network."""
     if not isinstance(error, MISTAKES):
-        beside = {"beside": run.benchmark.metric} if run.metric.entry.form == "direct" else {}
+        beside = {} if run.metric.form.reads_layers else {"beside": run.benchmark.metric}
         stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)
         write_failure(folder, stem, {**run.about, **beside}, readable(error))

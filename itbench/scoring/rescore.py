@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from itbench.data.benchmark import Benchmark
+from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.extraction.gram_cache import GramCache, single_layers, sum_grams
 from itbench.gram import Gram
@@ -18,11 +19,11 @@ from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import model_layers
-from itbench.scoring.evaluate import score_grams
-from itbench.scoring.plan import check_together, make_metric
+from itbench.scoring.evaluate import evaluate_models
+from itbench.scoring.frozen_models import GivenGrams
+from itbench.scoring.plan import check_several_models, make_metric
 from itbench.scoring.provenance import ScoredModel
-from itbench.scoring.run import Metric
-from itbench.scoring.task import Task
+from itbench.scoring.run import Metric, Run
 from itbench.util.progress import Reporter, StageTimer
 
 KEPT = ("baseline",)  # of a score's attributes: what it is one of, by whatever metric
@@ -66,16 +67,16 @@ def plan_metric(
             f"{score.attrs['model']} learns from recordings: every split has a network, and Grams, of its own.",
             todo=f"Score it again; what was trained is kept: {score_command(score, metric.name)}",
         )
-    if metric.entry.form == "direct":
+    if not metric.form.reads_layers:
         raise BadOption(
             f"{score.attrs['model']} makes no predictions of its own.", todo="Choose another metric: itbench metrics"
         )
-    if metric.entry.form == "channels":
+    if metric.form.streams:
         raise BadOption(
             f"{metric.name} needs the activations themselves, and what is cached are Grams.",
             todo=f"Run the model once more: {score_command(score, metric.name)}",
         )
-    check_together(registry, metric, [source["model"] for source in said["sources"]])
+    check_several_models(registry, metric, [source["model"] for source in said["sources"]])
     return metric
 
 
@@ -140,13 +141,14 @@ def rescore(plan: Plan, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     """
     clock = StageTimer()
     with clock("data"):
-        task = Task.load(plan.benchmark, plan.metric, reporter)
+        task = Run((), plan.benchmark, plan.metric).load_task(reporter)
         _check_recordings(plan.score, task)
     sources = sources_of(plan.score)
     _check_cache(plan.score, sources, cache)
     by_model = {source.model: [source.prefix + layer for layer in source.layers] for source in sources}
     grams = clock.each("grams", _grams(plan.score, sources, cache))
-    again = score_grams(plan.metric, grams, by_model, task, ScoredModel.from_score(plan.score), clock)
+    scored = ScoredModel.from_score(plan.score)
+    again = evaluate_models(plan.metric, GivenGrams(by_model, grams), task, scored, clock)
     return again.assign_attrs({key: plan.score.attrs[key] for key in KEPT if key in plan.score.attrs})
 
 

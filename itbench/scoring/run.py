@@ -1,47 +1,19 @@
-"""A run: what is scored against what, and how."""
+"""A run: models, benchmark and metric, looked up and ready to be scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from itbench.data.benchmark import Benchmark
+from itbench.data.task import Task
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
-from itbench.models.recipe import Recipe
-from itbench.models.weights import Weights
-from itbench.registry import MetricEntry, ModelEntry
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A model, the weights that it is to have, and the layers named; none for its candidates.
-
-    Of a model that learns: its recipe, the model that is its core, if it has one, and its usual recipe; the weights are
-    those it starts from.
-    """
-
-    model: ModelEntry
-    weights: Weights
-    layers: tuple[str, ...] = ()
-    recipe: Recipe | None = None
-    core: ModelEntry | None = None
-    usual: Recipe | None = None
-
-    @property
-    def changes(self) -> dict[str, Any]:
-        """What was changed of the model's usual recipe."""
-        return self.recipe.departures(self.usual) if self.recipe and self.usual else {}
-
-    @property
-    def label(self) -> str:
-        """What tables call its weights: of a model that learns ``trained-SEED``, after an unusual start."""
-        if self.recipe is None:
-            return self.weights.label
-        usual = (self.weights.kind == "none") or self.weights.kind == starts_of(self.model, self.core)[0]
-        start = "" if usual else f"{self.weights.label}:"
-        return f"{start}trained-{self.weights.seed}"
+from itbench.metrics.form import Form
+from itbench.registry import MetricEntry, ModelSpec
+from itbench.training.trainable_spec import TrainableSpec
+from itbench.util.progress import Reporter
 
 
 @dataclass(frozen=True)
@@ -64,8 +36,13 @@ class Metric:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Name of the registered metric."""
         return self.entry.name
+
+    @property
+    def form(self) -> Form:
+        """Form of the metric."""
+        return self.entry.form
 
     @property
     def options_given(self) -> dict[str, str]:
@@ -87,62 +64,81 @@ class Metric:
 
 @dataclass(frozen=True)
 class Run:
-    """One model or several at once, one benchmark, one metric, and how.
+    """A run of frozen models on one benchmark by one metric.
 
     Parameters
     ----------
-    entrants : tuple of Entrant
+    models : tuple of ModelSpec
+        One, or several that are read together.
     benchmark : Benchmark
     metric : Metric
     settings : ExtractionSettings
     layer_from : str, optional
         Name of the benchmark on which the layer was chosen.
-    teacher : Run, optional
-        Whose predictions of training images the model learns from too.
-    tuned : bool
-        Whether each split learns by the best recipe of its own study.
     """
 
-    entrants: tuple[Entrant, ...]
+    models: tuple[ModelSpec, ...]
     benchmark: Benchmark
     metric: Metric
     settings: ExtractionSettings = field(default_factory=ExtractionSettings)
     layer_from: str = ""
-    teacher: Run | None = None
-    tuned: bool = False
-
-    @property
-    def learns(self) -> bool:
-        """Whether its model learns from recordings."""
-        return any(entrant.recipe for entrant in self.entrants)
 
     @property
     def about(self) -> dict[str, str]:
-        """Names of model, weights, benchmark and metric: what a row of a leaderboard is called by."""
+        """Names of model, weights, benchmark and metric, by which a leaderboard calls the run."""
         return {
-            "model": "+".join(entrant.model.name for entrant in self.entrants),
-            "weights": "+".join(entrant.label for entrant in self.entrants),
+            "model": "+".join(spec.name for spec in self.models),
+            "weights": "+".join(spec.label for spec in self.models),
             "benchmark": self.benchmark.name,
             "metric": self.metric.name,
         }
 
     @property
     def title(self) -> str:
-        """What a message calls it."""
+        """What messages call the run."""
         return f"{self.about['model']} on {self.benchmark.name}"
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers that were named; none for the candidates."""
-        return tuple(self.layer_name(entrant, layer) for entrant in self.entrants for layer in entrant.layers)
+        """The layers that were named; none for the models' candidates."""
+        return tuple(self.layer_name(spec, layer) for spec in self.models for layer in spec.layers)
 
-    def layer_name(self, entrant: Entrant, layer: str) -> str:
-        """Return what a layer is called among those of all models: ``MODEL:LAYER`` where there are several."""
-        return layer if len(self.entrants) == 1 else f"{entrant.model.name}:{layer}"
+    def layer_name(self, spec: ModelSpec, layer: str) -> str:
+        """Return the name of a layer among those of all models of the run: ``MODEL:LAYER`` where there are several."""
+        return layer if len(self.models) == 1 else f"{spec.name}:{layer}"
+
+    def load_task(self, reporter: Reporter) -> Task:
+        """Load the task of the run's benchmark; some metrics bring splits of their own.
+
+        Raises
+        ------
+        BadRecordings, DamagedFile, Unreachable, BadOption
+        """
+        needs = self.metric.name if self.metric.form.needs_responses else ""
+        divide = getattr(self.metric.function, "divide", None)
+        return Task.load(self.benchmark, reporter, divide=divide, responses_for=needs)
 
 
-def starts_of(entry: ModelEntry, core: ModelEntry | None) -> Sequence[str]:
-    """Return the kinds of weights that a model that learns can start from, the usual first."""
-    if core is None:
-        return entry.weights or ("none",)
-    return [kind for kind in entry.weights if kind in core.weights] or ["none"]
+@dataclass(frozen=True)
+class TrainableRun(Run):
+    """A run of one trainable model, which every split of the benchmark trains anew.
+
+    Parameters
+    ----------
+    models : tuple of TrainableSpec
+        One.
+    teacher : Run, optional
+        Whose predictions of training stimuli the model is trained on too.
+    tuned : bool
+        Whether each split uses the best recipe of its own tuning study.
+    """
+
+    teacher: Run | None = None
+    tuned: bool = False
+
+    @property
+    def spec(self) -> TrainableSpec:
+        """The trainable model of the run."""
+        (spec,) = self.models
+        assert isinstance(spec, TrainableSpec)
+        return spec

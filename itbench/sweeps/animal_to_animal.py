@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.splits import Split
+from itbench.data.task import Task
 from itbench.errors import BadRecordings, UnknownName
 from itbench.gram import Gram
-from itbench.metrics.protocols import Readout, ReadoutResult
-from itbench.scoring.held_out import HeldOut
-from itbench.scoring.task import Task
+from itbench.metrics.held_out import HeldOut
+from itbench.metrics.readout import Readout, ReadoutResult
 from itbench.util.arrays import Array
 
 LAYER = "other animals"

@@ -12,16 +12,18 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
 from itbench.gram import Gram
+from itbench.metrics.form import Measured
 from itbench.registry import Registry
-from itbench.scoring.evaluate import Measured, as_score, evaluate, score_grams
+from itbench.scoring.evaluate import evaluate, evaluate_models, finish_score
+from itbench.scoring.frozen_models import GivenGrams, RunModels
 from itbench.scoring.plan import plan_run
 from itbench.scoring.provenance import ScoredModel
 from itbench.scoring.run import Metric, Run
-from itbench.scoring.task import Task, grams_of, layers_by_model, load_models
 from itbench.statistics.noise_ceiling import site_reliability
 from itbench.statistics.reliability import count_repetitions, repeated_enough
 from itbench.sweeps.animal_to_animal import LAYER, animals_of, read_other_animals
@@ -75,7 +77,7 @@ def plan_baselines(
     UnknownName, BadOption, BadBenchmark, BadRecordings, NoWeights
     """
     settings = settings or ExtractionSettings()
-    if model and registry.model(model).learns:
+    if model and registry.model(model).trainable:
         raise BadOption(
             f"{model} learns from recordings; baselines are of models that do not.",
             todo="Leave --model out, or name one that it could be built on.",
@@ -90,7 +92,7 @@ def plan_baselines(
 
     pixels, gabor = (run_of(name, "pretrained", plain) for name in ("pixels", "gabor"))
     source = run_of(model, weights, settings) if model else pixels
-    task = Task.load(pixels.benchmark, pixels.metric, reporter)
+    task = pixels.load_task(reporter)
     twin = registry.model(model or TWIN)
     none = "" if "random" in twin.weights else f"{twin.name} has no random weights"
     random = source if none else run_of(twin.name, "random", settings if model else plain)
@@ -161,16 +163,15 @@ def shuffled(run: Run, task: Task, seed: int) -> Baseline:
     subject = ScoredModel(f"{plain.model}-shuffled", plain.weights, (), asked, about)
 
     def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
-        clock = StageTimer()
-        with clock("model"):
-            staged = load_models(run, task)
-        grams = clock.each("activations", grams_of(run, staged, task, cache, reporter))
-        moved = ((layer, _reordered(gram, order)) for layer, gram in grams)
-        weighed = ScoredModel.of(run, staged)
-        final = dataclasses.replace(subject, asked={**weighed.asked, "shuffle": asked["shuffle"]})
-        return score_grams(run.metric, moved, layers_by_model(run, staged), task, final, clock)
+        timer = StageTimer()
+        with timer("model"):
+            models = RunModels(run, task, cache, reporter, timer)
+        shuffled_grams = ((layer, _reordered(gram, order)) for layer, gram in models.grams())
+        loaded = ScoredModel.of(run, models.loaded)
+        final = dataclasses.replace(subject, asked={**loaded.asked, "shuffle": asked["shuffle"]})
+        return evaluate_models(run.metric, GivenGrams(models.layers_by_model, shuffled_grams), task, final, timer)
 
-    streams = run.metric.entry.form == "channels"
+    streams = run.metric.form.streams
     missing = f"{run.metric.name} reads activations, and what is shuffled are Grams" if streams else ""
     return Baseline("shuffled", task, run.metric, subject, measure, missing)
 
@@ -190,14 +191,14 @@ def animals(task: Task, metric: Metric) -> Baseline:
         clock = StageTimer()
         with clock("readout"):
             held_out = read_other_animals(metric.function, task)
-        return as_score(Measured(held_out.dataset([LAYER]), held_out.remarks), metric, task, subject, clock)
+        return finish_score(Measured(held_out.dataset([LAYER]), held_out.remarks), metric, task, subject, clock)
 
     subject = ScoredModel("other-animals", "none", about=OWN)
     return Baseline("animals", task, metric, subject, measure, _why_no_animals(task, metric))
 
 
 def _why_no_animals(task: Task, metric: Metric) -> str:
-    if metric.entry.form != "readout":
+    if not metric.form.reads_one_layer:
         return f"{metric.name} is no readout of a single layer, as which other animals are read"
     try:
         animals_of(task)
@@ -213,7 +214,7 @@ def ceiling(task: Task, metric: Metric) -> Baseline:
         clock = StageTimer()
         with clock("statistics"):
             dataset = _perfect(task, getattr(metric.function, "ceiling", site_reliability))
-        return as_score(Measured(dataset), metric, task, subject, clock)
+        return finish_score(Measured(dataset), metric, task, subject, clock)
 
     subject = ScoredModel("ceiling", "none", about=OWN)
     return Baseline("ceiling", task, metric, subject, measure, _why_no_ceiling(task, metric))
@@ -221,7 +222,7 @@ def ceiling(task: Task, metric: Metric) -> Baseline:
 
 def _why_no_ceiling(task: Task, metric: Metric) -> str:
     responses = task.recordings.responses
-    if metric.entry.form == "comparison" or hasattr(metric.function, "compare"):
+    if not metric.form.needs_responses or hasattr(metric.function, "compare"):
         return f"repetitions say how well sites can be predicted, not what {metric.name} can reach"
     if responses is None or not repeated_enough(count_repetitions(responses))[task.scorable].any():
         return f"{task.recordings.name} holds means over repetitions"

@@ -12,6 +12,7 @@ from itbench.models.costs import WeightsFile, weights_file
 from itbench.scoring.run import Run
 from itbench.sweeps.runner import ExistingScores
 from itbench.sweeps.suite import Planned
+from itbench.training.trainable_spec import TrainableSpec
 
 TO_RUN = "to run"
 
@@ -132,8 +133,9 @@ class Work:
     @classmethod
     def of(cls, run: Run, images: int) -> Work:
         """Return the work of a run on so many images."""
-        entrant = run.entrants[0]
-        recipe, model = entrant.recipe, entrant.core or entrant.model
+        spec = run.models[0]
+        recipe = spec.recipe if isinstance(spec, TrainableSpec) else None
+        model = (spec.core if isinstance(spec, TrainableSpec) else None) or spec.entry
         published = weights_file(model.name, model.source)
         passes, states = 1.0, 0
         if recipe:
@@ -141,12 +143,11 @@ class Work:
             states = recipe.members * (plan.folds if plan.kind == "kfold" else 1)
             passes = states * (1.0 + BACKWARD * recipe.epochs)
         cost = (published.multiplications if published else None) if model.weights else 0.0
-        direct = run.metric.entry.form == "direct"
         return cls(
-            network=(entrant.model.name, entrant.weights, str(recipe)),
-            layers=() if direct else entrant.layers or tuple(entrant.model.layers),
+            network=(spec.name, spec.weights, str(recipe)),
+            layers=(spec.layers or tuple(spec.entry.layers)) if run.metric.form.reads_layers else (),
             multiplications=None if cost is None else cost * passes * images,
             gram=4.0 * images * (images + 1) * max(1, states),  # half a matrix of 8 bytes
             state=float(states * (published.size or 0)) if published else 0.0,
-            weights=published if entrant.weights.kind == "pretrained" else None,
+            weights=published if spec.weights.kind == "pretrained" else None,
         )

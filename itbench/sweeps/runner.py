@@ -10,17 +10,19 @@ from typing import Any
 
 import xarray as xr
 
+from itbench.data.task import Task
 from itbench.errors import BadScore, DamagedFile, ItbenchError, NoWeights, readable
 from itbench.extraction.gram_cache import GramCache
+from itbench.registry import ModelSpec
 from itbench.results.score_file import read_score, write_score
 from itbench.results.score_setup import Setup
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
+from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, splits_of
-from itbench.scoring.run import Metric, Run
-from itbench.scoring.task import Task, grams_of, load_models
+from itbench.scoring.run import Metric, Run, TrainableRun
 from itbench.sweeps.suite import Planned, Row
-from itbench.util.checksum import digest
+from itbench.training.trainable_spec import TrainableSpec
 from itbench.util.progress import Reporter, SilentReporter
 
 
@@ -122,7 +124,7 @@ class StartWeights:
         NoWeights
             Before the block is entered, if that is known.
         """
-        start = tuple(((entrant.core or entrant.model).name, entrant.weights) for entrant in run.entrants)
+        start = tuple((_start_model(spec), spec.weights) for spec in run.models)
         if start in self._missing:
             raise self._missing[start]
         try:
@@ -146,7 +148,7 @@ class SharedPasses:
         self._cache = cache
         self._layers: dict[Hashable, dict[str, None]] = {}
         for run in filter(shares, runs):
-            self._layers.setdefault(_network(run), {}).update(dict.fromkeys(run.entrants[0].layers))
+            self._layers.setdefault(_network(run), {}).update(dict.fromkeys(run.models[0].layers))
 
     def bring(self, run: Run, task: Task, reporter: Reporter) -> None:
         """See to it that the Grams of a run are in the cache, with those of all runs of the same network.
@@ -160,9 +162,9 @@ class SharedPasses:
         layers = tuple(self._layers.pop(_network(run), {})) if shares(run) else ()
         if len(layers) < 2:
             return
-        together = replace(run, entrants=(replace(run.entrants[0], layers=layers),))
+        together = replace(run, models=(replace(run.models[0], layers=layers),))
         try:
-            for _ in grams_of(together, load_models(together, task), task, self._cache, reporter):
+            for _ in RunModels(together, task, self._cache, reporter).grams():
                 pass
         except NoWeights:
             raise
@@ -172,12 +174,17 @@ class SharedPasses:
 
 def shares(run: Run) -> bool:
     """Say whether a run reads layers that it names of one network that does not learn, by their Grams."""
-    return not run.learns and len(run.entrants) == 1 and bool(run.layers) and run.metric.entry.form != "channels"
+    frozen = not isinstance(run, TrainableRun)
+    return frozen and len(run.models) == 1 and bool(run.layers) and not run.metric.form.streams
 
 
 def _network(run: Run) -> Hashable:
-    entrant = run.entrants[0]
-    return entrant.model.name, entrant.weights
+    spec = run.models[0]
+    return spec.name, spec.weights
+
+
+def _start_model(spec: ModelSpec) -> str:
+    return spec.core.name if isinstance(spec, TrainableSpec) and spec.core else spec.name
 
 
 class ExistingScores:
@@ -197,7 +204,7 @@ class ExistingScores:
         """Return what a run has to predict, loaded once for all runs on it that are judged by the same metric."""
         key = run.benchmark.name, run.metric.name
         if key not in self._tasks:
-            self._tasks[key] = Task.load(run.benchmark, run.metric, SilentReporter())
+            self._tasks[key] = run.load_task(SilentReporter())
         return self._tasks[key]
 
     def find(self, run: Run) -> tuple[dict[str, Any], Path] | None:
@@ -215,8 +222,8 @@ class ExistingScores:
 def _same_plugins(run: Run, setup: Setup) -> bool:
     """Say whether a score was made by the plugins and the recipe of a run, as they are now."""
     return setup.plugins == [
-        (digest(Path(entrant.model.file).read_bytes()), entrant.recipe and entrant.recipe.as_dict())
-        for entrant in run.entrants
+        (spec.entry.plugin_digest, spec.recipe.as_dict() if isinstance(spec, TrainableSpec) else None)
+        for spec in run.models
     ]
 
 

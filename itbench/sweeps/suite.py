@@ -281,7 +281,7 @@ def _matching(suite: Suite, only: Sequence[str]) -> list[Row]:
 
 def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str], how: Mapping[str, Any]) -> Planned:
     try:
-        learns = registry.model(row.model).learns
+        learns = registry.model(row.model).trainable
         run = plan_run(
             registry,
             row.model,

@@ -8,17 +8,16 @@ from typing import Any
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, NoWeights, UnknownName
+from itbench.metrics.readout_forms import OUTPUT
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.score_file import provenance, scores_in
 from itbench.results.score_variables import layer_names
-from itbench.scoring.run import Entrant, starts_of
-from itbench.scoring.trained_layers import OUTPUT
 from itbench.training.model_card import model_card
-from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Predictor
+from itbench.training.trainable_spec import TrainableSpec, start_weights
 from itbench.training.trained_weights import ENDING, TrainedStore, read_trained, write_trained
 from itbench.util import folders
 from itbench.util.checksum import canonical_json
@@ -147,7 +146,7 @@ def load_trained(path: str | Path, registry: Registry | None = None, device: str
     """
     path = Path(path).expanduser()
     state, about = read_trained(path)
-    model = make_trainable(_entrant(registry or load_plugins(), about, path))
+    model = _spec(registry or load_plugins(), about, path).make()
     changed = [name for name in CODE if about["identity"].get(name) != model.identity.get(name)]
     if changed:
         raise _unfit(path, about, f"Its {' and '.join(changed)} changed since.")
@@ -159,7 +158,7 @@ def load_trained(path: str | Path, registry: Registry | None = None, device: str
     return predictor
 
 
-def _entrant(registry: Registry, about: Mapping[str, Any], path: Path) -> Entrant:
+def _spec(registry: Registry, about: Mapping[str, Any], path: Path) -> TrainableSpec:
     """Return the model that was trained, with any weights to start from: all of them are in the file."""
     recipe = Recipe().with_values(about["recipe"])
     try:
@@ -171,8 +170,8 @@ def _entrant(registry: Registry, about: Mapping[str, Any], path: Path) -> Entran
             known=error.known,
             todo="Name the file of its plugin: ITBENCH_PLUGINS=FILE",
         ) from error
-    starts = starts_of(entry, core)
-    return Entrant(entry, Weights("random" if "random" in starts else starts[0]), (), recipe, core)
+    starts = start_weights(entry, core)
+    return TrainableSpec(entry, Weights("random" if "random" in starts else starts[0]), (), recipe, recipe, core)
 
 
 def _unfit(path: Path, about: Mapping[str, Any], known: str) -> NoWeights:

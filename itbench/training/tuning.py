@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from itbench.data.splits import Split
+from itbench.data.task import Task
 from itbench.errors import BadOption, UnknownName
+from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
 from itbench.models.recipe import Recipe
-from itbench.scoring.run import Run
-from itbench.scoring.task import Task
 from itbench.training.optuna_study import OptunaStudy, RunTrial, Trial, TrialResult
-from itbench.training.per_split import SplitTrainer
+from itbench.training.per_split import SplitTrainer, TeacherPredictions
 from itbench.training.search_space import recipe_values, search_space
-from itbench.training.study_files import StudyFiles, recipe_of, write_best
+from itbench.training.study_files import StudyFiles, write_best
+from itbench.training.trainable_spec import TrainableSpec
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.files import locked
 from itbench.util.progress import Reporter, SilentReporter
@@ -53,21 +54,33 @@ class Study:
     best: Path
 
 
-def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) -> Iterator[Study]:
-    """Search for the recipe by which a model learns best, in a study for each split, and write the best one down.
+def tune(
+    spec: TrainableSpec,
+    task: Task,
+    settings: ExtractionSettings,
+    trials: int,
+    reporter: Reporter,
+    *,
+    splits: Sequence[str] = (),
+    teacher: TeacherPredictions | None = None,
+) -> Iterator[Study]:
+    """Tune the recipe of a trainable model in a study for each split, and write the best changes to a file.
 
-    A trial learns from a split's training images but for those of the inner split, which judge it; no response to a
-    held-out image takes part. A study goes on from the trials that it has.
+    A trial trains on a split's training images without its validation rows, which judge it; no response to a held-out
+    image takes part. A study goes on from the trials that it has.
 
     Parameters
     ----------
-    run : Run
-        Of a model that learns.
+    spec : TrainableSpec
+    task : Task
+    settings : ExtractionSettings
     trials : int
         How many a study shall have in all.
     reporter : Reporter
     splits : sequence of str
         Names of splits; all if there is none.
+    teacher : callable, optional
+        As of `itbench.training.per_split.SplitTrainer`.
 
     Yields
     ------
@@ -77,24 +90,43 @@ def tune(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) 
     Raises
     ------
     BadOption, UnknownName
-        For a model that does not learn, a space that cannot be searched, or a split that does not exist.
+        For a space that cannot be searched, or a split that does not exist.
     ItbenchError
         If optuna is not installed, or another process tunes the same split.
     """
-    recipe = recipe_of(run)
+    space = search_space(spec.recipe)
+    title = f"{spec.name} on {task.benchmark.name}"
+    for split in _named(task.splits, splits):
+        files = StudyFiles.of(spec, task, settings, split)
+        running = files.trials.with_suffix(".training")  # of the trial that runs, so that it can go on
+        with locked(files.trials.with_suffix(".lock"), f"{title}, {split.name}, is being tuned"):
+            search = OptunaStudy(files.trials, space, recipe_values(spec.recipe, space), spec.weights.seed)
+
+            def attempt(changes: Mapping[str, Any], split: Split = split, running: Path = running) -> TrialResult:
+                changed = replace(spec, recipe=spec.recipe.with_values(changes))
+                store = TrainedStore(running)
+                trainer = SplitTrainer(changed, task, settings, GramCache(), store, SilentReporter(), teacher=teacher)
+                return _outcome(trainer.train(split).about, spec)
+
+            study = _study(
+                f"{title}, {split.name}", judge_of(spec.recipe), split, files, search, attempt, trials, reporter
+            )
+            shutil.rmtree(running, ignore_errors=True)
+        yield study
+
+
+def require_validation(recipe: Recipe) -> None:
+    """Refuse to tune a recipe that keeps no validation rows to judge trials by.
+
+    Raises
+    ------
+    BadOption
+    """
     if not recipe.validation:
         raise BadOption(
             "The recipe keeps no training images apart, by which trials could be judged.",
             todo="Keep some: --recipe validation=0.1",
         )
-    space = search_space(recipe)
-    task = Task.load(run.benchmark, run.metric, reporter)
-    for split in _named(task.splits, splits):
-        files = StudyFiles.of(run, task, split)
-        with locked(files.trials.with_suffix(".lock"), f"{run.title}, {split.name}, is being tuned"):
-            search = OptunaStudy(files.trials, space, recipe_values(recipe, space), run.entrants[0].weights.seed)
-            study = _study(run, task, split, files, search, trials, reporter)
-        yield study
 
 
 def value_text(value: Any) -> str:
@@ -120,38 +152,34 @@ def _named(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
 
 
 def _study(
-    run: Run, task: Task, split: Split, files: StudyFiles, search: OptunaStudy, wanted: int, reporter: Reporter
+    title: str,
+    judge: Judge,
+    split: Split,
+    files: StudyFiles,
+    search: OptunaStudy,
+    attempt: RunTrial,
+    wanted: int,
+    reporter: Reporter,
 ) -> Study:
-    """Bring one study to the number of trials wanted, and write its best recipe."""
-    judge = judge_of(recipe_of(run))
-    running = files.trials.with_suffix(".training")  # of the trial that runs, so that it can go on
-    attempt = _attempt(run, task, split, judge, TrainedStore(running))
+    """Bring the tuning study of a split to the number of trials wanted, and write its best recipe changes."""
+    running = files.trials.with_suffix(".training")
     done = len(search.trials())
     with reporter.progress(f"{split.name} trials", wanted, "trials", done) as advance:
         for number in range(done + 1, wanted + 1):
             reporter.note(f"{split.name}, trial {number} of {wanted}: {_said(search.run_trial(attempt), judge)}")
             shutil.rmtree(running, ignore_errors=True)
             advance(1)
-    shutil.rmtree(running, ignore_errors=True)
     trials = search.trials()
     ranked = sorted(trials, key=lambda trial: (-math.inf if trial.value is None else trial.value, -trial.number))[::-1]
-    about = f"{run.title}, {split.name}: the best of {len(trials)} trials, {_said(ranked[0], judge)}"
-    write_best(files, ranked[0].changes, [about])
+    write_best(files, ranked[0].changes, [f"{title}: the best of {len(trials)} trials, {_said(ranked[0], judge)}"])
     return Study(split.name, judge, tuple(ranked), files.best)
 
 
-def _attempt(run: Run, task: Task, split: Split, judge: Judge, store: TrainedStore) -> RunTrial:
-    """Return what trains a network of one split by a changed recipe, and says how good it is."""
-    (entrant,), recipe = run.entrants, recipe_of(run)
-
-    def attempt(changes: Mapping[str, Any]) -> TrialResult:
-        changed = replace(run, entrants=(replace(entrant, recipe=recipe.with_values(changes)),))
-        about = SplitTrainer(changed, task, GramCache(), store, SilentReporter()).learn(split).about
-        if judge.key not in about:
-            raise BadOption(f"{entrant.model.name} does not say its {judge.key}, by which trials are judged.")
-        return TrialResult(judge.sign * float(about[judge.key]), about.get("epochs"), float(about["seconds"]))
-
-    return attempt
+def _outcome(about: Mapping[str, Any], spec: TrainableSpec) -> TrialResult:
+    judge = judge_of(spec.recipe)
+    if judge.key not in about:
+        raise BadOption(f"{spec.name} does not say its {judge.key}, by which trials are judged.")
+    return TrialResult(judge.sign * float(about[judge.key]), about.get("epochs"), float(about["seconds"]))
 
 
 def _said(trial: Trial, judge: Judge) -> str:

@@ -18,7 +18,7 @@ from tests.kit.commands import ROOT
 KIT = ROOT / "tests" / "kit"
 FAST = ("pixels", "itbench-tiny")  # the other models take seconds to make
 OWN = load_plugins()
-SINGLE = [name for name, entry in OWN.models.items() if entry.names is None and not entry.learns]
+SINGLE = [name for name, entry in OWN.models.items() if entry.names is None and not entry.trainable]
 
 MODELS = [
     ("no factory", "factory", "KeyError: 'no such file'"),

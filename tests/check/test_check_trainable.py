@@ -16,7 +16,7 @@ from tests.kit.commands import ROOT, run
 
 PLUGIN = ROOT / "tests" / "kit" / "broken_trainables.py"
 OWN = load_plugins()
-LEARNERS = {name: entry for name, entry in OWN.models.items() if entry.learns}
+LEARNERS = {name: entry for name, entry in OWN.models.items() if entry.trainable}
 FAST = ("cnn-2",)
 LARGE = [name for name, entry in LEARNERS.items() if not name.endswith(FAMILY) and entry.read_recipe().core]
 SMALL = [name.replace("*", "itbench-tiny") for name in LEARNERS if name not in LARGE]

@@ -11,11 +11,11 @@ from itbench.errors import BadActivations
 from itbench.extraction import gram_reducer
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics.options import build
+from itbench.metrics.single_feature import best_features
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
-from itbench.scoring.single_features import read_channels
-from itbench.util.progress import SilentReporter
 from tests.kit.commands import run_python
+from tests.kit.streaming import StreamedModel
 
 N = 60
 CLOSE = 1e-5  # of responses about 1: panels hold float32 less a reference
@@ -63,7 +63,7 @@ def activations(model, layer):
 def read(model, layers, recorded, splits, *, memory=4 * 10**9, batch_size=16, scratch=None, **options):
     settings = ExtractionSettings(memory=memory, batch_size=batch_size, **({"scratch": scratch} if scratch else {}))
     readout = build(load_plugins().metric("one-to-one").readout, options)
-    found = read_channels(model, stimuli(), layers, settings, SilentReporter(), recorded, splits, readout)
+    found = best_features(StreamedModel(model, stimuli(), layers, settings), layers, recorded, splits, readout)
     return {layer: (n_features, readings) for layer, n_features, readings in found}
 
 
@@ -126,7 +126,7 @@ def test_panels_blocks_and_batches_do_not_matter(monkeypatch, tmp_path, memory, 
     recorded = responses(features, 3)
     whole = read(model, ["layer"], recorded, FOLDS)["layer"][1]
     monkeypatch.setattr(gram_reducer, "PANEL_BYTES", 1)  # panels of 512 features
-    monkeypatch.setattr("itbench.scoring.single_features.BLOCK_BYTES", block)
+    monkeypatch.setattr("itbench.metrics.single_feature.BLOCK_BYTES", block)
     if scratched:
         monkeypatch.setattr("itbench.extraction.forward._memory_left", lambda *_: memory)
     found = read(model, ["layer"], recorded, FOLDS, batch_size=batch_size, scratch=tmp_path / "scratch")["layer"][1]
@@ -229,9 +229,9 @@ WIDE = """
 from pathlib import Path
 import numpy as np
 from itbench import FunctionModel, plugins
-from itbench.scoring.single_features import read_channels
+from itbench.metrics.single_feature import best_features
 from itbench.extraction.forward import ExtractionSettings
-from itbench.util.progress import SilentReporter
+from tests.kit.streaming import StreamedModel
 from itbench.data.splits import SplitPlan
 from itbench.data.stimuli import StimulusSet
 
@@ -242,7 +242,7 @@ model = FunctionModel(lambda p: {"wide": np.sin(p[:, 0, 0, :1] * weights)}, laye
 settings = ExtractionSettings(memory=1_200_000_000, batch_size=4, scratch=Path("scratch"))
 readout, splits = plugins.load_plugins().metric("one-to-one").readout(), SplitPlan("kfold", 5).divide(400, {})
 recorded = rng.standard_normal((400, 100))
-list(read_channels(model, stimuli, ["wide"], settings, SilentReporter(), recorded, splits, readout))
+list(best_features(StreamedModel(model, stimuli, ["wide"], settings), ["wide"], recorded, splits, readout))
 print(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0], *Path("scratch").iterdir())
 """
 

@@ -43,28 +43,28 @@ def test_two_models_are_one_run_of_a_metric_that_reads_them_together(registry):
         "benchmark": "synthetic-it",
         "metric": "stacked",
     }
-    assert [run.layer_name(entrant, "x") for entrant in run.entrants] == ["net:x", "plain:x"]
+    assert [run.layer_name(spec, "x") for spec in run.models] == ["net:x", "plain:x"]
 
 
 def test_one_model_has_the_benchmarks_metric_and_its_own_names_of_layers(registry):
     run = plan(registry, "net", layers=["a", "b", "a"])
     assert run.metric.name == "ridge"
     assert run.layers == ("a", "b")
-    assert [entrant.model.name for entrant in plan(registry, "c++").entrants] == ["c++"]
+    assert [spec.name for spec in plan(registry, "c++").models] == ["c++"]
 
 
 def test_each_model_has_its_weights(registry, tmp_path):
     file = tmp_path / "w.pt"
     file.touch()
-    kinds = [entrant.weights.kind for entrant in plan(registry, "net+other", weights=f"{file}+random").entrants]
+    kinds = [spec.weights.kind for spec in plan(registry, "net+other", weights=f"{file}+random").models]
     assert kinds == ["file", "random"]
     one = plan(registry, "net+plain", weights=str(file))
-    assert [entrant.weights.kind for entrant in one.entrants] == ["file", "none"]
+    assert [spec.weights.kind for spec in one.models] == ["file", "none"]
 
 
 def test_layers_are_named_with_their_model(registry):
     run = plan(registry, "net+plain", layers=["plain:x", "net:a.*", "net:b:c"])
-    assert [entrant.layers for entrant in run.entrants] == [("a.*", "b:c"), ("x",)]
+    assert [spec.layers for spec in run.models] == [("a.*", "b:c"), ("x",)]
     assert run.layers == ("net:a.*", "net:b:c", "plain:x")
 
 

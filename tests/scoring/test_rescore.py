@@ -23,7 +23,7 @@ OWN_OPTIONS = {
 
 
 def metrics(*forms):
-    return sorted(name for name, entry in load_plugins().metrics.items() if entry.form in forms)
+    return sorted(name for name, entry in load_plugins().metrics.items() if entry.form.name in forms)
 
 
 def scored(*arguments, results="scores"):

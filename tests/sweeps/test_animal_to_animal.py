@@ -9,9 +9,9 @@ from itbench.data.recordings import Recordings
 from itbench.data.responses import make_responses
 from itbench.data.splits import SplitPlan
 from itbench.data.stimuli import StimulusSet
+from itbench.data.task import Task, scorable_sites
 from itbench.errors import BadRecordings, UnknownName
 from itbench.plugins import load_plugins
-from itbench.scoring.task import Task, scorable_sites
 from itbench.statistics.explained_variance import explained_variance
 from itbench.sweeps.animal_to_animal import LAYER, read_other_animals
 

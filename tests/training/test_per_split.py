@@ -15,8 +15,9 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
+from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.plan import plan_run
-from itbench.scoring.task import Task, grams_of, load_models
+from itbench.scoring.teacher import Teacher
 from itbench.training.heads import linear_head
 from itbench.training.loop import LoopData
 from itbench.training.per_split import SplitTrainer
@@ -64,8 +65,10 @@ def pupil(toy, monkeypatch):
 
 def learner(benchmark, *changes, **how):
     planned = plan_run(load_plugins(), "pupil", str(benchmark), recipe=changes, **how)
-    task = Task.load(planned.benchmark, planned.metric, SilentReporter())
-    return SplitTrainer(planned, task, GramCache(), TrainedStore(), SilentReporter()), task
+    task = planned.load_task(SilentReporter())
+    teacher = planned.teacher and Teacher(planned.teacher, task, GramCache(), SilentReporter())
+    cache, store = GramCache(), TrainedStore()
+    return SplitTrainer(planned.spec, task, planned.settings, cache, store, SilentReporter(), teacher=teacher), task
 
 
 def frozen_core():
@@ -119,10 +122,10 @@ def test_labels_that_say_nothing_are_refused(label, error, said):
 
 def test_each_split_learns_from_its_own_rows_and_is_trained_once(pupil):
     own, task = learner(pupil)
-    first, second = (own.learn(split) for split in task.splits[:2])
+    first, second = (own.train(split) for split in task.splits[:2])
     assert first.key != second.key
     again, _ = learner(pupil)
-    restored = again.learn(task.splits[0])
+    restored = again.train(task.splits[0])
     assert restored.predictor.account == {}
     images = task.recordings.stimuli.images[0:5]
     np.testing.assert_array_equal(restored.predictor.predict(images), first.predictor.predict(images))
@@ -132,18 +135,18 @@ def test_each_split_learns_from_its_own_rows_and_is_trained_once(pupil):
 def test_another_recipe_is_another_training(pupil, change):
     (first, task), (second, _) = learner(pupil), learner(pupil, change)
     split = task.splits[0]
-    assert first.learn(split).key != second.learn(split).key
+    assert first.train(split).key != second.train(split).key
 
 
 def test_what_tuning_would_search_changes_no_training(pupil):
     (first, task), (second, _) = learner(pupil), learner(pupil, "tune={lr: [1e-3, 1e-2]}")
-    assert first.learn(task.splits[0]).key == second.learn(task.splits[0]).key
+    assert first.train(task.splits[0]).key == second.train(task.splits[0]).key
 
 
 def test_members_are_networks_of_following_seeds_averaged(pupil):
     both, task = learner(pupil, "members=2")
     split, images = task.splits[0], task.recordings.stimuli.images[0:7]
-    said = both.learn(split).predictor.predict(images)
+    said = both.train(split).predictor.predict(images)
     alone = []
     for seed in (0, 1):
         recipe, rows = both.recipe(split), validation_rows(len(split.train), 0.1, 0)
@@ -158,12 +161,12 @@ def test_a_teachers_out_of_sample_predictions_are_what_is_learnt(pupil):
     changes = ("losses={teacher: 1}", "teacher={model: toy, metric: ridge}")
     own, task = learner(pupil, *changes)
     split = task.splits[0]
-    taught = own._taught(split)
-    teacher = own.run.teacher
-    gram = dict(grams_of(teacher, load_models(teacher, task), task, GramCache(), SilentReporter()))["good"]
+    taught = own.teacher(split)
+    teacher = own.teacher.run
+    gram = dict(RunModels(teacher, task, GramCache(), SilentReporter()).grams())["good"]
     said = teacher.metric.function(gram, task.responses[split.train], split.train, split.test)
     np.testing.assert_allclose(taught, said.inner_predictions)
-    assert own.learn(split).about["inner_explained_variance"] > -1
+    assert own.train(split).about["inner_explained_variance"] > -1
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,8 @@ from itbench.check.checked_trainable import SimulatedTrainingSet
 from itbench.data.recordings_file import write_recordings
 from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
-from itbench.scoring.plan import make_learner
-from itbench.training.per_split import make_trainable
 from itbench.training.protocols import Training
+from itbench.training.trainable_spec import trainable_spec
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import ROOT, run
 from tests.kit.toy import toy_recordings
@@ -196,9 +195,9 @@ class Heard(SilentReporter):
 def fit(name, lesson, *changes, reporter=None):
     registry = load_plugins([PLUGIN])
     changes = ("epochs=3", "batch=6", "patience=0", "lr=0.01", *changes)
-    learner = make_learner(registry, [registry.model(name)], "pretrained", 0, (), changes)
+    learner = trainable_spec(registry, registry.model(name), changes=changes)
     training = Training(learner.recipe, device="cpu", reporter=reporter or SilentReporter())
-    return make_trainable(learner).fit(lesson.stimuli, lesson.responses, lesson.validation, training)
+    return learner.make().fit(lesson.stimuli, lesson.responses, lesson.validation, training)
 
 
 def test_a_batch_that_memory_has_no_room_for_is_taken_in_parts_and_gives_the_same_weights(toys):

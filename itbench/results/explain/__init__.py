@@ -84,7 +84,7 @@ def _training_and_readout(score: xr.Dataset, entry: MetricEntry | None) -> Itera
     if score.attrs.get("beside"):  # the network's own predictions, without a readout
         yield explain_metric(score, entry)
         return
-    yield explain_layers(score, streamed=entry is not None and entry.form == "channels")
+    yield explain_layers(score, streamed=entry is not None and entry.form.streams)
     yield from (() if trained else (explain_splits(score),))
     yield from (explain_metric(score, entry), explain_layer_choice(score))
     if is_joint_readout(score):

@@ -1,7 +1,8 @@
-"""The best single feature of a layer for every site: a Gram cannot tell features apart, so activations are read again.
+"""The single best feature of a layer for every site, and the form ``channels``.
 
-All features stay in the panels of one pass over the images, in memory or on scratch. Sums over halves of the training
-rows give their correlations with every site in every split, a block of features at a time.
+A Gram cannot tell features apart, so activations are streamed once more. All features stay in the panels of one pass
+over the images, in memory or on scratch. Sums over halves of the training rows give their correlations with every site
+in every split, a block of features at a time.
 """
 
 from __future__ import annotations
@@ -9,20 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.splits import Split
-from itbench.data.stimuli import StimulusSet
+from itbench.data.task import Task
 from itbench.errors import ItbenchError
-from itbench.extraction.forward import ExtractionSettings, forward_pass
-from itbench.extraction.gram_reducer import FLOAT, PANEL_BYTES
-from itbench.metrics.protocols import Channels, ReadoutResult
-from itbench.models.layer_names import split_sum
-from itbench.models.protocols import Model
+from itbench.metrics.form import Form, FrozenModels, Measured
+from itbench.metrics.held_out import gather
+from itbench.metrics.readout import ReadoutResult
 from itbench.util.arrays import Array
-from itbench.util.progress import Reporter
 
 BLOCK_BYTES = 128 * 2**20  # of what is computed of some features at once
 ROUNDING = 1e-6  # of a feature's root mean square: the deviation that float32 may leave of a constant
@@ -30,25 +29,54 @@ FEWEST = 3  # rows to choose a feature on: any feature fits two
 FITS = 3  # of a split: on all training rows, on their second half for the first, on their first half for the second
 
 
-def read_channels(
-    model: Model,
-    stimuli: StimulusSet,
-    layers: Sequence[str],
-    settings: ExtractionSettings,
-    reporter: Reporter,
-    responses: Array,
-    splits: Sequence[Split],
-    readout: Channels,
-) -> Iterator[tuple[str, int, list[ReadoutResult]]]:
-    """Run the model once and yield (layer, number of features, one reading a split), layer by layer.
+class Channels(Protocol):
+    """One feature of a layer for every site to predicted responses."""
 
-    The feature of a site is chosen, and its regression learnt, on the training rows alone. Inner predictions come from
-    halves of them: chosen and learnt on one, predicted for the other.
+    form: ClassVar[str] = "channels"
+
+    def rate(self, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Say how good features are from their correlation (feature, site) with the sites, over training rows.
+
+        Each site gets the feature that is rated highest for it; none if no rating is above 0.
+        """
+
+    def __call__(
+        self, features: NDArray[np.float64], responses: NDArray[np.float64], others: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Learn from each site's own feature (train, site) and `responses` (train, site).
+
+        Predict from the same features of the other rows (test, site). A site without a feature has zeros.
+        """
+
+
+class SingleFeatureForm(Form):
+    """Form of a metric that predicts every site from its single best feature of a layer."""
+
+    name = "channels"
+    streams = True
+    refuses_trained = "looks for single features"
+
+    def measure(self, metric: Channels, name: str, models: FrozenModels, task: Task) -> Measured:
+        """Stream the activations once and measure the best feature of every site at each layer."""
+        ((_, layers),) = models.layers_by_model.items()
+        held_out = gather(task, best_features(models, layers, task.recorded, task.splits, metric))
+        return Measured(held_out.dataset(layers), held_out.remarks)
+
+
+def best_features(
+    models: FrozenModels, layers: Sequence[str], responses: Array, splits: Sequence[Split], readout: Channels
+) -> Iterator[tuple[str, int, list[ReadoutResult]]]:
+    """Run a model once and yield (layer, number of features, one result a split) of its best single features.
+
+    The feature of a site is chosen, and its regression fitted, on the training rows alone. Inner predictions come from
+    halves of them: chosen and fitted on one, predicted for the other.
 
     Parameters
     ----------
-    model, stimuli, layers, settings, reporter
-        As of `itbench.extraction.forward.extract_grams`; a layer ``A+B`` has the features of both.
+    models : FrozenModels
+        One model.
+    layers : sequence of str
+        A layer ``A+B`` has the features of both.
     responses : array of shape (stimulus, site)
         Rows of no split may be NaN.
     splits : sequence of Split
@@ -62,26 +90,26 @@ def read_channels(
         If a split has too few training rows to choose a feature on half of them.
     """
     plan = _Plan.of(responses, splits)
-    last = {part: layer for layer in layers for part in split_sum(layer)}  # that needs each
+    last = {part: layer for layer in layers for part in models.parts(layer)}  # layer that needs each part last
     shape = (FITS * len(splits), *responses.shape)
     kept = 3 if set(last) == set(layers) else len(last) + 2
-    beside = 2 * PANEL_BYTES + BLOCK_BYTES + kept * math.prod(shape) * FLOAT.itemsize
+    beside = BLOCK_BYTES + kept * math.prod(shape) * np.dtype(np.float32).itemsize
     with (
-        forward_pass(model, stimuli, list(last), settings, reporter, beside) as reducer,
-        reporter.progress("features", len(layers), "layers") as advance,
+        models.stream(beside) as activations,
+        models.reporter.progress("features", len(layers), "layers") as advance,
     ):
         found: dict[str, _Best] = {}
         for layer in layers:
             best = _Best.none(shape)
-            for part in split_sum(layer):
+            for part in models.parts(layer):
                 if part not in found:
                     found[part] = _Best.none(shape)
-                    for panel, reference in reducer.panels(part):
+                    for panel, reference in activations.panels(part):
                         _search(panel, reference, plan, readout, found[part])
                 best.take_better(found[part])
                 if last[part] == layer:
                     del found[part]
-            yield layer, sum(reducer.widths[part] for part in split_sum(layer)), best.readings(plan, readout)
+            yield layer, sum(activations.widths[part] for part in models.parts(layer)), best.readings(plan, readout)
             advance(1)
 
 

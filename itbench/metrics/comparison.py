@@ -1,17 +1,20 @@
-"""A comparison over the layers of a model: values, the layer chosen without looking, and draws."""
+"""Comparisons of a layer's Gram with the neural data of the same stimuli, and the form ``comparison``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from itbench.data.task import Task
 from itbench.errors import BadScore
 from itbench.gram import Gram
+from itbench.metrics.form import Form, FrozenModels, Measured
 from itbench.metrics.neural_data import NeuralData
-from itbench.metrics.protocols import Comparison, ComparisonResult
 from itbench.statistics.jackknife import (
     DRAWS,
     SEED,
@@ -21,6 +24,73 @@ from itbench.statistics.jackknife import (
     jackknife_groups,
 )
 from itbench.util.arrays import Array
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonResult:
+    """What a comparison says of one layer.
+
+    Parameters
+    ----------
+    value : float
+        Of all images; the higher, the more alike.
+    without : array of shape (group,)
+        Of all images but those of each group.
+    remarks : tuple of str
+        What the user should know.
+    """
+
+    value: float
+    without: NDArray[np.float64]
+    remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def by_leaving_out(
+        cls,
+        compare: Callable[[Gram, NeuralData], float],
+        gram: Gram,
+        recorded: NeuralData,
+        groups: NDArray[np.integer],
+    ) -> ComparisonResult:
+        """Compare all images, then again without each group: for comparisons that have no shorter way."""
+        kept = [np.flatnonzero(groups != group) for group in range(int(groups.max()) + 1)]
+        without = [compare(gram.take(rows), recorded.take(rows)) for rows in kept]
+        return cls(compare(gram, recorded), np.array(without))
+
+
+class Comparison(Protocol):
+    """A layer's Gram and what was recorded of the same images to one number. Its dataclass fields are its options."""
+
+    form: ClassVar[str] = "comparison"
+
+    measure: ClassVar[str]
+    """What the number is called."""
+
+    def __call__(self, gram: Gram, recorded: NeuralData, groups: NDArray[np.integer]) -> ComparisonResult:
+        """Compare all images, and all but those of each group; `groups` (stimulus,) numbers them from 0."""
+
+
+class ComparisonForm(Form):
+    """Form of a comparison of Grams with neural data; nothing is fitted, and all stimuli are compared."""
+
+    name = "comparison"
+    needs_responses = False
+    refuses_trained = "compares all images"
+
+    def measure(self, metric: Comparison, name: str, models: FrozenModels, task: Task) -> Measured:
+        """Compare the layers with the neural data, one Gram at a time."""
+        layers = [layer for own in models.layers_by_model.values() for layer in own]
+        compared = compare_layers(metric, models.grams(), neural_data_of(task), layers)
+        return Measured(compared, compared.attrs.pop("remarks").splitlines())
+
+
+def neural_data_of(task: Task) -> NeuralData:
+    """Return the neural data that a comparison sees: the stimuli of the task's splits, its scorable sites."""
+    recordings = task.recordings
+    sites = np.flatnonzero(task.scorable)
+    responses = None if recordings.responses is None else recordings.responses.isel(site=sites)
+    distance = str(recordings.about.get("distance") or "")
+    return NeuralData(recordings.stimuli.ids, responses, recordings.rdms, distance).take(task.rows)
 
 
 def compare_layers(

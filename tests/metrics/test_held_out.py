@@ -7,9 +7,10 @@ from sklearn.metrics import explained_variance_score
 from itbench import Gram, ReadoutResult
 from itbench.data.benchmark import Benchmark
 from itbench.data.splits import Split, SplitPlan
-from itbench.metrics.protocols import JointReadoutResult
-from itbench.scoring.held_out import read_each, read_together
-from itbench.scoring.task import Task, scorable_sites
+from itbench.data.task import Task, scorable_sites
+from itbench.metrics.forms import FORMS
+from itbench.metrics.readout import JointReadoutResult
+from itbench.scoring.frozen_models import GivenGrams
 from tests.kit.toy import toy_recordings
 
 RNG = np.random.default_rng(0)
@@ -46,9 +47,13 @@ def grams(*widths):
     return [(f"layer{width}", Gram.from_features(RNG.random((40, width)))) for width in widths]
 
 
+def measured(form, metric, layers, given, task):
+    return FORMS[form].measure(metric, "stacked", GivenGrams({"model": layers}, given), task).dataset
+
+
 def test_each_layer_is_measured_on_the_held_out_rows(task):
-    held_out = read_each(reader(task, {3: (1.0, 0.3), 4: (0.5, 0.9)}), grams(3, 4), task)
-    score = held_out.dataset(["layer4", "layer3"])
+    errors = {3: (1.0, 0.3), 4: (0.5, 0.9)}
+    score = measured("readout", reader(task, errors), ["layer4", "layer3"], grams(3, 4), task)
     assert list(score.layer.values) == ["layer4", "layer3"]
     np.testing.assert_array_equal(np.isnan(score.explained_variance).all(("split", "layer")), [0, 1, 0, 0, 0])
     recorded = task.responses[:10, [0, 2, 3, 4]]
@@ -59,8 +64,8 @@ def test_each_layer_is_measured_on_the_held_out_rows(task):
 
 
 def test_the_layer_is_chosen_by_inner_predictions_and_its_predictions_are_kept(task):
-    held_out = read_each(reader(task, {3: (1.0, 0.3), 4: (0.5, 0.9)}), grams(3, 4), task)
-    score = held_out.dataset(["layer3", "layer4"])
+    errors = {3: (1.0, 0.3), 4: (0.5, 0.9)}
+    score = measured("readout", reader(task, errors), ["layer3", "layer4"], grams(3, 4), task)
     assert list(score.chosen_layer.values) == ["layer4", "layer4"]  # although layer3 is better outside
     np.testing.assert_array_equal(score.row_stimulus, [*range(30, 40), *range(10)])
     np.testing.assert_array_equal(score.row_split, [0] * 10 + [1] * 10)
@@ -83,7 +88,7 @@ def test_a_metric_that_compares_is_measured_once_a_split(task):
         def compare(self, recorded, predicted):
             return float(np.abs(recorded - predicted).max())
 
-    score = read_each(Compares(), grams(3), task).dataset(["layer3"])
+    score = measured("readout", Compares(), ["layer3"], grams(3), task)
     recorded = task.responses[:10, [0, 2, 3, 4]]
     assert score.agreement.dims == ("split", "layer")
     assert float(score.agreement[1, 0]) == pytest.approx(np.abs(recorded - noisy(recorded, 0.3, 0)).max())
@@ -104,9 +109,7 @@ def test_layers_together_are_one_more_layer_with_its_parts(task):
         weights = np.full((2, known.shape[1]), 0.5)
         return JointReadoutResult(whole, noisy(known[train], 0.8, 7), alone, weights, parts, without)
 
-    groups = {"layer3": ["layer3"], "layer4": ["layer4"]}
-    held_out = read_together(joint, "stacked", dict(grams(3, 4)), task, groups)
-    score = held_out.dataset(["layer3", "layer4"], whole="stacked")
+    score = measured("joint", joint, ["layer3", "layer4"], grams(3, 4), task)
     assert list(score.layer.values) == ["layer3", "layer4", "stacked"]
     assert list(score.chosen_layer.values) == ["stacked"] * 2
     assert int(score.n_features.sel(layer="stacked")) == 7

@@ -9,10 +9,10 @@ from scipy.stats import pearsonr
 from itbench import ComparisonResult, Gram, NeuralData, read_score, score_model, write_score
 from itbench.data.responses import make_responses
 from itbench.errors import BadOption, BadScore, UnknownName
+from itbench.metrics.comparison import compare_layers
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.summary import summary
-from itbench.scoring.layer_comparison import compare_layers
 from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
 
 N = 120

@@ -1,4 +1,4 @@
-"""Readouts over the splits of a benchmark, measured on the held-out images."""
+"""Readouts of layers in every split, measured on the held-out stimuli."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.gram import Gram
-from itbench.metrics.protocols import JointReadout, JointReadoutResult, Readout, ReadoutResult
-from itbench.scoring.task import Task
+from itbench.data.task import Task
+from itbench.metrics.readout import JointReadoutResult, ReadoutResult
 from itbench.statistics.explained_variance import (
     check_explained_variance,
     correlation,
@@ -37,7 +36,7 @@ class HeldOut:
     def __init__(self, task: Task, compare: Compare | None = None) -> None:
         self.task, self.compare = task, compare
         self.remarks: list[str] = []
-        self._recorded = task.responses[:, task.scorable]
+        self._recorded = task.recorded
         self._per_site: dict[str, dict[str, Array]] = {name: {} for name in PER_SITE}
         self._agreement: dict[str, Array] = {}
         self._predicted: dict[str, NDArray[np.float32]] = {}
@@ -87,9 +86,9 @@ class HeldOut:
         unique = np.array([_unique(test, said) for test, said in pairs])
         self._joint = xr.Dataset(
             {
-                "weight": (("split", "part", "site"), self._all_sites(weight)),
-                "share": (("split", "part", "site"), self._all_sites(share)),
-                "unique": (("split", "group", "site"), self._all_sites(unique)),
+                "weight": (("split", "part", "site"), self.task.at_all_sites(weight)),
+                "share": (("split", "part", "site"), self.task.at_all_sites(share)),
+                "unique": (("split", "group", "site"), self.task.at_all_sites(unique)),
             },
             {"part": list(layers), "group": list(groups)},
         )
@@ -105,7 +104,10 @@ class HeldOut:
         inner = np.stack([self._per_site["inner_explained_variance"][name].mean(axis=1) for name in names], axis=1)
         chosen = [whole] * len(splits) if whole else [names[index] for index in inner.argmax(axis=1)]
         data: dict[str, Any] = {
-            name: (("split", "layer", "site"), self._all_sites(np.stack([one[layer] for layer in names], axis=1)))
+            name: (
+                ("split", "layer", "site"),
+                self.task.at_all_sites(np.stack([one[layer] for layer in names], axis=1)),
+            )
             for name, one in self._per_site.items()
         }
         if self.compare:
@@ -113,7 +115,7 @@ class HeldOut:
         sizes = [len(split.test) for split in splits]
         ends = np.cumsum([0, *sizes])
         rows = [self._predicted[name][ends[i] : ends[i + 1]] for i, name in enumerate(chosen)]
-        data["predictions"] = (("row", "site"), self._all_sites(np.concatenate(rows)))
+        data["predictions"] = (("row", "site"), self.task.at_all_sites(np.concatenate(rows)))
         dataset = xr.Dataset(
             data,
             coords={
@@ -130,12 +132,6 @@ class HeldOut:
         )
         return dataset if self._joint is None else dataset.merge(self._joint)
 
-    def _all_sites(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values (…, scorable site) as (…, site), NaN where a site cannot be scored."""
-        whole = np.full((*values.shape[:-1], len(self.task.scorable)), np.nan, values.dtype)
-        whole[..., self.task.scorable] = values
-        return whole
-
 
 def gather(
     task: Task, read: Iterable[tuple[str, int, Sequence[ReadoutResult]]], compare: Compare | None = None
@@ -144,52 +140,6 @@ def gather(
     held_out = HeldOut(task, compare)
     for layer, n_features, readings in read:
         held_out.add(layer, n_features, readings)
-    return held_out
-
-
-def read_each(readout: Readout, grams: Iterable[tuple[str, Gram]], task: Task) -> HeldOut:
-    """Read layers one after another; one Gram is held at a time.
-
-    Parameters
-    ----------
-    readout : Readout
-    grams : iterable of (layer, Gram)
-    task : Task
-    """
-    responses = task.responses[:, task.scorable]
-    read = (
-        (
-            layer,
-            gram.n_features,
-            [readout(gram, responses[split.train], split.train, split.test) for split in task.splits],
-        )
-        for layer, gram in grams
-    )
-    return gather(task, read, getattr(readout, "compare", None))
-
-
-def read_together(
-    readout: JointReadout, name: str, grams: Mapping[str, Gram], task: Task, groups: Mapping[str, Collection[str]]
-) -> HeldOut:
-    """Read layers at once.
-
-    Parameters
-    ----------
-    readout : JointReadout
-    name : str
-        What the joint result is called among the layers.
-    grams : mapping of str to Gram
-        By layer.
-    task : Task
-    groups : mapping of str to collection of str
-        Layers whose unique part of the explained variance is asked for, by the group's name.
-    """
-    held_out = HeldOut(task)
-    responses = task.responses[:, task.scorable]
-    sets = list(groups.values())
-    readings = [readout(grams, responses[split.train], split.train, split.test, sets) for split in task.splits]
-    widths = {layer: gram.n_features for layer, gram in grams.items()}
-    held_out.add_joint(name, list(grams), widths, groups, readings)
     return held_out
 
 

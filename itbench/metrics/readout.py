@@ -1,8 +1,8 @@
-"""The forms of a metric, and what each says: of a layer, of layers together, of single features, of Grams."""
+"""Readouts: Grams of one layer, or of several together, and training responses to predicted responses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.gram import Gram
-from itbench.metrics.neural_data import NeuralData
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,67 +94,3 @@ class JointReadout(Protocol):
 
         Predict the rows `test`: from all layers, from each layer alone, and without the layers of each group.
         """
-
-
-class Channels(Protocol):
-    """One feature of a layer for every site to predicted responses."""
-
-    form: ClassVar[str] = "channels"
-
-    def rate(self, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Say how good features are from their correlation (feature, site) with the sites, over training rows.
-
-        Each site gets the feature that is rated highest for it; none if no rating is above 0.
-        """
-
-    def __call__(
-        self, features: NDArray[np.float64], responses: NDArray[np.float64], others: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Learn from each site's own feature (train, site) and `responses` (train, site).
-
-        Predict from the same features of the other rows (test, site). A site without a feature has zeros.
-        """
-
-
-@dataclass(frozen=True, eq=False)
-class ComparisonResult:
-    """What a comparison says of one layer.
-
-    Parameters
-    ----------
-    value : float
-        Of all images; the higher, the more alike.
-    without : array of shape (group,)
-        Of all images but those of each group.
-    remarks : tuple of str
-        What the user should know.
-    """
-
-    value: float
-    without: NDArray[np.float64]
-    remarks: tuple[str, ...] = ()
-
-    @classmethod
-    def by_leaving_out(
-        cls,
-        compare: Callable[[Gram, NeuralData], float],
-        gram: Gram,
-        recorded: NeuralData,
-        groups: NDArray[np.integer],
-    ) -> ComparisonResult:
-        """Compare all images, then again without each group: for comparisons that have no shorter way."""
-        kept = [np.flatnonzero(groups != group) for group in range(int(groups.max()) + 1)]
-        without = [compare(gram.take(rows), recorded.take(rows)) for rows in kept]
-        return cls(compare(gram, recorded), np.array(without))
-
-
-class Comparison(Protocol):
-    """A layer's Gram and what was recorded of the same images to one number. Its dataclass fields are its options."""
-
-    form: ClassVar[str] = "comparison"
-
-    measure: ClassVar[str]
-    """What the number is called."""
-
-    def __call__(self, gram: Gram, recorded: NeuralData, groups: NDArray[np.integer]) -> ComparisonResult:
-        """Compare all images, and all but those of each group; `groups` (stimulus,) numbers them from 0."""

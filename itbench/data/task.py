@@ -1,0 +1,118 @@
+"""The task of a benchmark: its recordings, mean responses, splits, and the sites that can be scored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from itbench.data.benchmark import Benchmark
+from itbench.data.recordings import Recordings
+from itbench.data.responses import mean_over_repetitions, varies
+from itbench.data.splits import Split
+from itbench.errors import BadOption, BadRecordings
+from itbench.util.arrays import Array
+from itbench.util.progress import Reporter
+
+Divide = Callable[[int, Mapping[str, NDArray[Any]]], Sequence[Split]]  # number of stimuli, their metadata
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What a benchmark asks a model to predict: recordings, mean responses, splits and scorable sites.
+
+    Parameters
+    ----------
+    benchmark : Benchmark
+    recordings : Recordings
+    responses : array of shape (stimulus, site)
+        Means over repetitions; NaN where there was none.
+    splits : sequence of Split
+    scorable : bool array of shape (site,)
+        Sites with a response to every stimulus used, that varies in the training and the test rows of every split.
+    """
+
+    benchmark: Benchmark
+    recordings: Recordings
+    responses: Array
+    splits: Sequence[Split]
+    scorable: NDArray[np.bool_]
+
+    @classmethod
+    def load(
+        cls, benchmark: Benchmark, reporter: Reporter, *, divide: Divide | None = None, responses_for: str = ""
+    ) -> Task:
+        """Load the recordings of a benchmark and divide their stimuli into training and test rows.
+
+        Recordings that hold dissimilarities only have no sites and no splits.
+
+        Parameters
+        ----------
+        benchmark : Benchmark
+        reporter : Reporter
+        divide : callable, optional
+            Splits in place of the benchmark's own.
+        responses_for : str, optional
+            Name of a metric that needs responses in splits; without it, dissimilarities will do, and a benchmark
+            without splits has none.
+
+        Raises
+        ------
+        BadRecordings, DamagedFile, Unreachable
+        BadOption
+            If responses are needed, and there are none.
+        """
+        recordings = benchmark.load(reporter)
+        if recordings.responses is None:
+            if responses_for:
+                raise BadOption(
+                    f"{benchmark.name} holds dissimilarities of images, no responses; {responses_for} needs responses.",
+                    todo="Compare instead: --metric rsa or --metric cka",
+                )
+            return cls(benchmark, recordings, np.empty((len(recordings.stimuli), 0)), [], np.zeros(0, bool))
+        responses = mean_over_repetitions(recordings.responses)
+        divide = divide or benchmark.splits.divide
+        undivided = not responses_for and benchmark.splits.kind == "none"
+        splits = [] if undivided else divide(len(recordings.stimuli), recordings.stimuli.metadata)
+        return cls(benchmark, recordings, responses, splits, scorable_sites(responses, splits))
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """The stimuli that some split uses; all where there are no splits."""
+        parts = [part for split in self.splits for part in (split.train, split.test)]
+        return np.unique(np.concatenate(parts)) if parts else np.arange(len(self.recordings.stimuli))
+
+    @property
+    def recorded(self) -> Array:
+        """Mean responses (stimulus, scorable site)."""
+        return self.responses[:, self.scorable]
+
+    def at_all_sites(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return values (…, scorable site) as (…, site), NaN where a site cannot be scored."""
+        everywhere = np.full((*values.shape[:-1], len(self.scorable)), np.nan, values.dtype)
+        everywhere[..., self.scorable] = values
+        return everywhere
+
+
+def scorable_sites(responses: Array, splits: Sequence[Split]) -> NDArray[np.bool_]:
+    """Say which sites have a response to every stimulus used, that varies in every part of every split.
+
+    Without splits all stimuli are used, as one part.
+
+    Raises
+    ------
+    BadRecordings
+        If none has.
+    """
+    parts = [rows for split in splits for rows in (split.train, split.test)] or [np.arange(len(responses))]
+    scorable = np.all([varies(responses[rows]) for rows in parts], axis=0)
+    if not scorable.any():
+        missing = int(np.isnan(responses).any(axis=0).sum())
+        raise BadRecordings(
+            f"None of {responses.shape[1]} sites can be scored.",
+            known=f"{missing} lack a response to some stimulus; the others do not vary within some split.",
+        )
+    return np.asarray(scorable)

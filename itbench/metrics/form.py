@@ -1,0 +1,127 @@
+"""Base class of the forms of a metric: what a form needs, what it refuses, and how it measures a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from itbench.data.splits import Split
+from itbench.data.task import Task
+from itbench.gram import Gram
+from itbench.util.arrays import Array
+from itbench.util.progress import Reporter
+
+
+class Measured(NamedTuple):
+    """What a form of metric measured: a dataset by layer, and remarks for the user."""
+
+    dataset: xr.Dataset
+    remarks: Sequence[str] = ()
+
+
+class Panels(Protocol):
+    """Activations of one pass, kept in panels of features."""
+
+    @property
+    def widths(self) -> Mapping[str, int]:
+        """Number of features of every layer."""
+
+    def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
+        """Yield panels (stimulus, some features) of a layer less a reference row, and that row."""
+
+
+class FrozenModels(Protocol):
+    """Frozen models over the stimuli of a task, as a form of metric reads them: the same for all splits."""
+
+    @property
+    def layers_by_model(self) -> Mapping[str, Sequence[str]]:
+        """The layers of each model, in the order in which a score holds them."""
+
+    @property
+    def reporter(self) -> Reporter: ...
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield (layer, Gram) of every layer, in any order."""
+
+    def stream(self, beside: int) -> AbstractContextManager[Panels]:
+        """Run the model once; `beside` is the memory, bytes, that the form needs meanwhile."""
+
+    def parts(self, layer: str) -> Sequence[str]:
+        """Return the layers whose features a layer ``A+B`` puts side by side."""
+
+
+class TrainedModel(Protocol):
+    """The model that was trained on the training rows of one split."""
+
+    @property
+    def split(self) -> Split: ...
+
+    @property
+    def layers(self) -> Sequence[str]: ...
+
+    @property
+    def validation(self) -> NDArray[np.intp]:
+        """Places among the split's training rows that stopped the training and were not fitted."""
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield (layer, Gram) of every layer over all stimuli."""
+
+    def predict(self, rows: NDArray[np.integer]) -> NDArray[np.floating]:
+        """Return the model's own predictions (row, site) for some stimuli."""
+
+
+class TrainedModels(Protocol):
+    """A model that is trained anew in every split."""
+
+    def each_split(self) -> Iterator[TrainedModel]:
+        """Yield the trained model of every split of the task, in order."""
+
+
+class Form:
+    """Base class of a form of metric; a subclass overrides what differs and has one instance in `FORMS`.
+
+    Attributes
+    ----------
+    name : str
+        What a metric's class attribute ``form`` says.
+    several_models : bool
+        Whether it reads the layers of several models together.
+    needs_responses : bool
+        Whether dissimilarities without responses, and benchmarks without splits, cannot be measured.
+    reads_layers : bool
+        Whether it reads layers, not the model's own predictions.
+    reads_one_layer : bool
+        Whether any Gram can be read by itself, so that other animals' sites can stand in for a layer.
+    streams : bool
+        Whether it needs the activations themselves, so that nothing can be measured from cached Grams.
+    teaches : bool
+        Whether its predictions of training rows can teach another model.
+    refuses_trained : str
+        Why a model that was trained on some of the stimuli cannot be measured; empty if it can.
+    """
+
+    name: ClassVar[str] = ""
+    several_models: ClassVar[bool] = False
+    needs_responses: ClassVar[bool] = True
+    reads_layers: ClassVar[bool] = True
+    reads_one_layer: ClassVar[bool] = False
+    streams: ClassVar[bool] = False
+    teaches: ClassVar[bool] = False
+    refuses_trained: ClassVar[str] = ""
+
+    def measure(self, metric: Any, name: str, models: FrozenModels, task: Task) -> Measured:
+        """Measure frozen models by `metric`, an instance of a metric of this form, called `name`."""
+        raise NotImplementedError(f"the form {self.name} measures no frozen model")
+
+    def measure_trained(self, metric: Any, name: str, models: TrainedModels, task: Task) -> Measured:
+        """Measure a model that is trained in every split."""
+        raise NotImplementedError(f"the form {self.name} measures no trained model")
+
+    def teach(self, metric: Any, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
+        """Return predictions (train, site) of every training row from the other training rows."""
+        raise NotImplementedError(f"the form {self.name} teaches no model")

@@ -1,0 +1,103 @@
+"""Frozen models of a run over the stimuli of its benchmark: Grams from the cache or a forward pass, or streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+
+from itbench.data.task import Task
+from itbench.errors import ItbenchError
+from itbench.extraction.forward import forward_pass
+from itbench.extraction.gram_cache import CachedGrams, GramCache
+from itbench.extraction.gram_reducer import PANEL_BYTES, GramReducer
+from itbench.extraction.loaded_model import LoadedModel, load_model
+from itbench.gram import Gram
+from itbench.models.layer_names import split_sum
+from itbench.scoring.run import Run
+from itbench.util.progress import Reporter, SilentReporter, StageTimer
+
+
+class RunModels:
+    """The frozen models of a run, loaded, as a form of metric reads them.
+
+    Parameters
+    ----------
+    run : Run
+    task : Task
+    cache : GramCache
+    reporter : Reporter
+    timer : StageTimer, optional
+        Counts forward passes as the stage ``activations``.
+
+    Raises
+    ------
+    NoWeights, UnknownName, BadOption
+    """
+
+    def __init__(
+        self, run: Run, task: Task, cache: GramCache, reporter: Reporter, timer: StageTimer | None = None
+    ) -> None:
+        self.run, self.task, self.cache, self.reporter = run, task, cache, reporter
+        self.timer = timer or StageTimer()
+        stimuli, bench = task.recordings.stimuli, run.benchmark
+        self.loaded: list[LoadedModel] = [
+            load_model(spec, run.settings, stimuli, shown_by=bench.name, degrees=bench.degrees) for spec in run.models
+        ]
+
+    @property
+    def layers_by_model(self) -> dict[str, list[str]]:
+        """The layers of every model, by the names that a score has for them."""
+        return {
+            spec.name: [self.run.layer_name(spec, layer) for layer in loaded.layers]
+            for spec, loaded in zip(self.run.models, self.loaded, strict=True)
+        }
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield (layer, Gram) of all layers of all models, by the names that a score has for them."""
+        return self.timer.each("activations", self._grams())
+
+    def _grams(self) -> Iterator[tuple[str, Gram]]:
+        for spec, loaded in zip(self.run.models, self.loaded, strict=True):
+            key = {**loaded.identity, "stimuli": self.task.recordings.digests["stimuli"]}
+            about = {**self.run.about, "model": spec.name, "weights": spec.label}
+            settings = self.run.settings
+            source = CachedGrams(loaded.model, loaded.stimuli, settings, key, self.cache, about, self.reporter)
+            for layer, gram in source.grams(loaded.layers):
+                yield self.run.layer_name(spec, layer), gram
+
+    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+        """Run the first model once; `beside` is the memory, bytes, that the caller needs beside two panels."""
+        model, stimuli, layers, _ = self.loaded[0]
+        singles = list(dict.fromkeys(part for layer in layers for part in split_sum(layer)))
+        return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES)
+
+    def parts(self, layer: str) -> Sequence[str]:
+        """Return the layers whose features a layer ``A+B`` puts side by side."""
+        return split_sum(layer)
+
+
+class GivenGrams:
+    """Grams that exist already, as a form of metric reads frozen models.
+
+    Parameters
+    ----------
+    layers_by_model : mapping of str to sequence of str
+    given : iterable of (layer, Gram)
+        In any order.
+    """
+
+    def __init__(self, layers_by_model: Mapping[str, Sequence[str]], given: Iterable[tuple[str, Gram]]) -> None:
+        self.layers_by_model, self._given = layers_by_model, given
+        self.reporter: Reporter = SilentReporter()
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield the given Grams."""
+        return iter(self._given)
+
+    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+        """Refuse: activations cannot be had from given Grams."""
+        raise ItbenchError("A metric that needs the activations themselves cannot read given Grams.")
+
+    def parts(self, layer: str) -> Sequence[str]:
+        """Return the layers whose features a layer ``A+B`` puts side by side."""
+        return split_sum(layer)

@@ -1,0 +1,127 @@
+"""A trainable model as a run names it: entry, recipe, core, and the weights that training starts from."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from itbench.errors import BadOption, UnknownName
+from itbench.models.protocols import Model
+from itbench.models.recipe import Recipe
+from itbench.models.weights import Weights
+from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of
+from itbench.training.protocols import TrainableModel
+
+
+@dataclass(frozen=True)
+class TrainableSpec(ModelSpec):
+    """A trainable model with its recipe, its core, and the weights that training starts from.
+
+    Parameters
+    ----------
+    entry, weights, layers
+        As of `ModelSpec`; the weights are those that training starts from.
+    recipe : Recipe
+    usual : Recipe
+        The recipe that the plugin registered, from which `recipe` may depart.
+    core : ModelEntry, optional
+        The model on which it is built.
+    """
+
+    recipe: Recipe = field(default_factory=Recipe)
+    usual: Recipe = field(default_factory=Recipe)
+    core: ModelEntry | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Keys of the recipe that depart from the usual one."""
+        return self.recipe.departures(self.usual)
+
+    @property
+    def label(self) -> str:
+        """What tables call the trained weights: ``trained-SEED``, after an unusual start."""
+        usual = (self.weights.kind == "none") or self.weights.kind == start_weights(self.entry, self.core)[0]
+        start = "" if usual else f"{self.weights.label}:"
+        return f"{start}trained-{self.weights.seed}"
+
+    @property
+    def predicts_responses(self) -> bool:
+        """Whether the recipe trains the model to predict responses, and not only layers to be read out."""
+        return bool(self.recipe.losses.get("responses") or self.recipe.losses.get("teacher"))
+
+    def make(self, core: Model | None = None) -> TrainableModel:
+        """Return the trainable model, made by its plugin with the options of the recipe.
+
+        Parameters
+        ----------
+        core : Model, optional
+            Its core, if that was made before.
+
+        Raises
+        ------
+        UnknownName
+            For an option that the trainable model does not have.
+        NoWeights
+        """
+        factory = self.entry.factory
+        known = list(inspect.signature(factory).parameters)[1:]
+        for name in self.recipe.options:
+            if name not in known:
+                raise UnknownName.of(f"option of {self.name}", name, known)
+        if self.core and core is None:
+            core = self.core.factory(self.weights)
+        return factory(core or self.weights, **self.recipe.options)
+
+
+def trainable_spec(
+    registry: Registry,
+    entry: ModelEntry,
+    weights: str = "pretrained",
+    seed: int = 0,
+    layers: Sequence[str] = (),
+    changes: Sequence[str] = (),
+) -> TrainableSpec:
+    """Return the spec of a registered trainable model, with changes of its recipe as they are typed.
+
+    Parameters
+    ----------
+    registry : Registry
+        Has the core that the recipe names.
+    entry : ModelEntry
+    weights : str
+        ``pretrained``, ``random`` or a file: what training starts from.
+    seed : int
+        Of training, and of random weights.
+    layers : sequence of str
+    changes : sequence of str
+        ``KEY=VALUE``, or YAML files.
+
+    Raises
+    ------
+    BadOption, UnknownName, NoWeights
+    """
+    usual = entry.read_recipe()
+    recipe = usual.changed(changes)
+    core = registry.core(recipe.core) if recipe.core else None
+    starts = start_weights(entry, core)
+    if core is None and weights not in ("pretrained", *starts):
+        raise BadOption(f"{entry.name} starts from {starts[0]} weights.", todo="Leave --weights out.")
+    text = starts[0] if weights == "pretrained" and weights not in starts and starts[0] != "none" else weights
+    given = weights_of(core, text, seed) if core else replace(Weights(starts[0]), seed=seed)
+    return TrainableSpec(entry, replace(given, seed=seed), tuple(layers), recipe, usual, core)
+
+
+def start_weights(entry: ModelEntry, core: ModelEntry | None) -> Sequence[str]:
+    """Return the kinds of weights that training of a model can start from, the usual first."""
+    if core is None:
+        return entry.weights or ("none",)
+    return [kind for kind in entry.weights if kind in core.weights] or ["none"]
+
+
+def offline_start(registry: Registry, entry: ModelEntry) -> str:
+    """Return ``random`` where training can start from random weights, which need no download."""
+    name = entry.read_recipe().core
+    starts = start_weights(entry, registry.core(name) if name else None)
+    return "random" if "random" in starts else "pretrained"
