@@ -61,7 +61,7 @@ def shape_of(core: Network, layer: str) -> tuple[int, ...]:
     Raises
     ------
     UnknownName, BadOption
-        If the core has no such layer, or the layer gives no tensor.
+        If the core has no such layer, or the layer returns no tensor.
     """
     shape, _ = shape_and_calls(core, layer)
     return shape

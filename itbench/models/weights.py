@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # plugins import this module when they are listed, and listin
 
     State = Mapping[str, torch.Tensor]
 
-SHOWN = 8  # keys that do not fit, shown of each kind
+LISTED = 8  # names of misfits in an error, of each kind
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")  # keys under which trainers put a state dict
 COUNTER = "num_batches_tracked"  # of batch norm; files older than it lack it, and eval mode does not read it
 # torchvision's own DenseNet files write denselayer1.norm.1.weight for what is now denselayer1.norm1.weight
 OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
-FEWEST = 1000  # values that a tensor needs for its distribution to say something
+FEWEST = 1000  # values that a tensor needs for its kurtosis to be informative
 HEAVY = 3.2  # kurtosis above which values were not drawn from a normal (3) or uniform (1.8) distribution
 
 
@@ -191,7 +191,7 @@ def _misfits(state: State, expected: State) -> dict[str, list[str]]:
 
 def _misfit_error(source: str | Path, misfits: Mapping[str, list[str]]) -> NoWeights:
     lines = [
-        f"{len(names)} {what}: {', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''}"
+        f"{len(names)} {what}: {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}"
         for what, names in misfits.items()
         if names
     ]
@@ -222,7 +222,7 @@ def _read(path: Path) -> State:
     for state in _unwrapped(content):
         if isinstance(state, dict) and state and all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
             return state
-    known = ", ".join(map(str, list(content)[:SHOWN])) if isinstance(content, dict) else ""
+    known = ", ".join(map(str, list(content)[:LISTED])) if isinstance(content, dict) else ""
     raise NoWeights(
         f"{path} holds no state dict of tensors.",
         known=f"It holds a {type(content).__name__}{f' with the keys {known}' if known else ''}.",

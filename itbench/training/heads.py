@@ -30,7 +30,7 @@ class Branches(nn.Module):
     Raises
     ------
     UnknownName, BadOption
-        If the core has no such layer, or the layer gives no tensor.
+        If the core has no such layer, or the layer returns no tensor.
 
     Examples
     --------
@@ -152,7 +152,7 @@ def with_heads(core: Network, layer: str, heads: Heads) -> TrainableNetwork:
     Raises
     ------
     UnknownName, BadOption
-        If the core has no such layer, or the layer gives no tensor.
+        If the core has no such layer, or the layer returns no tensor.
 
     Examples
     --------

@@ -158,7 +158,7 @@ def _masked(loss: Callable[..., Tensor], predicted: Tensor, target: Tensor | Non
     """Mean loss over non-missing targets."""
     assert target is not None
     if predicted.shape != target.shape:
-        raise BadOption(f"The network gives responses of shape {tuple(predicted.shape)}, not {tuple(target.shape)}.")
+        raise BadOption(f"The network returns responses of shape {tuple(predicted.shape)}, not {tuple(target.shape)}.")
     if complete:
         return loss(predicted, target)
     recorded = target.isfinite()

@@ -45,7 +45,7 @@ def orders(*sizes, seed=0):
 
 
 def working():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 def test_images_are_what_preprocessing_gives(prepared):
