@@ -48,7 +48,7 @@ def with_plugins(function: Decorated) -> Decorated:
         "plugin_files",
         multiple=True,
         metavar="FILE",
-        help="Plugin file to load as well; ITBENCH_PLUGINS names files for all commands.",
+        help="Plugin file or folder to load as well; ITBENCH_PLUGINS names some for all commands.",
     )(function)
 
 

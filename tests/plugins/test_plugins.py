@@ -85,6 +85,10 @@ BROKEN = {
         "from itbench import hookimpl\n@hookimpl\ndef itbench_metrics(register):\n    register('a', print)\n",
         "the readout of the metric 'a' must be a dataclass",
     ),
+    "registers a data set without a reader": (
+        "from itbench import hookimpl\n@hookimpl\ndef itbench_datasets(register):\n    register('a', 'b')\n",
+        "the reader of the data set 'a' cannot be called",
+    ),
     "registers a benchmark that is not there": (
         "from itbench import hookimpl\n@hookimpl\ndef itbench_benchmarks(register):\n    register('no.yaml')\n",
         "Cannot read the benchmark file",
