@@ -13,7 +13,7 @@ _PUBLIC = {
     "RDM_DIMS": "data.recordings",
     "RESERVED": "data.recordings",
     "Recordings": "data.recordings",
-    "RemoteFile": "data.download.remote",
+    "RemoteFile": "data.download.remote_file",
     "Reporter": "util.progress",
     "Split": "data.splits",
     "SplitPlan": "data.splits",

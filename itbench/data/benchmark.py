@@ -28,7 +28,7 @@ class Benchmark:
     ----------
     name : str
     data : str
-        Name or path of packed recordings, or the name of a known data set. A path is relative to the file.
+        Name or path of packed recordings, or the name of a registered data set. A path is relative to the file.
     splits : SplitPlan
         Kind ``none`` suffices for comparisons, which compare all images.
     description, region, citation, licence : str, optional
@@ -83,11 +83,11 @@ class Benchmark:
 
     @property
     def dataset(self) -> Dataset | None:
-        """The registered data set that the benchmark names, if it is one."""
+        """Registered data set that the benchmark's key ``data`` names, if there is one."""
         return self.datasets.get(self.data)
 
     def state(self) -> str:
-        """Return the state of the benchmark's recordings, as `itbench.data.catalog.recordings_state`."""
+        """Return the state of the benchmark's recordings, such as ``here`` or ``fetched when needed``."""
         return recordings_state(self.data_source(), self.datasets)
 
     def load(self, reporter: Reporter | None = None) -> Recordings:

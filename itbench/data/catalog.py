@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from itbench.data.download.remote import RemoteFile
+from itbench.data.download.remote_file import RemoteFile
 from itbench.errors import BadRecordings, DamagedFile, UnknownName
 from itbench.util import folders
 
@@ -23,7 +23,7 @@ NAME = r"(?!\.)[\w.+-]{1,100}(?<!\.h5)(?<!\.hdf5)(?<!\.nc)"
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that a plugin registered: its source files, and how recordings are read from them.
+    """Data set of the catalog: the source files that a plugin registered, and the function that reads them.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Dataset:
 
     @property
     def file_names(self) -> str:
-        """Names of the data set's files in one line, as ``itbench data import`` takes them."""
+        """File names of a catalog's data set in one line, as ``itbench data import`` takes them."""
         return " ".join(file.name for file in self.files)
 
 
@@ -72,17 +72,17 @@ Datasets = Mapping[str, Dataset]  # the registered ones, by name
 
 
 def recordings_path(name: str) -> Path:
-    """Return the path of the recordings `name` in the data folder; `name` itself if it is a path."""
+    """Return the path at which the catalog keeps the recordings `name`; `name` itself if it is a path."""
     return Path(name).expanduser() if name.endswith(PATH_ENDINGS) else folders.data() / f"{name}{ENDING}"
 
 
 def installed_recordings() -> dict[str, Path]:
-    """Return the paths of all recordings in the data folder, by name."""
+    """Return names and paths of the catalog's installed recordings: every file in the data folder."""
     return {path.stem: path for path in sorted(folders.data().glob(f"*{ENDING}"))}
 
 
 def recordings_state(name: str, datasets: Datasets) -> str:
-    """Return the state of a data set: ``here``, ``made when needed``, ``fetched when needed`` or ``missing``."""
+    """Return the state of a data set in the catalog: ``here``, ``missing``, ``fetched`` or ``made when needed``."""
     if recordings_path(name).exists():
         return "here"
     if name not in datasets:
@@ -91,7 +91,7 @@ def recordings_state(name: str, datasets: Datasets) -> str:
 
 
 def list_datasets(datasets: Datasets) -> list[dict[str, Any]]:
-    """Return a table of the catalog: name, state, size and description of registered and installed data sets."""
+    """List the catalog: name, state, size and description of registered and installed data sets."""
     rows = []
     for name in sorted({*datasets, *installed_recordings()}):
         path = recordings_path(name)
@@ -102,7 +102,7 @@ def list_datasets(datasets: Datasets) -> list[dict[str, Any]]:
 
 
 def verify_datasets(names: Iterable[str], datasets: Datasets) -> list[dict[str, str]]:
-    """Verify the files of data sets against their digests; return name, state (``whole``, ``damaged``) and file.
+    """Verify data sets of the catalog against the digests in their files: name, ``whole`` or ``damaged``, and file.
 
     Registered data sets that are not in the data folder keep the state of `recordings_state`.
 
@@ -129,7 +129,7 @@ def verify_datasets(names: Iterable[str], datasets: Datasets) -> list[dict[str, 
 
 
 def new_recordings_path(name: str, datasets: Datasets, replace: bool) -> Path:
-    """Return the path in the data folder for new recordings; refuse the name of a registered data set.
+    """Return a path for new recordings in the catalog; refuse the name of a registered data set.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def new_recordings_path(name: str, datasets: Datasets, replace: bool) -> Path:
 
 
 def unknown_dataset(name: str, datasets: Datasets) -> UnknownName:
-    """Return the error for a data set that is neither registered nor in the data folder."""
+    """Return the error for a data set that is not in the catalog, with the nearest name."""
     pack = f"Bring it with: itbench data pack {Path(name).stem} --images … --responses …"
     return UnknownName.of("data set", name, {*datasets, *installed_recordings()}, todo=pack)
 

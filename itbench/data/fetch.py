@@ -1,4 +1,4 @@
-"""Load recordings by name; fetch, import and pack a registered data set that is not in the data folder."""
+"""Load recordings by name; fetch or import a registered data set that is not in the data folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from itbench.data.catalog import Dataset, Datasets, recordings_path, unknown_dataset
 from itbench.data.download import download
-from itbench.data.download.remote import sha1_of
+from itbench.data.download.remote_file import sha1_of
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.errors import BadOption, BadPlugin, BadRecordings, DamagedFile, UnknownName, Unreachable
@@ -66,7 +66,7 @@ def _read_packed(name: str, datasets: Datasets, path: Path) -> Recordings:
 
 
 def downloads() -> Path:
-    """Return the folder of files that were fetched and are not packed yet."""
+    """Return the folder of files that were fetched for a data set and are not packed yet."""
     return folders.data() / "downloads"
 
 

@@ -24,7 +24,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 @dataclass(frozen=True, eq=False)
 class ImageFiles:
-    """Images in files, decoded when a slice of them is asked for."""
+    """Image files of one size, decoded when a slice of them is read."""
 
     names: Sequence[str]
     read: Callable[[str], bytes]
@@ -32,7 +32,7 @@ class ImageFiles:
 
     @classmethod
     def open(cls, names: Sequence[str], read: Callable[[str], bytes]) -> ImageFiles:
-        """Look at every file's size; all must be equal."""
+        """Open image files, and refuse those of several sizes; nothing is decoded yet."""
         sizes = {name: read_image(name, read, decode=False).size for name in names}
         width, height = sizes[names[0]]
         for name, size in sizes.items():
@@ -48,9 +48,9 @@ class ImageFiles:
 
 
 def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
-    """Return the names of the images in a folder or zip, numbers counted, and what reads one.
+    """List the image files of a folder or zip (image2 before image10), with a function that reads one.
 
-    Hidden files and what macOS adds to a zip are passed over.
+    Hidden files and those that macOS adds to a zip are skipped.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
 
 
 def order_images(wanted: Sequence[str], present: Sequence[str], images: Path) -> list[str]:
-    """Return the files of `images` in the order that a CSV lists them.
+    """Order the image files of a folder or zip as a CSV lists them.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def order_images(wanted: Sequence[str], present: Sequence[str], images: Path) ->
 
 
 def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:
-    """Refuse what no honest archive of images holds; nothing is ever unpacked, but others may unpack it."""
+    """Refuse links, and paths that lead out of the folder, in a zip of image files."""
     name = entry.filename
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise BadRecordings(f"{images} holds a symbolic link: {name!r}.", todo="Pack the images themselves.")
@@ -117,7 +117,7 @@ def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
 
 
 def read_image(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
-    """Return an image in RGB, or, not decoded, with its mode and size; refuse one that 8 bits of RGB cannot hold."""
+    """Read an image file as RGB, or only its mode and size; refuse transparency and more than 8 bits a channel."""
     from PIL import Image
 
     try:
@@ -140,7 +140,7 @@ Size = tuple[int, int]  # y, x
 
 @dataclass(frozen=True, eq=False)
 class MixedSizeImages:
-    """Images in files, of several sizes; a slice of them is a sequence of images (y, x, 3), decoded one at a time.
+    """Image files of several sizes; a slice is a sequence of images (y, x, 3), decoded one at a time.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ class MixedSizeImages:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        """Shape of an array that would hold them all."""
+        """Shape of an array that would hold all image files."""
         heights, widths = zip(*self.sizes, strict=True)
         return len(self), max(heights), max(widths), 3
 
@@ -169,17 +169,17 @@ class MixedSizeImages:
             return MixedSizeImages(self.names[rows], self.read, self.sizes[rows])
         return np.asarray(read_image(self.names[rows], self.read))
 
-    def most_unlike(self) -> MixedSizeImages:
-        """Return the two that differ most in shape, or, if all have one, in size."""
+    def most_different(self) -> MixedSizeImages:
+        """Return the two image files that differ most in aspect ratio or, if all have one, in size."""
         rows = sorted(range(len(self)), key=lambda row: (self.sizes[row][0] / self.sizes[row][1], self.sizes[row]))
         chosen = [rows[0], rows[-1]]
         return MixedSizeImages([self.names[row] for row in chosen], self.read, [self.sizes[row] for row in chosen])
 
 
 def open_images(images: Path) -> tuple[StimulusSet, str]:
-    """Return the images of a folder or zip, and the SHA-256 of their ids and files.
+    """Open the image files of a folder or zip as a stimulus set, with the SHA-256 of their ids and files.
 
-    Ids are the names of the files, without their endings where these tell no two apart.
+    Ids are the names of the files, without their endings where they are unique so.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def open_images(images: Path) -> tuple[StimulusSet, str]:
 
 
 def _size(name: str, content: bytes) -> Size:
-    """Return an image's height and width; of one that may be transparent, look at the pixels too."""
+    """Return height and width of an image file; refuse one whose pixels are transparent."""
     image = read_image(name, lambda _: content, decode=False)
     if image.has_transparency_data:
         read_image(name, lambda _: content)

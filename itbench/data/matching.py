@@ -26,7 +26,7 @@ SHARED = 0.5  # of a site's values at least must be found in another for the two
 
 @dataclass(frozen=True)
 class MatchReport:
-    """How many images and sites of two recordings were matched.
+    """Counts of images and sites that were matched between two recordings.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def match_recordings(averaged: Recordings, repeated: Recordings) -> tuple[Record
 
 
 def _rounding(responses: xr.DataArray) -> Array:
-    """Return how far two means of one site may differ and still be equal."""
+    """Return by how much rounding two matched means of a site may differ."""
     axes = ("repetition", "stimulus")
     largest = np.maximum(responses.max(axes).values, -responses.min(axes).values).astype(np.float64)
     return np.maximum(responses.sizes["repetition"] * np.finfo(np.float32).eps * largest, np.finfo(np.float32).tiny)

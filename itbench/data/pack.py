@@ -1,4 +1,4 @@
-"""Bring your own recordings: images and responses as labs keep them, checked and labelled."""
+"""Pack your own recordings: images and responses from files of a lab, checked and labelled."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ def pack_recordings(
     region: str | None = None,
     window: tuple[float, float] | None = None,
 ) -> Recordings:
-    """Label images and responses that lie in files of any lab.
+    """Pack images and responses from files of a lab into labelled recordings.
 
     Parameters
     ----------
     name : str
     images : Path
-        Folder or zip of images of one size. Ordered by the CSV's column ``filename``, or by name, numbers counted.
+        Folder or zip of images of one size, ordered by the CSV's column ``filename``, otherwise by name (image2 before
+        image10).
     responses : str
         ``FILE.npy``, ``FILE.nc`` or ``FILE.h5``; ``FILE.h5:NAME`` picks one of several variables.
     dims : sequence of {"site", "stimulus", "repetition"}, optional
-        The order of the axes; a netCDF file may name them itself.
+        Order of the axes of the responses; a netCDF file may name them itself.
     stimuli : Path, optional
         CSV with one row per image, in the order of the responses; its columns become stimulus coordinates.
     region : str, optional
@@ -58,8 +59,8 @@ def pack_recordings(
     table = read_csv(stimuli) if stimuli else {}
     files, ids = _image_files(images, table)
     values, axes, labels = _read_responses(responses, dims)
-    values = _in_order(values, axes, n_images=len(ids))
-    _same_order(labels.get("stimulus", {}), ids)
+    values = _order_axes(values, axes, n_images=len(ids))
+    _refuse_other_order(labels.get("stimulus", {}), ids)
     metadata = {key: parse_column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
     about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
     return Recordings(
@@ -80,7 +81,7 @@ def _image_files(images: Path, table: dict[str, list[str]]) -> tuple[ImageFiles,
 
 
 def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Labels]:
-    """Return the values, the names of their axes, and what the file itself says along each axis."""
+    """Read the responses to pack: values, names of their axes, and the labels that the file has along each axis."""
     file, colon, variable = source.rpartition(":")
     path = Path(file) if colon and Path(file).suffix in (".h5", ".hdf5", ".nc") else Path(source)
     variable = variable if path != Path(source) else ""
@@ -102,7 +103,7 @@ def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[An
         raise BadRecordings(f"{path} cannot be read: {error}.") from error
     names = tuple(dims) if dims else own
     if names is None:
-        raise BadOption(f"{path} does not say what its axes are.", todo="Say it: --dims site,stimulus,repetition")
+        raise BadOption(f"{path} does not name its axes.", todo="Name them: --dims site,stimulus,repetition")
     if own and set(own) <= set(DIMS) and names != own:
         raise BadOption(f"{path} says that its axes are {','.join(own)}, not {','.join(names)}.", todo="Omit --dims.")
     labels = dict(zip(names, along, strict=True)) if len(along) == len(names) else {}
@@ -110,7 +111,7 @@ def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[An
 
 
 def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ...], list[dict[str, list[Any]]]]:
-    """Return values, dimensions, and the flat coordinates along each dimension."""
+    """Read responses to pack from netCDF: values, dimensions, and the flat coordinates of each dimension."""
     with xr.open_dataset(path) as dataset:
         chosen = dataset[_choose(path, variable, [str(name) for name in dataset.data_vars])]
         along = [
@@ -120,8 +121,8 @@ def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ..
         return chosen.values, tuple(str(dim) for dim in chosen.dims), along
 
 
-def _same_order(labels: dict[str, list[Any]], ids: tuple[str, ...]) -> None:
-    """Refuse responses whose own stimulus ids are those of the images in another order."""
+def _refuse_other_order(labels: dict[str, list[Any]], ids: tuple[str, ...]) -> None:
+    """Refuse to pack responses that name the stimuli in another order than the images."""
     for key in ID_COLUMNS:
         named = [str(label) for label in labels.get(key, ())]
         if set(named) == set(ids) and tuple(named) != ids:
@@ -152,8 +153,8 @@ def _choose(path: Path, variable: str, known: list[str]) -> str:
     return variable or known[0]
 
 
-def _in_order(values: NDArray[Any], dims: tuple[str, ...], *, n_images: int) -> NDArray[np.floating]:
-    """Return responses as (repetition, stimulus, site) after checking them against the images."""
+def _order_axes(values: NDArray[Any], dims: tuple[str, ...], *, n_images: int) -> NDArray[np.floating]:
+    """Order the axes of responses to pack as (repetition, stimulus, site), and check them against the images."""
     for dim in dims:
         if dim not in DIMS:
             raise UnknownName.of("dimension", dim, DIMS, todo="Name them in order: --dims site,stimulus,repetition")

@@ -16,14 +16,14 @@ from itbench.errors import BadRecordings
 
 IMAGE_DIMS = ("picture_y", "picture_x", "channel")
 RDM_DIMS = ("subject", "stimulus", "other_stimulus")
-RESERVED = frozenset({*DIMS, *IMAGE_DIMS, "responses", "pictures"})  # no coordinate of a file is called so
-OF_RDMS = frozenset({*RDM_DIMS, "rdms"})  # nor so, where there are RDMs
+RESERVED = frozenset({*DIMS, *IMAGE_DIMS, "responses", "pictures"})  # names that no coordinate may have
+RDM_RESERVED = frozenset({*RDM_DIMS, "rdms"})  # nor these, where there are RDMs
 ROUNDING = 1e-6  # of the largest dissimilarity: how far from symmetry, and the diagonal from 0
 
 
 @dataclass(frozen=True, eq=False)
 class Recordings:
-    """A stimulus set, and the responses to it or, of a recording that has only those, the images' dissimilarities.
+    """Recordings of one experiment: a stimulus set, and the responses to it or dissimilarities (RDMs) of the stimuli.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Recordings:
     stimuli : StimulusSet
     responses : DataArray of dims (repetition, stimulus, site), optional
     about : mapping
-        ``region``, ``window`` (ms) and whatever else the file says of itself; of RDMs also their ``distance``.
+        ``region``, ``window`` (ms) and other metadata; of RDMs also their ``distance``.
     digests : mapping
         SHA-256 of ``stimuli``, ``responses`` (or of the RDMs) and ``content``; of a file only.
     rdms : DataArray of dims (subject, stimulus, other_stimulus), optional
@@ -69,7 +69,7 @@ class Recordings:
             check_rdms(self.rdms)
 
     def require_responses(self) -> xr.DataArray:
-        """Return the responses.
+        """Return the responses of the recordings.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Recordings:
 
     def _check_names(self) -> None:
         of_stimuli, of_sites = set(self.stimuli.metadata), set(self.site_coordinates()) - {"site"}
-        reserved = RESERVED if self.rdms is None else RESERVED | OF_RDMS
+        reserved = RESERVED if self.rdms is None else RESERVED | RDM_RESERVED
         unfit = {name for name in of_stimuli | of_sites if name in reserved or not name or "/" in name}
         if unfit:
             raise BadRecordings(f"Coordinates cannot be called {', '.join(map(repr, sorted(unfit)))} in a file.")
@@ -96,7 +96,7 @@ class Recordings:
             )
 
     def site_coordinates(self) -> dict[str, Any]:
-        """Return the flat coordinates of the sites, as xarray takes them; none where there are only RDMs."""
+        """Return the flat site coordinates of the recordings, as xarray takes them; none of RDMs."""
         if self.responses is None:
             return {}
         return {
@@ -150,7 +150,7 @@ def _distinct(column: NDArray[Any]) -> str:
 
 
 def check_rdms(rdms: xr.DataArray) -> None:
-    """Refuse RDMs that are none: not finite, not symmetric, or not 0 on the diagonal.
+    """Refuse recorded RDMs that are not finite, not symmetric, or not 0 on the diagonal.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from itbench.util.files import check_space, whole_file
 
 
 def read_recordings(path: Path) -> Recordings:
-    """Read recordings; the images stay on disk.
+    """Read a recordings file and verify its digests; the images stay on disk.
 
     Raises
     ------
@@ -49,16 +49,16 @@ def read_recordings(path: Path) -> Recordings:
 
 def _read(file: h5py.File, path: Path) -> Recordings:
     ids = tuple(file["stimulus"].asstr()[:])
-    stimuli = StimulusSet(ids, file["pictures"], columns_of(file, "stimulus"))
+    stimuli = StimulusSet(ids, file["pictures"], variables_along(file, "stimulus"))
     stored = {key: str(file.attrs[key]) for key in ("stimuli", "responses", "content")}
-    if digests_of(file, stimuli) != stored:
+    if file_digests(file, stimuli) != stored:
         raise DamagedFile(_damage(path), known="Its content is not what its digest says.", todo=_mend(path))
     name, about = str(file.attrs["name"]), json.loads(file.attrs["about"])
     if "rdms" in file:
-        subjects = columns_of(file, "subject")["subject"]
+        subjects = variables_along(file, "subject")["subject"]
         rdms = xr.DataArray(file["rdms"][:], dims=RDM_DIMS, coords={"subject": subjects}, name="rdms")
         return Recordings(name, stimuli, None, about, stored, rdms)
-    sites = {key: ("site", column) for key, column in columns_of(file, "site").items()}
+    sites = {key: ("site", column) for key, column in variables_along(file, "site").items()}
     responses = xr.DataArray(file["responses"][:], dims=DIMS, coords={"stimulus": list(ids), **sites}, name="responses")
     return Recordings(name, stimuli, responses, about, stored)
 
@@ -75,7 +75,7 @@ OVERHEAD = 2048  # bytes a stimulus that coordinates and HDF5's own tables take,
 
 
 def write_recordings(recordings: Recordings, path: Path) -> None:
-    """Write recordings to `path`, whole or not at all, checking them on the way.
+    """Write a recordings file, completely or not at all, and refuse images and sites that it cannot hold.
 
     Raises
     ------
@@ -85,35 +85,34 @@ def write_recordings(recordings: Recordings, path: Path) -> None:
     NoSpace
         If the disk is too full.
     """
-    stimuli, recorded = recordings.stimuli, _recorded(recordings)
+    stimuli, recorded = recordings.stimuli, _response_variables(recordings)
     kind = stimuli.images[0:1].dtype
     size = sum(array.nbytes for _, array in recorded.values()) + math.prod(stimuli.images.shape) * kind.itemsize
     with whole_file(path) as partial:
         check_space(path.parent, size + size // 10 + OVERHEAD * (len(stimuli) + 64))
-        xr.Dataset(_of_stimuli(stimuli) | recorded).to_netcdf(partial, engine="h5netcdf")
+        xr.Dataset(_stimulus_variables(stimuli) | recorded).to_netcdf(partial, engine="h5netcdf")
         with h5netcdf.File(partial, "a") as file:
             for dim, length in zip(IMAGE_DIMS, stimuli.images.shape[1:], strict=True):
                 file.dimensions[dim] = length
             chunk = (1, *stimuli.images.shape[1:])
             images = file.create_variable("pictures", ("stimulus", *IMAGE_DIMS), kind, chunks=chunk)
             for rows, block in stimuli.blocks():
-                images[rows] = _checked(block)
+                images[rows] = _check_images(block)
             about = {key: value for key, value in recordings.about.items() if value is not None}
             file.attrs.update(name=recordings.name, format=FORMAT, about=json.dumps(about, default=str))
         with h5py.File(partial, "r+") as file:
             written = StimulusSet(stimuli.ids, file["pictures"])
             _refuse_duplicates(written)
-            file.attrs.update(digests_of(file, written))
+            file.attrs.update(file_digests(file, written))
 
 
-def _of_stimuli(stimuli: StimulusSet) -> dict[str, Any]:
-    """Return what is said of the stimuli, but for the images, as xarray takes it."""
+def _stimulus_variables(stimuli: StimulusSet) -> dict[str, Any]:
     columns = {"stimulus": stimuli.ids, **stimuli.metadata}
     return {key: ("stimulus", _storable(column)) for key, column in columns.items()}
 
 
-def _recorded(recordings: Recordings) -> dict[str, Any]:
-    """Return the responses with all that is said of the sites, or the RDMs with their subjects, as xarray takes it."""
+def _response_variables(recordings: Recordings) -> dict[str, Any]:
+    """Return responses and site coordinates, or RDMs and subjects, as variables of a recordings file."""
     if recordings.rdms is not None:
         subjects = ("subject", _storable(recordings.rdms["subject"].values))
         return {"rdms": (RDM_DIMS, recordings.rdms.transpose(*RDM_DIMS).values), "subject": subjects}
@@ -123,7 +122,7 @@ def _recorded(recordings: Recordings) -> dict[str, Any]:
     return {"responses": (DIMS, recordings.responses.transpose(*DIMS).values), **sites}
 
 
-def _checked(images: NDArray[Any]) -> NDArray[Any]:
+def _check_images(images: NDArray[Any]) -> NDArray[Any]:
     """Refuse images that are neither uint8 nor float32 in 0…255."""
     if images.dtype not in (np.uint8, np.float32):
         raise BadRecordings(f"Images of type {images.dtype}.", known="A file holds uint8, or float32 in 0…255.")
@@ -151,18 +150,18 @@ def _refuse_duplicates(stimuli: StimulusSet) -> None:
 FORMAT = "itbench recordings 1"
 
 
-def digests_of(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:
-    """Return the SHA-256 of images, of responses or RDMs and of all that the file holds, read a block at a time."""
+def file_digests(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:
+    """Return the SHA-256 of a recordings file's images, of its responses or RDMs, and of its whole content."""
     only_rdms = "rdms" in file
     images, responses = stimuli.content_digest(), digest(_in_blocks(file["rdms" if only_rdms else "responses"]))
-    columns = {key: columns_of(file, key) for key in ("stimulus", "subject" if only_rdms else "site")}
+    columns = {key: variables_along(file, key) for key in ("stimulus", "subject" if only_rdms else "site")}
     flat = [part for key in columns for name, column in sorted(columns[key].items()) for part in (key, name, column)]
     content = digest(str(file.attrs["name"]), str(file.attrs["about"]), images, responses, *flat)
     return {"stimuli": images, "responses": responses, "content": content}
 
 
-def columns_of(file: h5py.File, dimension: str) -> dict[str, Any]:
-    """Return the variables of one dimension, text as text; those of stimuli without their ids."""
+def variables_along(file: h5py.File, dimension: str) -> dict[str, Any]:
+    """Return the variables of a recordings file along one dimension, text decoded; without the stimulus ids."""
     scale = file[dimension].name
     columns = {}
     for name, variable in file.items():
@@ -189,7 +188,7 @@ BYTES = 8 * 10**6  # of one block, unless a single chunk is larger
 def array_blocks(
     shape: Sequence[int], itemsize: int, chunks: Sequence[int] | None = None, size: int = BYTES
 ) -> Iterator[tuple[slice, ...]]:
-    """Yield the index of every block of an array.
+    """Yield the index of every block of an array in a recordings file, so that it is read a few MB at a time.
 
     Parameters
     ----------
@@ -212,7 +211,7 @@ def array_blocks(
 
 @contextmanager
 def read_errors(path: Path, kind: str) -> Iterator[None]:
-    """Turn what is said of a file that is missing, damaged or not of its `kind` into an error that names it.
+    """Turn errors of HDF5 and netCDF into one that names the file: missing, damaged or not of its `kind`.
 
     Raises
     ------

@@ -22,7 +22,7 @@ def make_responses(
     sites: Mapping[str, Sequence[Any]] | None = None,
     **attrs: Any,
 ) -> xr.DataArray:
-    """Label an array of responses.
+    """Label an array of responses with stimulus ids and site coordinates.
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ def make_responses(
 
 
 def mean_over_repetitions(responses: xr.DataArray) -> Array:
-    """Return the mean response (stimulus, site) over the repetitions that there are.
+    """Return the mean responses (stimulus, site) over repetitions; missing repetitions (NaN) are skipped.
 
-    A stimulus that a site never saw stays NaN.
+    A stimulus without any repetition at a site stays NaN.
     """
     repetitions = responses.transpose(*DIMS).values
     total, count = np.zeros(repetitions.shape[1:]), np.zeros(repetitions.shape[1:], np.intp)
@@ -58,7 +58,7 @@ def mean_over_repetitions(responses: xr.DataArray) -> Array:
 
 
 def repetitions_per_stimulus(responses: xr.DataArray) -> tuple[int, int]:
-    """Return the fewest and the most repetitions that any stimulus had at any site."""
+    """Return the smallest and the largest number of repetitions of the responses to any stimulus at any site."""
     count = np.isfinite(responses.transpose(*DIMS).values).sum(axis=0)
     return int(count.min()), int(count.max())
 
@@ -70,7 +70,7 @@ def varies(values: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 
 def check_sites(responses: xr.DataArray) -> None:
-    """Refuse infinite values and sites that recorded nothing at all."""
+    """Refuse infinite responses, and sites whose responses are all missing."""
     values = responses.transpose(*DIMS).values
     names = [str(name) for name in responses["site"].values]
     if np.isinf(values).any():

@@ -1,4 +1,4 @@
-"""Which stimuli train a readout and which test it: provided, or seeded folds."""
+"""Splits of the stimuli into training and test sets: provided ones, or seeded folds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 2**32 - 1  # the largest seed that scikit-learn takes
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One division of the stimuli.
+    """One split: the rows of the stimuli that train a readout, and of those that test it.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Split:
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """How a benchmark divides its stimuli.
+    """Split plan of a benchmark: provided splits, folds, or none.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class SplitPlan:
 
     @classmethod
     def parse(cls, spec: Any, where: str) -> SplitPlan:
-        """Read the value of a benchmark's key ``splits``; errors begin with `where`."""
+        """Parse a split plan from a benchmark's key ``splits``; errors begin with `where`."""
         if not isinstance(spec, Mapping) or "kind" not in spec:
             raise BadBenchmark(
                 f"{where}key 'splits' must be a mapping with a kind, not {spec!r}.",
@@ -87,7 +87,7 @@ class SplitPlan:
         return cls(**spec)
 
     def divide(self, n: int, metadata: Mapping[str, NDArray[Any]]) -> list[Split]:
-        """Return the splits of `n` stimuli with their metadata.
+        """Divide `n` stimuli with their metadata into splits.
 
         Raises
         ------

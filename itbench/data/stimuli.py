@@ -17,7 +17,7 @@ BLOCK = 64  # images read at once when the whole set is passed over
 
 
 class Images(Protocol):
-    """Images that may lie on disk, read in slices: such as an HDF5 dataset of shape (stimulus, y, x, 3)."""
+    """Images of a stimulus set, (stimulus, y, x, 3), read in slices: an array, or an HDF5 dataset on disk."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -26,8 +26,8 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class TakenImages:
-    """Some of the images of a set, read when they are asked for.
+class ImageSubset:
+    """Subset of the images of a stimulus set, in another order, read when a slice is needed.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class TakenImages:
         return (len(self.rows), *self.images.shape[1:])
 
     def __getitem__(self, wanted: Any) -> NDArray[Any]:
-        """Return images by a slice or an array of rows."""
+        """Return images of stimuli by a slice or an array of rows."""
         rows = self.rows[wanted]
         steps = np.flatnonzero(np.diff(rows) != 1) + 1
         runs = [self.images[run[0] : run[-1] + 1] for run in np.split(rows, steps) if len(run)]
@@ -53,7 +53,7 @@ class TakenImages:
 
 @dataclass(frozen=True, eq=False)
 class StimulusSet:
-    """N images with their ids and flat metadata.
+    """Stimulus set: N stimuli with ids, images and flat metadata.
 
     Parameters
     ----------
@@ -100,19 +100,19 @@ class StimulusSet:
         return self.images
 
     def take(self, rows: NDArray[np.integer]) -> StimulusSet:
-        """Return some of the stimuli, in the order of `rows`; images stay where they are until they are read."""
+        """Return the stimuli of `rows`, in that order, as a stimulus set; images are not read yet."""
         ids = tuple(self.ids[row] for row in rows)
         metadata = {name: np.asarray(column)[rows] for name, column in self.metadata.items()}
-        return StimulusSet(ids, TakenImages(self.images, np.asarray(rows)), metadata)
+        return StimulusSet(ids, ImageSubset(self.images, np.asarray(rows)), metadata)
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Yield slices of rows and their images, in order."""
+        """Yield the images of the stimuli a block at a time, with the slice of their rows."""
         for start in range(0, len(self), size):
             rows = slice(start, min(start + size, len(self)))
             yield rows, self.images[rows]
 
     def content_digest(self) -> str:
-        """Return the SHA-256 of ids and pixels, in order."""
+        """Return the SHA-256 of the stimulus ids and of all pixels, in order."""
 
         def parts() -> Iterator[Any]:
             yield list(self.ids)
@@ -122,7 +122,7 @@ class StimulusSet:
         return digest_stream(parts())
 
     def duplicates(self) -> list[tuple[str, str]]:
-        """Return pairs of ids whose images are equal to the last bit."""
+        """Return pairs of stimulus ids whose images are identical in every pixel."""
         first: dict[str, str] = {}
         pairs = []
         for rows, block in self.blocks():

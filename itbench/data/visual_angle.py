@@ -16,7 +16,7 @@ SMALLEST, LARGEST = 1 / 16, 16  # of the ratio of the two angles: beyond it, a n
 
 
 def at_degrees(stimuli: StimulusSet, shown: float, expected: float) -> StimulusSet:
-    """Return the stimuli as a model sees them whose image spans `expected` degrees.
+    """Pad or crop stimuli from the visual angle that they were shown at to the one that a model expects.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ def at_degrees(stimuli: StimulusSet, shown: float, expected: float) -> StimulusS
 
 
 def label(shown: float, expected: float) -> str:
-    """Say what was done, for the score and the cache key."""
+    """Return the change of visual angle as text, for the score and the cache key."""
     return f"{shown:g}° {'padded' if expected > shown else 'cropped'} to {expected:g}°"
 
 
 @dataclass(frozen=True, eq=False)
 class _Framed:
-    """Images in a larger or smaller frame (y, x), made when a slice of them is asked for."""
+    """Images padded or cropped to another visual angle when a slice of them is read."""
 
     images: Images
     size: tuple[int, int]
@@ -67,7 +67,7 @@ class _Framed:
 
 
 def _overlap(new: int, old: int) -> tuple[slice, slice]:
-    """Return where, in a frame of `new` pixels and in one of `old`, the pixels common to both lie, centred."""
+    """Return the slices of the pixels common to frames of `new` and `old` pixels, both centred."""
     common = min(new, old)
     return slice((new - common) // 2, (new - common) // 2 + common), slice(
         (old - common) // 2, (old - common) // 2 + common

@@ -263,7 +263,7 @@ def refuse_mixed_sizes(model: Model, images: Images, layers: Sequence[str], call
     """
     if not isinstance(images, MixedSizeImages):
         return
-    two = images.most_unlike()
+    two = images.most_different()
     try:
         model.activations(model.prepare(two[:]), layers)
     except Exception as error:  # a model may raise what it likes

@@ -149,7 +149,7 @@ def test_an_unreachable_source_is_one_message_with_two_ways_on(served, datasets)
     addresses = [file.address for file in datasets["two-it"].files]
     assert str(refused.value).splitlines() == [
         "The recordings two-it cannot be fetched.",
-        f"two.csv cannot be had from {addresses[1]}: 127.0.0.1 answers 404 Not Found.",
+        f"two.csv cannot be downloaded from {addresses[1]}: 127.0.0.1 answers 404 Not Found.",
         "Get by other means what lies at",
         *[f"  {address}" for address in addresses],
         "and run: itbench data import two-it two.h5 two.csv two.zip",

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from itbench.data.download import download
-from itbench.data.download.remote import RemoteFile
-from itbench.data.download.transfer import Patience
+from itbench.data.download.remote_file import RemoteFile
+from itbench.data.download.retry import RetryPolicy
 from itbench.errors import BadOption, DamagedFile, Unreachable
 from tests.kit.downloads import CONTENT, OTHER, QUICK, SHA1, get, names
 from tests.kit.server import Heard, Served, Server
@@ -63,7 +63,7 @@ def test_a_file_says_how_large_it_is_and_whether_it_can_be_checked():
 
 # ---- interruptions
 
-KEPT = "0.9 MB of it are kept; the next call goes on from there."
+KEPT = "0.9 MB of it are kept; the next call resumes from there."
 
 DATED = {"Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}
 FAULTS = {  # what the server does, how many requests it takes, and whether a part is asked for
@@ -122,9 +122,9 @@ def test_patience_ends_where_a_server_starts_anew_each_time(server, folder):
 
 
 def test_waits_grow_up_to_a_limit():
-    patience = Patience(first_wait=1, longest_wait=5)
+    policy = RetryPolicy(first_wait=1, longest_wait=5)
     for failures, middle in ((1, 1), (2, 2), (3, 4), (4, 5), (9, 5)):
-        waits = [patience.wait(failures) for _ in range(200)]
+        waits = [policy.wait(failures) for _ in range(200)]
         assert 0.5 * middle <= min(waits) < 0.7 * middle
         assert 1.3 * middle < max(waits) <= 1.5 * middle
 
@@ -133,7 +133,7 @@ def test_a_silent_server_is_given_up(server, folder):
     served = server[0]["file"]
     served.pause, served.ranges = 1.0, False
     with pytest.raises(Unreachable, match="the server fell silent"):
-        get(server[1], folder, patience=Patience(tries=2, first_wait=0.01, read=0.1))
+        get(server[1], folder, policy=RetryPolicy(tries=2, first_wait=0.01, read=0.1))
     assert len(served.requests) == 2
 
 
@@ -214,7 +214,7 @@ def test_a_wrong_file_is_set_aside_and_both_digests_are_named(server, folder):
 
 def test_a_mirror_on_the_network_has_the_same_names(server, folder):
     remote = RemoteFile("file", "https://nowhere.invalid/file", sha1=SHA1)
-    path = download(remote, folder, Heard(), mirror=f"{server[1]}/", patience=QUICK)
+    path = download(remote, folder, Heard(), mirror=f"{server[1]}/", policy=QUICK)
     assert path.read_bytes() == CONTENT
 
 

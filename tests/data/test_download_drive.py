@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from itbench.data.download import download
-from itbench.data.download.remote import RemoteFile
+from itbench.data.download.remote_file import RemoteFile
 from itbench.errors import NoSpace, Unreachable
 from tests.kit.downloads import CONTENT, QUICK, SHA1, has, names, started
 from tests.kit.server import QUOTA, Heard, Served, drive, small_disk
@@ -30,7 +30,7 @@ def google(tmp_path, monkeypatch):
 
 
 def from_drive(folder, reporter=None, name="ID"):
-    return download(RemoteFile("file", f"gdrive:{name}", sha1=SHA1), folder, reporter or Heard(), patience=QUICK)
+    return download(RemoteFile("file", f"gdrive:{name}", sha1=SHA1), folder, reporter or Heard(), policy=QUICK)
 
 
 @needs_openssl
@@ -88,7 +88,7 @@ def test_what_google_drive_refuses_is_one_sentence(google, folder):
     with pytest.raises(Unreachable) as refused:
         from_drive(folder, name="OTHER")
     source = "https://drive.google.com/uc?id=OTHER"
-    assert refused.value.what == f"file cannot be had from {source}: {QUOTA}"
+    assert refused.value.what == f"file cannot be downloaded from {source}: {QUOTA}"
 
 
 def test_google_drive_without_a_network_says_so_at_once(folder, monkeypatch):

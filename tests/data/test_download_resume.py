@@ -1,4 +1,4 @@
-"""Broken downloads: the next call goes on where the last ended, and two do not meet."""
+"""Broken downloads: the next call resumes where the last ended, and two do not meet."""
 
 import pytest
 
@@ -105,7 +105,7 @@ def test_a_full_disk_keeps_what_came(announced, server, tmp_path):
         with pytest.raises(NoSpace, match="No space left") as refused:
             get(server[1], disk)
         kept = 0 if announced else (disk / "file.part").stat().st_size
-        said = "0.9 MB are needed, 0.4 MB are free." if announced else "0.4 MB of it are kept; the next call goes on"
+        said = "0.9 MB are needed, 0.4 MB are free." if announced else "0.4 MB of it are kept; the next call resumes"
         assert said in refused.value.known
         resize("4m")
         assert get(server[1], disk).read_bytes() == CONTENT

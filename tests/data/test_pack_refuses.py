@@ -89,7 +89,7 @@ REFUSED = {
     "misspelt axis": (change(dims="sites,stimulus,repetition"), ["unknown dimension 'sites'", "Did you mean site?"]),
     "axis twice": (change(dims="site,site,stimulus"), ["--dims site,site,stimulus must name stimulus and site once"]),
     "no axis of sites": (change(dims="stimulus,repetition"), ["must name stimulus and site once each"]),
-    "no dims": (change(dims=None), ["rates.npy does not say what its axes are", "--dims site,stimulus,repetition"]),
+    "no dims": (change(dims=None), ["rates.npy does not name its axes", "--dims site,stimulus,repetition"]),
     "dims of a netCDF file, contradicted": (
         netcdf("repetition", "stimulus", "site", responses="rates.nc"),
         ["rates.nc says that its axes are repetition,stimulus,site, not site,stimulus,repetition"],

@@ -8,20 +8,20 @@ import random
 import pytest
 
 from itbench.data.download import download
-from itbench.data.download.remote import RemoteFile
-from itbench.data.download.transfer import Patience
+from itbench.data.download.remote_file import RemoteFile
+from itbench.data.download.retry import RetryPolicy
 from itbench.errors import Unreachable
 from tests.kit.server import Heard, Started
 
 CONTENT = random.Random(0).randbytes(900_000)
 OTHER = random.Random(1).randbytes(900_000)
 SHA1 = hashlib.sha1(CONTENT).hexdigest()
-QUICK = Patience(tries=3, first_wait=0.01, longest_wait=0.02, connect=2.0, read=0.5)
+QUICK = RetryPolicy(tries=3, first_wait=0.01, longest_wait=0.02, connect=2.0, read=0.5)
 
 
-def get(address, folder, reporter=None, sha1=SHA1, patience=QUICK, **more):
+def get(address, folder, reporter=None, sha1=SHA1, policy=QUICK, **more):
     remote = RemoteFile("file", f"{address}/file", sha1=sha1)
-    return download(remote, folder, reporter or Heard(), patience=patience, **more)
+    return download(remote, folder, reporter or Heard(), policy=policy, **more)
 
 
 def names(folder):

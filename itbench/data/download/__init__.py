@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from itbench.data.download import drive, http
-from itbench.data.download.remote import DRIVE, RemoteFile
-from itbench.data.download.transfer import Partial, Patience, persist
+from itbench.data.download import google_drive, http
+from itbench.data.download.partial_download import PartialDownload
+from itbench.data.download.remote_file import DRIVE, RemoteFile
+from itbench.data.download.retry import RetryPolicy, retry_download
 from itbench.errors import BadOption, DamagedFile, NoSpace
 from itbench.util.files import locked, set_aside
 from itbench.util.offline import forbid_network
@@ -18,62 +19,62 @@ def download(
     folder: Path,
     reporter: Reporter,
     mirror: str | Path | None = None,
-    patience: Patience | None = None,
+    policy: RetryPolicy | None = None,
 ) -> Path:
-    """Return where a file lies on this disk, after fetching what is missing of it.
+    """Download a file into a folder, resuming an interrupted download, verify its SHA-1, and return its path.
 
-    It arrives as ``NAME.part`` in `folder` and is renamed once it is whole. What a broken call leaves there, the next
-    one completes, unless the server has another version by then.
+    It is written to ``NAME.part`` in `folder` and renamed once it is complete. The next call completes the partial file
+    of an interrupted one, unless the server has another version by then.
 
     Parameters
     ----------
     remote : RemoteFile
     folder : Path
-        Of downloads; made if it is not there.
+        Of downloads; made if need be.
     reporter : Reporter
-        Told what is fetched, how large it is, from where, and how far it has come.
+        Receives name, size and source of the download, and its progress.
     mirror : str or Path, optional
         Take the file from elsewhere: a URL below which it has the same name, or a folder, where it is used in place.
-    patience : Patience, optional
-        How often to try, and how long to wait.
+    policy : RetryPolicy, optional
+        How often to retry, and how long to wait.
 
     Raises
     ------
     Unreachable
-        If the source cannot be had; what came of it is kept.
+        If the source cannot be reached; the partial file is kept.
     DamagedFile
         If the file is not the one that was published; it is set aside, in a mirror folder left as it is.
     NoSpace
-        If the disk is full or not to be written; what came is kept.
+        If the disk is full or not writable; the partial file is kept.
     ItbenchError
         If another process is fetching the same file.
     """
     if mirror and not is_url(str(mirror)):
-        return _in_place(remote, Path(mirror).expanduser())
+        return _file_in_mirror(remote, Path(mirror).expanduser())
     url = f"{str(mirror).rstrip('/')}/{remote.name}" if mirror else remote.url
     with locked(folder / f"{remote.name}.lock", f"{remote.name} is being fetched"):
         path = folder / remote.name
         if path.exists():
-            return _checked(remote, path, path)
+            return _verified(remote, path, path)
         forbid_network(remote.name)
-        partial = Partial(path, url)
-        _fetch(remote, url, partial, reporter, patience or Patience())
-        _checked(remote, partial.path, path)
+        partial = PartialDownload(path, url)
+        _fetch(remote, url, partial, reporter, policy or RetryPolicy())
+        _verified(remote, partial.path, path)
         return partial.publish()
 
 
 def is_url(mirror: str) -> bool:
-    """Say whether a mirror is on the network, not a folder."""
+    """Return whether a download mirror is a URL rather than a folder."""
     return mirror.startswith(("http://", "https://"))
 
 
-def _fetch(remote: RemoteFile, url: str, partial: Partial, reporter: Reporter, patience: Patience) -> None:
+def _fetch(remote: RemoteFile, url: str, partial: PartialDownload, reporter: Reporter, policy: RetryPolicy) -> None:
     address = remote.address if url == remote.url else url
     rest = f", {partial.usable / 1e6:.1f} MB of it are here already" if partial.usable else ""
     reporter.note(f"fetching {remote} from {address}{rest}")
-    attempt = drive.fetch if url.startswith(DRIVE) else http.fetch
+    attempt = google_drive.fetch if url.startswith(DRIVE) else http.fetch
     try:
-        persist(lambda: attempt(url, partial, reporter, patience), partial, address, reporter, patience)
+        retry_download(lambda: attempt(url, partial, reporter, policy), partial, address, reporter, policy)
     except NoSpace as error:
         raise NoSpace(
             f"{remote.name} cannot be written. {error.what}",
@@ -82,8 +83,8 @@ def _fetch(remote: RemoteFile, url: str, partial: Partial, reporter: Reporter, p
         ) from error
 
 
-def _checked(remote: RemoteFile, file: Path, path: Path) -> Path:
-    """Return a file of the folder of downloads if it is what was published, and set it aside if it is not."""
+def _verified(remote: RemoteFile, file: Path, path: Path) -> Path:
+    """Return `path` if the SHA-1 of the download is the published one; otherwise set the file aside."""
     try:
         remote.check(file)
     except DamagedFile as error:
@@ -96,7 +97,7 @@ def _checked(remote: RemoteFile, file: Path, path: Path) -> Path:
     return path
 
 
-def _in_place(remote: RemoteFile, folder: Path) -> Path:
+def _file_in_mirror(remote: RemoteFile, folder: Path) -> Path:
     path = folder / remote.name
     if not path.is_file():
         raise BadOption(

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from itbench.data.download.transfer import Interruption, Partial, Patience
+from itbench.data.download.partial_download import PartialDownload
+from itbench.data.download.retry import Interruption, RetryPolicy
 from itbench.util.files import check_space, disk_errors
 from itbench.util.progress import Reporter
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     import requests
 
 CHUNK = 1 << 14  # bytes; of a connection that breaks, the last chunk is lost
-PASSING = (408, 429)  # of the 4xx, those that say "later"
+TEMPORARY = (408, 429)  # of the 4xx, those that say "later"
 
 
-def fetch(url: str, partial: Partial, reporter: Reporter, patience: Patience) -> None:
-    """Append to `partial` what it lacks, or start it anew where the server has another version or gives no parts.
+def fetch(url: str, partial: PartialDownload, reporter: Reporter, policy: RetryPolicy) -> None:
+    """Download the missing part of a file over HTTP, or all of it if the server has another version or no ranges.
 
     Raises
     ------
@@ -30,23 +31,21 @@ def fetch(url: str, partial: Partial, reporter: Reporter, patience: Patience) ->
 
     with (
         network_errors(),
-        requests.get(
-            url, headers=_headers(partial), stream=True, timeout=(patience.connect, patience.read)
-        ) as response,
+        requests.get(url, headers=_headers(partial), stream=True, timeout=(policy.connect, policy.read)) as response,
     ):
         if response.status_code == 416:
-            return _refuse_unless_whole(response, partial)
-        refuse(response)
+            return _refuse_unless_complete(response, partial)
+        check_status(response)
         if response.status_code != 206:
             partial.start(_version(response))
-        elif not _goes_on(response, partial):
+        elif not _continues(response, partial):
             partial.start({})
             raise Interruption("the server has another version of the file")
         _receive(response, partial, reporter)
 
 
-def refuse(response: requests.Response) -> None:
-    """Raise for an answer that is not the file.
+def check_status(response: requests.Response) -> None:
+    """Raise for an HTTP status other than 200 and 206.
 
     Raises
     ------
@@ -56,13 +55,13 @@ def refuse(response: requests.Response) -> None:
     if status not in (200, 206):
         raise Interruption(
             f"{urlsplit(response.url).hostname} answers {status} {response.reason}".rstrip(),
-            passing=status in PASSING or status >= 500,
+            temporary=status in TEMPORARY or status >= 500,
         )
 
 
 @contextmanager
 def network_errors() -> Iterator[None]:
-    """Turn what `requests` raises into an `Interruption` with the system's own words.
+    """Turn HTTP and connection errors of `requests` into an `Interruption` with the system's own message.
 
     Raises
     ------
@@ -74,23 +73,23 @@ def network_errors() -> Iterator[None]:
     try:
         yield
     except (broken.ConnectTimeout, broken.ProxyError, broken.SSLError) as error:
-        raise Interruption(_connecting(error), reached=False) from error
+        raise Interruption(_connection_error(error), reached=False) from error
     except broken.ReadTimeout as error:
         raise Interruption("the server fell silent") from error
     except broken.ConnectionError as error:
         if error.args and isinstance(error.args[0], MaxRetryError):
-            raise Interruption(_connecting(error), reached=False) from error
+            raise Interruption(_connection_error(error), reached=False) from error
         silent = "timed out" in str(error)  # urllib3's ReadTimeoutError while the body comes
         raise Interruption("the server fell silent" if silent else "the connection broke") from error
     except (broken.ChunkedEncodingError, broken.ContentDecodingError) as error:
         raise Interruption("the connection broke") from error
     except broken.RequestException as error:
         if error.response is not None:
-            refuse(error.response)
-        raise Interruption(str(error), passing=False) from error
+            check_status(error.response)
+        raise Interruption(str(error), temporary=False) from error
 
 
-def _headers(partial: Partial) -> dict[str, str]:
+def _headers(partial: PartialDownload) -> dict[str, str]:
     headers = {"Accept-Encoding": "identity"}  # offsets count the bytes of the file, not of its compressed form
     if partial.usable:
         headers |= {"Range": f"bytes={partial.usable}-", "If-Range": next(iter(partial.version.values()))}
@@ -98,7 +97,7 @@ def _headers(partial: Partial) -> dict[str, str]:
 
 
 def _version(response: requests.Response) -> dict[str, str]:
-    """Return the header that tells one version of a file from the next; without one, nothing can be gone on with."""
+    """Return the HTTP header that identifies the version of a file; without one, no download can be resumed."""
     for header in ("ETag", "Last-Modified"):
         value = response.headers.get(header, "")
         if value and not value.startswith("W/"):  # a weak ETag may be shared by versions that differ in bytes
@@ -106,21 +105,21 @@ def _version(response: requests.Response) -> dict[str, str]:
     return {}
 
 
-def _goes_on(response: requests.Response, partial: Partial) -> bool:
-    """Say whether a part begins where `partial` ends, in the same version."""
+def _continues(response: requests.Response, partial: PartialDownload) -> bool:
+    """Return whether an HTTP range begins where `partial` ends, in the same version."""
     start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
     same = all(response.headers.get(header, value) == value for header, value in partial.version.items())
     return bool(start and int(start[1]) == partial.size and same)
 
 
-def _refuse_unless_whole(response: requests.Response, partial: Partial) -> None:
-    """Accept "range not satisfiable" if nothing is missing."""
+def _refuse_unless_complete(response: requests.Response, partial: PartialDownload) -> None:
+    """Accept HTTP status 416, range not satisfiable, if nothing is missing."""
     if response.headers.get("Content-Range", "").removeprefix("bytes */") != str(partial.size):
         partial.start({})
         raise Interruption("the server has a shorter file than what was kept")
 
 
-def _receive(response: requests.Response, partial: Partial, reporter: Reporter) -> None:
+def _receive(response: requests.Response, partial: PartialDownload, reporter: Reporter) -> None:
     here, missing = partial.size, int(response.headers.get("Content-Length", -1))
     folder = partial.path.parent
     if missing > 0:
@@ -137,11 +136,11 @@ def _receive(response: requests.Response, partial: Partial, reporter: Reporter) 
         raise Interruption(f"{partial.size - here} bytes came instead of the {missing} that were announced")
 
 
-def _connecting(error: BaseException) -> str:
-    """Return what the system said about a connection that failed, from within three libraries' wrappings."""
-    said: BaseException | None = error
-    while said is not None:
-        if isinstance(said, OSError) and said.strerror:
-            return f"no connection ({said.strerror})"
-        error, said = said, said.__cause__ or said.__context__
+def _connection_error(error: BaseException) -> str:
+    """Return the system's message about a failed HTTP connection, from inside the wrappings of three libraries."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"no connection ({cause.strerror})"
+        error, cause = cause, cause.__cause__ or cause.__context__
     return f"no connection ({error})"

@@ -1,4 +1,4 @@
-"""A file on the network: its name, where it lies, how it is known to be the right one."""
+"""Remote file: name, URL, size and SHA-1 of a published file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ DRIVE = "gdrive:"
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file that somebody publishes.
+    """Remote file that a data set is read from: its name here, URL, size and published SHA-1.
 
     Parameters
     ----------
     name : str
-        What it is called here.
+        Of the file on this disk.
     url : str
         ``https://…``, or ``gdrive:ID`` for a file on Google Drive.
     size : int, optional
-        Bytes, roughly, to say beforehand; while it is fetched, the length that the server gives counts.
+        Bytes, roughly, shown before the download; during it, the length that the server gives counts.
     sha1 : str, optional
         Hexadecimal; empty if its publisher gives none.
     """
@@ -34,7 +34,7 @@ class RemoteFile:
 
     @property
     def address(self) -> str:
-        """The URL that a browser opens."""
+        """URL of the remote file that a browser opens."""
         return self.url.replace(DRIVE, "https://drive.google.com/uc?id=", 1)
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ class RemoteFile:
         return f"{self.name} ({', '.join(facts)})" if facts else self.name
 
     def check(self, path: Path) -> None:
-        """Compare a file on this disk with the published SHA-1, if there is one.
+        """Verify a downloaded file against the SHA-1 of the remote file, if one is published.
 
         Raises
         ------
@@ -58,6 +58,6 @@ class RemoteFile:
 
 
 def sha1_of(path: Path) -> str:
-    """Return the SHA-1 of a file, hexadecimal."""
+    """Return the SHA-1 of a downloaded or remote file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
