@@ -194,6 +194,11 @@ def test_links_and_paths_of_the_documents_exist(page):
         assert (ROOT / path).exists(), path
 
 
+def test_the_architecture_names_every_folder_of_the_package():
+    names = {f"itbench/{path.name}{'/' * path.is_dir()}" for path in (ROOT / "itbench").glob("[a-z]*")}
+    assert {name for name in names if f"`{name}`" not in PAGES["architecture.md"]} == {"itbench/py.typed"} & names
+
+
 def test_the_readme_is_short():
     assert len(PAGES["README.md"].splitlines()) <= 150
 
