@@ -1,4 +1,4 @@
-"""itbench compare: two scored models, image by image."""
+"""itbench compare: paired comparison of two scored models."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def compare(
 ) -> None:
     """Compare two scored models on the same images and sites.
 
-    A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both, the
-    difference with its 95 % interval, and p: of swapping the two models' predictions of random images.
+    A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both values, the
+    difference with its 95 % interval, and p of a permutation test, which swaps the predictions of the two models.
 
     \b
     itbench compare itbench-tiny pixels -b synthetic-it
@@ -82,7 +82,7 @@ def _print(found: PairedComparison) -> None:
     p = f"= {found.p:.2g}" if found.p >= SMALLEST else f"< {SMALLEST:.0e}"
     click.echo(f"\np {p} ({found.test})")
     for departure in found.departures:
-        click.echo(f"They also differ in {departure}.")
+        click.echo(f"The setups also differ in {departure}.")
 
 
 def _row(name: str, one: ComparedModel, label: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""itbench diff: why two numbers differ."""
+"""itbench diff: why the values of two scores differ."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def diff(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say why the numbers of the scores A and B differ.
+    """Show why the values of the scores A and B differ.
 
-    A and B are files that itbench score wrote, or models that have a score (MODEL, or MODEL:WEIGHTS). What produced
-    them is laid side by side; only what differs is printed, the most consequential first.
+    A and B are score files, or models that have a score (MODEL, or MODEL:WEIGHTS). Compares the provenance of the two
+    and prints the items that differ, the most consequential first, and how far the values are apart.
 
     \b
     itbench diff itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it

@@ -1,4 +1,4 @@
-"""itbench explain: how a number came about."""
+"""itbench explain: how the value of a score was computed."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ def explain(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Say how the number of SCORE came about, step by step, with the formulas.
+    """Explain how the value of SCORE was computed, step by step, with formulas.
 
-    SCORE is a file that itbench score wrote, or a model that has one (MODEL, or MODEL:WEIGHTS). Every number is
-    computed again from what the file holds.
+    SCORE is a score file, or a model that has a score (MODEL, or MODEL:WEIGHTS). Every number is computed again from
+    the arrays in the file.
 
     \b
     itbench explain leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc
     itbench explain itbench-tiny -b synthetic-it
     itbench explain itbench-tiny --json
     """
-    from itbench.results.explain import explain as account
+    from itbench.results.explain import explain as explain_score
     from itbench.results.explain import heading
     from itbench.results.explain.steps import render
 
     registry = load_registry(plugin_files)
     (found,) = find([score], registry, results, benchmark, weights=weights, metric=metric, command="explain")
-    steps = account(found, registry)
+    steps = explain_score(found, registry)
     if as_json:
         click.echo(json.dumps([step.as_dict() for step in steps], indent=2, ensure_ascii=False))
     else:

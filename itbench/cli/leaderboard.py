@@ -1,4 +1,4 @@
-"""itbench leaderboard: what has been scored."""
+"""itbench leaderboard: the scores of a folder, ranked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from itbench.errors import BadOption
     "--format",
     "form",
     type=click.Choice(["markdown", "csv", "json"]),
-    help="What is printed or written.  [default: by the ending of --output, or markdown]",
+    help="Format of the table.  [default: by the ending of --output, or markdown]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
@@ -28,9 +28,9 @@ def leaderboard(
 ) -> None:
     """Compile the scores into a leaderboard.
 
-    Models whose scores cannot be told apart share a rank such as 2–3: the 95 % interval of their difference, over
-    images and sites, holds 0. Baselines, in italics, have no rank; nor have scores that were made in another way than
-    most, which stand below with a note.
+    Models share a rank such as 2–3 where the 95 % interval of their difference, over images and sites, contains 0.
+    Baselines, in italics, have no rank. Nor do scores whose setup differs from that of most; they are listed below,
+    with a note of what differs.
 
     \b
     itbench leaderboard

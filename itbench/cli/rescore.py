@@ -1,4 +1,4 @@
-"""itbench rescore: another metric on the cached Grams of scores, without the model."""
+"""itbench rescore: score again from cached Grams by another metric, without the model."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ def rescore(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Measure SCOREs again with another metric or other options.
+    """Score again by another metric or with other options, without running the model.
 
-    A SCORE is a file that itbench score wrote, or a model that has one (MODEL, or MODEL:WEIGHTS). The model is not
-    needed: what a metric reads are Grams, and those are cached. What is written and printed is what
-    itbench score would write and print.
+    A SCORE is a score file, or a model that has a score (MODEL, or MODEL:WEIGHTS). The metric reads the cached Grams of
+    the model's layers. Output and files are those of itbench score.
 
     \b
     itbench rescore leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc --metric pls
@@ -45,7 +44,7 @@ def rescore(
     from itbench.metrics import options
     from itbench.results.score_file import write_score
     from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
-    from itbench.scoring.rescore import rescore as measure_again
+    from itbench.scoring.rescore import rescore as rescore_plan
     from itbench.util import folders
 
     registry, folder = load_registry(plugin_files), results or folders.results()
@@ -58,7 +57,7 @@ def rescore(
     ]
 
     def one(plan: Plan) -> Written:
-        again = measure_again(plan, GramCache(), TerminalReporter(plan.title))
+        again = rescore_plan(plan, GramCache(), TerminalReporter(plan.title))
         return again, write_score(again, folder)
 
     run_each(plans, one, as_json)

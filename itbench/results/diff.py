@@ -85,7 +85,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """One sentence: whether the items that differ account for the difference of the values."""
+        """One sentence on the difference: whether items differ that account for that of the values."""
         causes = sum(item.changes_numbers for item in self.departures)
         if self.numbers is None:
             return "The scores have no measure in common: their values cannot be compared."
@@ -178,7 +178,6 @@ def _paired_interval(a: xr.Dataset, b: xr.Dataset, measure: str) -> tuple[float 
 
 
 def _sites(a: xr.Dataset, b: xr.Dataset) -> tuple[int | None, int | None]:
-    """Return the number of sites scored in both, and of those whose explained variance changed."""
     first, second = Setup.of(a), Setup.of(b)
     names = np.intersect1d(_scored(first), _scored(second))
     if first.digests.get("responses") != second.digests.get("responses") or not len(names):

@@ -74,7 +74,7 @@ def find_scores(
 
 
 def _names(score: xr.Dataset, weights: str) -> list[str]:
-    """Return the names of a score; its model alone is one if no other `weights` are wanted."""
+    """Return the names that find a score; its model alone is one if no other `weights` are wanted."""
     return [name_of(score), *([score.attrs["model"]] if weights in ("", score.attrs["weights"]) else [])]
 
 
@@ -99,7 +99,7 @@ def _ambiguous(
     *,
     by_path: bool,
 ) -> BadOption:
-    """Return an error with a command for each score that a name fits."""
+    """Return an error for a name that finds several scores, with a command for each."""
     keys = [tuple(score.attrs[key] for key in ("weights", "benchmark", "metric")) for _, score in fitting]
     commands = []
     for key, (path, score) in zip(keys[:LISTED], fitting, strict=False):

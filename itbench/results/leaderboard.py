@@ -138,7 +138,7 @@ def _recipe_changes(setup: Setup) -> str:
 
 
 def _comparability(setup: Setup, baseline: str) -> dict[str, str]:
-    """Return what must be equal for two rows to be comparable; a baseline has no settings."""
+    """Return what comparable rows of a leaderboard have in common; a baseline has no settings."""
     return (
         setup.task_values() if baseline else {**setup.task_values(), "measure": setup.measure, **setup.metric_values()}
     )

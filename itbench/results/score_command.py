@@ -61,5 +61,5 @@ def _of_names(score: xr.Dataset) -> dict[str, list[str]]:
 
 
 def _weights_option(weights: Mapping[str, Any]) -> str:
-    """Return a file of weights by its name, whose folder is not recorded, or the kind of weights."""
+    """Of a file, only its name is recorded."""
     return {"file": weights["file"], "none": "pretrained"}.get(weights["kind"], weights["kind"])

@@ -122,11 +122,11 @@ class Setup:
 
     @property
     def plugins(self) -> list[tuple[str | None, dict[str, Any] | None]]:
-        """The plugin's digest and the recipe of each model."""
+        """Of each model in the setup, the digest of its plugin, and its recipe."""
         return [(source["identity"].get("plugin"), source.get("recipe")) for source in self.sources]
 
     def task_values(self) -> dict[str, str]:
-        """Return recordings, splits and number of scored sites as a leaderboard prints them."""
+        """Return recordings, splits and number of scored sites of a setup, as text."""
         return {
             "recordings": " ".join(self.digests.get(part, "")[:SHORT] for part in RECORDED),
             "splits": self._splits_text(),
@@ -134,7 +134,7 @@ class Setup:
         }
 
     def metric_values(self) -> dict[str, str]:
-        """Return the settings of the forward pass and the options of the metric, by name."""
+        """Return the settings of the forward pass and the options of the metric in a setup, by name."""
         return {**self.settings, **self.options["defaulted"], **self.options["given"]}
 
     def disagreements(self, other: Setup) -> Iterator[tuple[str, str]]:
@@ -167,7 +167,7 @@ class Setup:
         return not self.changed_digests(recordings) and (self.splits, self.options) == (splits, options)
 
     def _task(self, other: Setup) -> dict[str, tuple[Any, str]]:
-        """Return by name what must be equal: a value and its text; splits by their rows where both have them."""
+        """Return by name what two setups must share: a value and its text; splits by rows where both have them."""
         splits = self.rows if self.rows and other.rows else self.n_parts if self.comparison else self._splits_text()
         return {
             **{part: (self.digests.get(part), self.digests.get(part, "none")[:SHORT]) for part in RECORDED},
@@ -207,7 +207,7 @@ def refuse_unlike(a: xr.Dataset, b: xr.Dataset) -> None:
 
 
 def name_of(score: xr.Dataset) -> str:
-    """Return ``MODEL:WEIGHTS`` of a score."""
+    """Return ``MODEL:WEIGHTS``."""
     return f"{score.attrs['model']}:{score.attrs['weights']}"
 
 

@@ -65,7 +65,7 @@ def has_split_measure(score: xr.Dataset) -> bool:
 
 
 def measure_of(score: xr.Dataset) -> str:
-    """Return the name of a score's headline measure."""
+    """Return which variable of a score, or which measure of its draws, is the headline."""
     return str(score.attrs.get("measure", SITE_MEASURES[0]))
 
 

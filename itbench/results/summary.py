@@ -169,7 +169,7 @@ def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
 
 
 def _models(score: xr.Dataset) -> list[dict[str, Any]]:
-    """Return share and unique part of every model, where several were read together."""
+    """Return the models of a summary, where several were read together: share and unique part of each."""
     layers = layer_names(score)
     found = []
     for model in (name for name in layer_groups(score) if name not in layers):
@@ -182,7 +182,7 @@ def _models(score: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _mean(values: xr.DataArray | Array, statistic: Any = np.mean) -> float | None:
-    """Return a statistic of finite values; None, not 0, if there is none."""
+    """None, not 0, without any value."""
     array = np.asarray(values)
     finite = array[np.isfinite(array)]
     return float(statistic(finite)) if len(finite) else None

@@ -98,7 +98,7 @@ def _middle(values: Any) -> float:
 
 
 def has_ceiling(score: xr.Dataset) -> bool:
-    """Return whether any site has a noise ceiling."""
+    """Return whether any site has a noise ceiling to explain."""
     ceiling = ceiling_of(score)
     return ceiling is not None and bool(np.isfinite(ceiling).any())
 

@@ -48,7 +48,7 @@ def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
 
 
 def metric_description(entry: MetricEntry) -> str:
-    """Return the docstring of a readout's class, or of the plugin's module, as paragraphs."""
+    """Return the paragraphs that explain a readout: the docstring of its class, or of its plugin."""
     of_class = entry.readout.__dict__.get("__doc__") or ""
     written = "" if of_class.startswith(f"{entry.readout.__name__}(") else of_class  # dataclasses generate one
     module = sys.modules.get(entry.readout.__module__)
