@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from itbench.errors import BadOption, BadScore
+from itbench.results.score_command import command_line
 from itbench.results.score_file import scores_in
 from itbench.results.score_variables import most_chosen_layer
 from itbench.scoring.run import Run
@@ -39,7 +40,7 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
     layers = {most_chosen_layer(score) for score in found}
     if len(layers) != 1:
         said = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
-        command = f"itbench score -m {about['model']} -b {benchmark} --metric {about['metric']}"
+        command = command_line("score", {"-m": [about["model"]], "-b": [benchmark], "--metric": [about["metric"]]})
         raise BadScore(
             f"{about['model']} ({about['weights']}) {said} by {about['metric']} on {benchmark}.",
             known=f"Looked for in {folder}.",

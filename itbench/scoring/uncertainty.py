@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.data.task import Task
-from itbench.results.summary import in_each_split
+from itbench.results.score_variables import has_predictions, has_split_measure, in_each_split
 from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
 from itbench.statistics.noise_ceiling import site_reliability
@@ -33,7 +33,7 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
         where the metric has several, and ``draws`` (measure, draw).
     """
     responses = task.recordings.responses
-    if "predictions" not in dataset or responses is None:
+    if not has_predictions(dataset) or responses is None:
         return dataset
     reliability = getattr(metric, "ceiling", site_reliability)
     ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
@@ -41,7 +41,7 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
     draws = bootstrap_draws(
         task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
     )
-    if "agreement" in dataset and dataset.sizes["split"] > 1:
+    if has_split_measure(dataset) and dataset.sizes["split"] > 1:
         draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
     if len(ceilings) > 1:
         dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))
