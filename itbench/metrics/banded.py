@@ -147,7 +147,7 @@ def _search(
             n_iter=search.n_iter if len(grams) > 1 else np.ones((1, 1)),
             alphas=np.array(search.alphas),
             cv=KFold(min(FOLDS, len(train)), shuffle=True, random_state=search.seed),
-            fit_intercept=True,  # centres anew in every fold
+            fit_intercept=True,  # centres again in every fold
             return_weights="dual",
             random_state=search.seed,
             n_alphas_batch=ALPHAS_AT_ONCE,

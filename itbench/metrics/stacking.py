@@ -13,7 +13,7 @@ from itbench.errors import BadOption
 from itbench.metrics.readout import JointReadoutResult, ReadoutResult
 from itbench.util.arrays import Array
 
-FOLDS = 5  # of the training rows: weights learnt on some are tried on the others
+FOLDS = 5  # of the training rows: weights fitted on some are tested on the others
 SEED = 0  # of these folds
 MARGIN = 1.0  # standard errors by which one layer alone must be better to be taken
 LEAST = 1e-10  # penalty that makes the weights of equal layers equal
