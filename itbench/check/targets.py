@@ -16,6 +16,7 @@ from itbench.check.metric_checks import check_metric
 from itbench.check.model_checks import check_model
 from itbench.check.trainable_checks import check_trainable
 from itbench.data.benchmark import Benchmark
+from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, ItbenchWarning, UnknownName
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
@@ -150,11 +151,12 @@ def _plugin_targets(path: Path, plugin_files: Sequence[str | Path]) -> Targets:
         tuple(entry for entry in getattr(registry, f"{kind}s").values() if _plugin(entry) == str(path))
         for kind in KINDS
     )
-    report = Report("plugin", path.name, (_loads(about_file, (*models, *metrics, *benchmarks)),))
+    datasets = tuple(dataset for dataset in registry.datasets.values() if dataset.file == str(path))
+    report = Report("plugin", path.name, (_loads(about_file, (*models, *metrics, *datasets, *benchmarks)),))
     return Targets(registry, models, metrics, benchmarks, files, (report,))
 
 
-def _loads(warned: Sequence[str], entries: Sequence[Entry]) -> Finding:
+def _loads(warned: Sequence[str], entries: Sequence[Entry | Dataset]) -> Finding:
     if warned:
         return Finding("loads", FAIL, " ".join(" ".join(warned).split()))
     if not entries:

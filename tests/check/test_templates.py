@@ -20,7 +20,10 @@ from tests.kit.commands import ROOT, run
 from tests.kit.toy import toy_recordings
 
 KINDS = list(FILES)
-TAKEN = [("model", "pixels"), ("trainable", "pixels"), ("metric", "ridge"), ("benchmark", "synthetic-it")]
+TAKEN = [
+    *(("model", "pixels"), ("trainable", "pixels"), ("metric", "ridge")),
+    *(("dataset", "synthetic-it"), ("benchmark", "synthetic-it")),
+]
 
 
 def files_of(kind):
@@ -53,7 +56,9 @@ def test_the_commands_printed_work_as_printed(kind, folder, drawn):
     assert "my-own_1" in run("leaderboard").stdout
 
 
-@pytest.mark.parametrize(("kind", "folder"), [("model", "models"), ("trainable", "models"), ("metric", "metrics")])
+@pytest.mark.parametrize(
+    ("kind", "folder"), [("model", "models"), ("trainable", "models"), ("metric", "metrics"), ("dataset", "datasets")]
+)
 def test_a_new_file_is_in_the_style_of_the_project(kind, folder):
     path = files_of(kind)[0]
     run("new", kind, "mine")

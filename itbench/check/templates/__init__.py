@@ -1,4 +1,4 @@
-"""Templates of plugins for `itbench new`: a model, trainable model, metric or benchmark that works unchanged."""
+"""Templates of plugins for `itbench new`: a model, trainable model, metric, data set or benchmark."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ FILES = {
     "model": {"model": ".py"},
     "trainable": {"trainable": ".py", "recipe": ".yaml"},
     "metric": {"metric": ".py"},
+    "dataset": {"dataset": ".py", "dataset_benchmark": ".yaml"},
     "benchmark": {"benchmark": ".yaml"},
 }
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -25,7 +26,7 @@ def write_template(kind: str, name: str, folder: Path) -> list[Path]:
 
     Parameters
     ----------
-    kind : {"model", "trainable", "metric", "benchmark"}
+    kind : {"model", "trainable", "metric", "dataset", "benchmark"}
     name : str
         Up to 100 letters, digits, - and _.
     folder : Path
