@@ -12,6 +12,7 @@ from typing import Any
 from itbench.data.benchmark import Benchmark
 from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
+from itbench.metrics import options
 from itbench.metrics.form import Form
 from itbench.metrics.forms import FORMS
 from itbench.models.recipe import Recipe
@@ -184,6 +185,41 @@ class Registry:
         if other.file.resolve() != benchmark.file.resolve():
             raise _two("benchmark", benchmark.name, other.file, benchmark.file)
         return benchmark
+
+    def model_rows(self, pattern: str = "*") -> list[dict[str, Any]]:
+        """Return a table of the registered models whose name fits a pattern, one row a model."""
+        return [
+            {
+                "model": entry.name,
+                "source": entry.source,
+                "layers": len(entry.layers) or None,
+                "weights": list(entry.weights),
+                "description": entry.description if entry.name in self.models else "",
+            }
+            for entry in self.find_models(pattern)
+        ]
+
+    def benchmark_rows(self) -> list[dict[str, Any]]:
+        """Return a table of the registered benchmarks with the state of their recordings, one row a benchmark."""
+        return [
+            {
+                "benchmark": bench.name,
+                "region": bench.region,
+                "metric": bench.metric,
+                "splits": bench.splits.kind,
+                "data": bench.state(),
+                "description": bench.description,
+            }
+            for bench in self.benchmarks.values()
+        ]
+
+    def metric_rows(self) -> list[dict[str, Any]]:
+        """Return a table of the registered metrics with their options, one row an option."""
+        return [
+            {"metric": entry.name, **option}
+            for entry in self.metrics.values()
+            for option in options.describe(entry.readout) or [{}]
+        ]
 
 
 def _two(kind: str, name: str, *files: str | Path) -> BadPlugin:

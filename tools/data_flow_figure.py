@@ -21,7 +21,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch
 
-from itbench import Weights, load_plugins, score_model
+from itbench import Weights, load_plugins
+from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.results.summary import summary

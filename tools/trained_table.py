@@ -16,10 +16,11 @@ from typing import Any
 import click
 import xarray as xr
 
-from itbench import compare_scores, load_plugins, responses_of
+from itbench import load_plugins, responses_of
 from itbench.cli.output import TerminalReporter
 from itbench.extraction.gram_cache import GramCache
 from itbench.registry import Registry
+from itbench.results.paired_comparison import compare_scores
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import interval_text, summary
 from itbench.scoring.evaluate import evaluate

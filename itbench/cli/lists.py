@@ -47,16 +47,7 @@ def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], as_json: 
         print_rows(_trained(pattern), TRAINED, as_json, empty="No trained weights yet.")
         return
     registry = load_registry(plugin_files)
-    rows = [
-        {
-            "model": entry.name,
-            "source": entry.source,
-            "layers": len(entry.layers) or None,
-            "weights": list(entry.weights),
-            "description": entry.description if entry.name in registry.models else "",
-        }
-        for entry in registry.find_models(pattern)
-    ]
+    rows = registry.model_rows(pattern)
     no_match = f"No model matches {pattern!r}. List all with: itbench models"
     print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json, empty=no_match)
 
@@ -73,18 +64,11 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
     Examples:
       itbench benchmarks
     """
-    rows = [
-        {
-            "benchmark": bench.name,
-            "region": bench.region,
-            "metric": bench.metric,
-            "splits": bench.splits.kind,
-            "data": bench.state(),
-            "description": bench.description,
-        }
-        for bench in load_registry(plugin_files).benchmarks.values()
-    ]
-    print_rows(rows, ("benchmark", "region", "metric", "splits", "data", "description"), as_json)
+    print_rows(
+        load_registry(plugin_files).benchmark_rows(),
+        ("benchmark", "region", "metric", "splits", "data", "description"),
+        as_json,
+    )
 
 
 @click.command(cls=Command)
@@ -98,13 +82,7 @@ def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
       itbench metrics
       itbench score -m pixels --metric ridge -o components=100 -o per_site=false
     """
-    from itbench.metrics import options
-
-    rows = [
-        {"metric": entry.name, **option}
-        for entry in load_registry(plugin_files).metrics.values()
-        for option in options.describe(entry.readout) or [{}]
-    ]
+    rows = load_registry(plugin_files).metric_rows()
     print_rows(rows, ("metric", "option", "default", "help"), as_json)
 
 

@@ -44,6 +44,8 @@ class Benchmark:
         File of the plugin that registered it; empty if its own file was named.
     datasets : mapping of str to Dataset
         The registered data sets, from which `data` is fetched where it is not in the data folder.
+    recordings : Recordings, optional
+        Recordings in memory, in place of `data`.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Benchmark:
     file: Path = field(default=Path(), compare=False)
     plugin: str = field(default="", compare=False)
     datasets: Datasets = field(default_factory=dict, compare=False, repr=False)
+    recordings: Recordings | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def read(cls, path: Path) -> Benchmark:
@@ -88,6 +91,8 @@ class Benchmark:
 
     def state(self) -> str:
         """Return the state of the benchmark's recordings, such as ``here`` or ``fetched when needed``."""
+        if self.recordings is not None:
+            return "here"
         return recordings_state(self.data_source(), self.datasets)
 
     def load(self, reporter: Reporter | None = None) -> Recordings:
@@ -98,6 +103,8 @@ class Benchmark:
         UnknownName, DamagedFile, Unreachable, NoSpace
             As `itbench.data.fetch.load_recordings`.
         """
+        if self.recordings is not None:
+            return self.recordings
         from itbench.data.fetch import load_recordings  # takes xarray and HDF5
 
         return load_recordings(self.data_source(), self.datasets, reporter)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from itbench.util.lazy import make_callable
+
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.banded import RandomSearch as RandomSearch
     from itbench.metrics.banded import banded_ridge as banded_ridge
@@ -82,3 +84,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_PUBLIC])
+
+
+make_callable(__name__, "itbench.api.tables")  # itbench.metrics() lists what is registered

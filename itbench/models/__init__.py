@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from itbench.util.lazy import make_callable
+
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.models.function import FunctionModel as FunctionModel
     from itbench.models.layer_outputs import last_map as last_map
@@ -49,3 +51,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *_PUBLIC])
+
+
+make_callable(__name__, "itbench.api.tables")  # itbench.models() lists what is registered

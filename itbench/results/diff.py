@@ -95,6 +95,9 @@ class Difference:
             return "No item differs that changes values: they agree up to rounding."
         return "No recorded item differs that changes values, yet they differ: check versions, commit and machine."
 
+    def __str__(self) -> str:
+        return render(self)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the difference for JSON."""
         return {**asdict(self), "verdict": self.verdict}

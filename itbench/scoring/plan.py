@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
@@ -17,8 +18,8 @@ TEACHER = ("model", "metric", "weights")  # what a recipe may name of a teacher
 
 def plan_run(
     registry: Registry,
-    model: str,
-    benchmark: str,
+    model: str | ModelEntry,
+    benchmark: str | Benchmark,
     *,
     metric: str | None = None,
     metric_options: Mapping[str, Any] | None = None,
@@ -30,12 +31,14 @@ def plan_run(
     recipe: Sequence[str] = (),
     tuned: bool = False,
 ) -> Run:
-    """Look everything up by name.
+    """Plan a run: look up models, benchmark and metric by name, or take them as they are.
 
     Parameters
     ----------
-    model : str
+    registry : Registry
+    model : str or ModelEntry
         A model, or several at once, ``A+B``, for a metric that reads them together: by default ``stacked``.
+    benchmark : str or Benchmark
     weights : str
         Of all models that have any, or one for each: ``FILE+random``.
     layers : sequence of str
@@ -50,9 +53,9 @@ def plan_run(
     UnknownName, BadOption, BadBenchmark, NoWeights
         Before any work, for whatever does not exist or cannot be.
     """
-    bench = registry.benchmark(benchmark)
-    names = _model_names(registry, model)
-    entries = [registry.model(name) for name in names]
+    bench = registry.benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    names = _model_names(registry, model) if isinstance(model, str) else [model.name]
+    entries = [registry.model(name) for name in names] if isinstance(model, str) else [model]
     usual = "stacked" if len(names) > 1 else entries[0].metric or bench.metric
     chosen = make_metric(registry, metric or usual, metric_options)
     check_several_models(registry, chosen, names)
@@ -60,14 +63,16 @@ def plan_run(
     if any(entry.trainable for entry in entries):
         spec = _only_trainable(registry, entries, weights, seed, layers, recipe)
         about = _teacher_names(spec)
-        teacher = plan_run(registry, **about, benchmark=benchmark, settings=how) if about else None
+        teacher = plan_run(registry, **about, benchmark=bench, settings=how) if about else None
         run = TrainableRun((spec,), bench, chosen, how, layer_from, teacher, tuned)
         _check_trainable(run)
         return run
     if recipe or tuned:
-        raise BadOption(f"{model} is not trained on recordings.", todo="Leave --recipe and --tuned out.")
+        raise BadOption(f"{'+'.join(names)} is not trained on recordings.", todo="Leave --recipe and --tuned out.")
     if not chosen.form.reads_layers:
-        raise BadOption(f"{model} makes no predictions of its own.", todo=f"Read it out: --metric {bench.metric}")
+        raise BadOption(
+            f"{'+'.join(names)} makes no predictions of its own.", todo=f"Read it out: --metric {bench.metric}"
+        )
     texts = _weight_texts(entries, weights)
     specs = tuple(
         ModelSpec(entry, weights_of(entry, text, seed), own)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench import score_model
+from itbench.api.score import score_model
 from itbench.data.catalog import verify_datasets
 from itbench.data.recordings import RDM_DIMS, Recordings, describe_recordings
 from itbench.data.recordings_file import read_recordings, write_recordings

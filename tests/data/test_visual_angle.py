@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from itbench import BadOption, load_plugins, score_model
+from itbench import BadOption, load_plugins
+from itbench.api.score import score_model
 from itbench.data.stimuli import StimulusSet
 from itbench.data.visual_angle import GREY, at_degrees, label
 from itbench.extraction.forward import ExtractionSettings

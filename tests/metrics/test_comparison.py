@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
-from itbench import ComparisonResult, Gram, NeuralData, read_score, score_model, write_score
+from itbench import ComparisonResult, Gram, NeuralData
+from itbench.api.score import score_model
 from itbench.data.responses import make_responses
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.metrics.comparison import compare_layers
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
+from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
 from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
 

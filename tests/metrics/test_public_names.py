@@ -10,7 +10,7 @@ import pytest
 
 import itbench.metrics
 import itbench.statistics
-from itbench import score_model
+from itbench.api.score import score_model
 from itbench.plugins import load_plugins
 from tests.kit.commands import run_python
 

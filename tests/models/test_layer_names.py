@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from itbench import BadOption, score_model
+from itbench import BadOption
+from itbench.api.score import score_model
 from itbench.errors import UnknownName
 from itbench.extraction.gram_cache import GramCache
 from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from itbench import BadOption, FunctionModel, score_model
+from itbench import BadOption, FunctionModel
+from itbench.api.score import score_model
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.weights import Weights
 from itbench.models.zoo import from_timm, from_torchvision

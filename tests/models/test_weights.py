@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from itbench import ItbenchWarning, score_model, with_weights
+from itbench import ItbenchWarning, with_weights
+from itbench.api.score import score_model
 from itbench.errors import NoWeights
 from itbench.models.weights import Weights, load_file, looks_untrained
 from itbench.models.zoo import from_timm

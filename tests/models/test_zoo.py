@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from itbench import load_plugins, score_model
+from itbench import load_plugins
+from itbench.api.score import score_model
 from itbench.errors import UnknownName
 from itbench.models.weights import Weights
 from itbench.models.zoo import from_timm, from_torchvision

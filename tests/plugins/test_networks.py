@@ -9,7 +9,8 @@ import pytest
 import torch
 import torchvision
 
-from itbench import Weights, load_plugins, score_model
+from itbench import Weights, load_plugins
+from itbench.api.score import score_model
 from itbench.data.recordings_file import write_recordings
 from itbench.extraction.forward import ExtractionSettings
 from tests.kit.commands import ROOT

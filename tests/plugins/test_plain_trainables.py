@@ -8,10 +8,9 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import explained_variance_score
 
-from itbench import read_score
 from itbench.data.recordings_file import write_recordings
 from itbench.plugins import load_plugins
-from itbench.results.score_file import provenance
+from itbench.results.score_file import provenance, read_score
 from tests.kit.commands import ROOT, run, run_python
 from tests.kit.plain_trainables import features
 from tests.kit.toy import toy_recordings

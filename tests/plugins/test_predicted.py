@@ -5,7 +5,8 @@ import pytest
 from rsatoolbox.data import Dataset
 from rsatoolbox.rdm import calc_rdm, compare
 
-from itbench import Gram, score_model
+from itbench import Gram
+from itbench.api.score import score_model
 from itbench.errors import BadOption, UnknownName
 from itbench.plugins import load_plugins
 from itbench.registry import Registry

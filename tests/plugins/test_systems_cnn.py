@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from itbench import Weights, load_plugins, read_score
+from itbench import Weights, load_plugins
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import mean_over_repetitions
+from itbench.results.score_file import read_score
 from itbench.training.protocols import Training
 from itbench.training.trained_weights import read_trained
 from tests.kit.commands import run

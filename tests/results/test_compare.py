@@ -7,12 +7,12 @@ import pytest
 import scipy.stats
 import xarray as xr
 
-from itbench import write_score
 from itbench.data.recordings_file import read_recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.results.find import find_scores
 from itbench.results.paired_comparison import compare_scores
+from itbench.results.score_file import write_score
 from itbench.statistics.explained_variance import correlation, explained_variance
 from itbench.statistics.permutation import benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES

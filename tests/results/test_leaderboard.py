@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench import read_score, write_score
 from itbench.errors import ItbenchWarning, UnknownName
 from itbench.results.leaderboard import compile_leaderboard
 from itbench.results.leaderboard_formats import KEYS, render
+from itbench.results.score_file import read_score, write_score
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.ranks import rank_intervals
 from tests.kit.commands import run

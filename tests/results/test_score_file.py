@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench import read_score, write_score
 from itbench.errors import BadScore, DamagedFile, NoSpace
-from itbench.results.score_file import provenance
+from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.score_variables import at_chosen_layer
 from tests.kit.commands import ROOT, run
 from tests.kit.scores import small_score
@@ -108,7 +107,7 @@ def test_a_score_of_another_version_is_not_called_damaged(tmp_path, monkeypatch)
 def test_a_killed_writer_leaves_no_file_or_a_whole_one(tmp_path):
     """The writer writes without end, and is killed at moments spread over its work."""
     code = (
-        "import sys\nfrom pathlib import Path\nfrom itbench import write_score\n"
+        "import sys\nfrom pathlib import Path\nfrom itbench.results.score_file import write_score\n"
         "from tests.kit.scores import small_score\nprint('ready', flush=True)\n"
         "for number in range(10**6):\n"
         "    write_score(small_score(file_stem=f's{number}'), Path(sys.argv[1]))\n"

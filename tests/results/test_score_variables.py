@@ -5,7 +5,7 @@ import ast
 import numpy as np
 import pytest
 
-from itbench import read_score
+from itbench.results.score_file import read_score
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import VARIABLES
 from tests.kit.commands import ROOT, run

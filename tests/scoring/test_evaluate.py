@@ -11,7 +11,8 @@ from sklearn.metrics import explained_variance_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
-from itbench import BadOption, ItbenchError, score_model
+from itbench import BadOption, ItbenchError
+from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import mean_over_repetitions

@@ -8,7 +8,8 @@ from sklearn.cross_decomposition import PLSRegression
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 
-from itbench import Gram, ItbenchError, score_model
+from itbench import Gram, ItbenchError
+from itbench.api.score import score_model
 from itbench.data.responses import make_responses
 from itbench.errors import UnknownName
 from itbench.plugins import load_plugins

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from itbench import read_score, score_model
+from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.stimuli import StimulusSet
 from itbench.extraction.gram_cache import GramCache
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
-from itbench.results.score_file import provenance
+from itbench.results.score_file import provenance, read_score
 from itbench.results.summary import summary
 from itbench.statistics.brainscore import internal_consistency
 from itbench.statistics.noise_ceiling import site_reliability

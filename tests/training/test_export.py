@@ -10,9 +10,10 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-from itbench import load_plugins, load_trained, read_score
+from itbench import load_plugins, load_trained
 from itbench.data.recordings_file import write_recordings
 from itbench.errors import DamagedFile, NoWeights
+from itbench.results.score_file import read_score
 from itbench.training.trained_weights import TrainedStore, read_about
 from tests.kit.commands import run, run_python
 from tests.kit.toy import toy_recordings

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from itbench import read_score
+from itbench.results.score_file import read_score
 from tests.kit.training import differing, first_split, halves, record_anew, scored, weights_in
 
 SPLIT = "fold0"

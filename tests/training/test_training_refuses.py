@@ -10,11 +10,11 @@ import pytest
 import yaml
 from safetensors.torch import save_file
 
-from itbench import read_score
 from itbench.check.checked_trainable import SimulatedTrainingSet
 from itbench.data.recordings_file import write_recordings
 from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
+from itbench.results.score_file import read_score
 from itbench.training.protocols import Training
 from itbench.training.trainable_spec import trainable_spec
 from itbench.util.progress import SilentReporter

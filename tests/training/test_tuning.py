@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 import yaml
 
-from itbench import read_score
 from itbench.data.recordings_file import write_recordings
 from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
-from itbench.results.score_file import provenance
+from itbench.results.score_file import provenance, read_score
 from itbench.scoring.plan import plan_run
 from itbench.training.tuning import judge_of
 from tests.kit.commands import ROOT, run, run_python

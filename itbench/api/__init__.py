@@ -1,0 +1,1 @@
+"""The Python API: functions of `itbench` that score models and read, compare and explain scores."""

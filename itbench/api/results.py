@@ -1,0 +1,166 @@
+"""compare, explain, diff, rescore, leaderboard: read scores and score files from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from itbench.api.sources import named_benchmark
+from itbench.data.benchmark import Benchmark
+from itbench.data.responses import mean_over_repetitions
+from itbench.extraction.gram_cache import GramCache
+from itbench.plugins import load_plugins
+from itbench.results.diff import Difference, difference
+from itbench.results.explain import explain as explain_steps
+from itbench.results.explain import heading
+from itbench.results.explain.steps import render
+from itbench.results.leaderboard import compile_leaderboard
+from itbench.results.paired_comparison import PairedComparison, compare_scores, responses_of
+from itbench.results.score_file import read_score, scores_in, write_score
+from itbench.results.score_variables import has_predictions
+from itbench.results.summary import summary
+from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
+from itbench.scoring.rescore import rescore as rescore_grams
+from itbench.util import folders
+from itbench.util.progress import Reporter, SilentReporter
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Text(str):
+    """Text that a notebook shows as it is printed."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def to_dataframe(score: xr.Dataset) -> pd.DataFrame:
+    """Return a score as a DataFrame with one row a layer; the headline stands in its attribute ``attrs``."""
+    import pandas as pd
+
+    whole = summary(score)
+    frame = pd.DataFrame(whole["layers"]).set_index("layer")
+    chosen = whole["layers_chosen"]
+    frame["times_chosen"] = [chosen.get(layer, 0) for layer in frame.index]
+    frame.attrs = {key: value for key, value in whole.items() if key not in ("layers", "models")}
+    return frame
+
+
+def compare(
+    a: xr.Dataset,
+    b: xr.Dataset,
+    *,
+    responses: ArrayLike | xr.DataArray | None = None,
+    benchmark: str | Path | Benchmark | None = None,
+    plugins: Sequence[str | Path] = (),
+) -> PairedComparison:
+    """Compare two scores of the same recordings: difference, its interval, p by permutation.
+
+    Parameters
+    ----------
+    a, b : Dataset
+    responses : array of shape (stimulus, site) or (repetition, stimulus, site), or DataArray, optional
+        Of scores of arrays in memory; else the recordings of their benchmark are loaded.
+    benchmark : str, Path or Benchmark, optional
+        Where it is no registered one.
+    plugins : sequence of str or Path, optional
+
+    Raises
+    ------
+    BadScore
+        If the two cannot be compared; says what differs.
+    """
+    recorded: NDArray[np.float64] | None = None
+    if has_predictions(a) and has_predictions(b):
+        if responses is None:
+            recorded = responses_of(a, named_benchmark(load_plugins(plugins), benchmark or a.attrs["benchmark"]))
+        elif isinstance(responses, xr.DataArray):
+            whole = responses if "repetition" in responses.dims else responses.expand_dims("repetition")
+            recorded = mean_over_repetitions(whole)
+        else:
+            values = np.asarray(responses, float)
+            recorded = values if values.ndim == 2 else np.nanmean(values, axis=0)
+    return compare_scores(a, b, recorded)
+
+
+def explain(score: xr.Dataset, *, plugins: Sequence[str | Path] = ()) -> Text:
+    """Return how the value of a score was computed, step by step, with formulas."""
+    steps = explain_steps(score, load_plugins(plugins))
+    return Text(render(heading(score, steps), steps))
+
+
+def diff(a: xr.Dataset, b: xr.Dataset) -> Difference:
+    """Return why the values of two scores differ: what differs in their making, and how far they are apart."""
+    return difference(a, b)
+
+
+def rescore(
+    score: xr.Dataset,
+    metric: str | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    benchmark: str | Path | Benchmark | None = None,
+    plugins: Sequence[str | Path] = (),
+    cache: str | Path | None = None,
+    reporter: Reporter | None = None,
+) -> xr.Dataset:
+    """Measure the cached Grams of a score with another metric or other options, without the model.
+
+    Parameters
+    ----------
+    score : Dataset
+    metric : str, optional
+        The score's own without.
+    options : mapping, optional
+        Options of the metric.
+    benchmark : str, Path or Benchmark, optional
+        That of the score, where it is no registered one.
+    plugins, cache, reporter : optional
+        As of `score`.
+
+    Raises
+    ------
+    BadScore
+        If a Gram is not in the cache any more.
+    """
+    registry = load_plugins(plugins)
+    bench = None if benchmark is None else named_benchmark(registry, benchmark)
+    plan = Plan(score, plan_metric(registry, score, metric, options), benchmark_of(registry, score, bench))
+    return rescore_grams(plan, GramCache((cache and Path(cache)) or None), reporter or SilentReporter())
+
+
+def load_score(path: str | Path) -> xr.Dataset:
+    """Read a score file.
+
+    Raises
+    ------
+    BadScore, DamagedFile
+    """
+    return read_score(Path(path).expanduser())
+
+
+def load_scores(folder: str | Path | None = None) -> list[xr.Dataset]:
+    """Read all score files of a folder, by default ``leaderboard/scores`` here; a damaged one is named in a warning."""
+    return [found for _, found in scores_in(_results(folder))]
+
+
+def save_score(score: xr.Dataset, folder: str | Path | None = None) -> Path:
+    """Write a score file into a folder, by default ``leaderboard/scores`` here, and return its path."""
+    return write_score(score, _results(folder))
+
+
+def leaderboard(folder: str | Path | None = None, benchmarks: Sequence[str] = ()) -> pd.DataFrame:
+    """Return the leaderboard of a folder of score files, by default ``leaderboard/scores`` here, one row a score."""
+    import pandas as pd
+
+    return pd.DataFrame(compile_leaderboard(_results(folder), benchmarks))
+
+
+def _results(folder: str | Path | None) -> Path:
+    return Path(folder).expanduser() if folder else folders.results()

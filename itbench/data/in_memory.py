@@ -1,0 +1,174 @@
+"""Stimulus sets, recordings and benchmarks made of arrays in memory, without a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from itbench.data.benchmark import Benchmark
+from itbench.data.images import MixedSizeImages, open_images
+from itbench.data.recordings import Recordings
+from itbench.data.responses import DIMS, check_sites, make_responses
+from itbench.data.splits import SplitPlan
+from itbench.data.stimuli import StimulusSet
+from itbench.errors import BadOption, BadRecordings, UnknownName
+from itbench.util.checksum import digest
+
+FOLDS = SplitPlan("kfold", 5)  # of recordings that name no splits
+
+
+def stimuli_in_memory(
+    images: ArrayLike | str | Path | StimulusSet,
+    metadata: Mapping[str, ArrayLike] | None = None,
+    ids: Sequence[str] | None = None,
+) -> StimulusSet:
+    """Return a stimulus set of an array of images in memory, or of the images in a folder or zip.
+
+    Parameters
+    ----------
+    images : array of shape (stimulus, y, x, 3) or (stimulus, 3, y, x), path, or StimulusSet
+        RGB, uint8; or floats, in [0, 1] if none is above 1, else in 0…255.
+    metadata : mapping of str to array of shape (stimulus,), optional
+        Flat coordinates, such as ``category`` or ``split``.
+    ids : sequence of str, optional
+        Stimulus ids; numbered, or the names of the files, without.
+
+    Raises
+    ------
+    BadRecordings
+        For arrays of another shape or range.
+    """
+    if isinstance(images, StimulusSet):
+        return images
+    if isinstance(images, str | Path):
+        stimuli, _ = open_images(Path(images).expanduser())
+        pixels: Any = stimuli.images
+        if isinstance(pixels, MixedSizeImages):
+            raise BadRecordings(f"The images in {images} differ in size.", todo="Bring them to one size first.")
+        ids = ids or stimuli.ids
+    else:
+        pixels = _as_bytes(np.asarray(images))
+    names = tuple(map(str, ids)) if ids is not None else tuple(f"stimulus{row:05d}" for row in range(pixels.shape[0]))
+    return StimulusSet(names, pixels, {key: np.asarray(column) for key, column in (metadata or {}).items()})
+
+
+def recordings_in_memory(
+    images: ArrayLike | str | Path | StimulusSet,
+    responses: ArrayLike | xr.DataArray,
+    *,
+    metadata: Mapping[str, ArrayLike] | None = None,
+    name: str = "arrays",
+) -> Recordings:
+    """Return recordings of images and responses in memory, with the digests that a file of them would have.
+
+    Parameters
+    ----------
+    images
+        As of `stimuli_in_memory`.
+    responses : array of shape (stimulus, site) or (repetition, stimulus, site), or DataArray
+        NaN where there was no repetition. The dimensions of a DataArray are called so, in any order; its coordinate
+        ``stimulus`` is matched with the stimulus ids where images in files or a stimulus set have any.
+    metadata
+        As of `stimuli_in_memory`.
+    name : str
+
+    Raises
+    ------
+    BadRecordings
+        For numbers of stimuli that do not fit, and for labels that name other stimuli.
+    """
+    labels = _stimulus_labels(responses)
+    named = isinstance(images, str | Path | StimulusSet)
+    stimuli = stimuli_in_memory(images, metadata, None if named else labels)
+    if named and labels is not None:
+        responses = _by_label(responses, labels, stimuli.ids)
+    array = _labelled(responses, stimuli.ids)
+    check_sites(array)
+    pixels, values = stimuli.content_digest(), digest(array.values)
+    columns = [part for key, column in sorted(stimuli.metadata.items()) for part in (key, np.asarray(column))]
+    content = digest(name, pixels, values, *columns)
+    return Recordings(name, stimuli, array, digests={"stimuli": pixels, "responses": values, "content": content})
+
+
+def benchmark_in_memory(
+    recordings: Recordings, splits: SplitPlan | Mapping[str, Any] | None = None, metric: str = "ridge"
+) -> Benchmark:
+    """Return a benchmark of recordings in memory: five shuffled folds unless `splits` says otherwise.
+
+    Raises
+    ------
+    BadBenchmark, UnknownName
+        For splits that are none.
+    """
+    plan = FOLDS if splits is None else splits if isinstance(splits, SplitPlan) else SplitPlan.parse(dict(splits), "")
+    return Benchmark(recordings.name, recordings.name, plan, metric=metric, recordings=recordings)
+
+
+def _as_bytes(images: NDArray[Any]) -> NDArray[Any]:
+    """Return images (stimulus, y, x, 3), uint8 or float32 in 0…255."""
+    if images.ndim == 4 and images.shape[-1] == 3 and images.shape[1] == 3:
+        raise BadRecordings(
+            f"Images of shape {images.shape}: either axis of 3 may be the colours.", todo="Give larger images."
+        )
+    if images.ndim == 4 and images.shape[-1] != 3 and images.shape[1] == 3:
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim != 4 or images.shape[-1] != 3 or not images.size:
+        raise BadRecordings(
+            f"Images of shape {images.shape}.", known="They must be (stimulus, y, x, 3) or (stimulus, 3, y, x), in RGB."
+        )
+    if images.dtype == np.uint8:
+        return images
+    low, high = float(images.min()), float(images.max())
+    if images.dtype.kind not in "iuf" or not (low >= 0 and high <= 255):
+        raise BadRecordings(
+            f"Images of type {images.dtype}, from {low:g} to {high:g}.",
+            known="They must be uint8, or numbers in [0, 1] or in 0…255.",
+            todo="Give the images themselves, not normalised ones: preprocessing belongs to the model.",
+        )
+    if images.dtype.kind == "f" and high <= 1:
+        images = images * np.float32(255)
+    rounded = np.rint(images)
+    return rounded.astype(np.uint8) if np.allclose(images, rounded, rtol=0, atol=1e-3) else images.astype(np.float32)
+
+
+def _stimulus_labels(responses: Any) -> list[str] | None:
+    if isinstance(responses, xr.DataArray) and "stimulus" in responses.coords:
+        return [str(label) for label in responses["stimulus"].values]
+    return None
+
+
+def _by_label(responses: Any, labels: Sequence[str], ids: Sequence[str]) -> xr.DataArray:
+    """Return responses in the order of the stimulus ids, joined by label."""
+    row_of = {label: row for row, label in enumerate(labels)}
+    missing = [name for name in ids if name not in row_of]
+    if missing or len(row_of) != len(labels) or len(labels) != len(ids):
+        raise BadRecordings(
+            f"The responses are of {len(labels)} stimuli, the images of {len(ids)}, and their labels do not match.",
+            known=f"Responses: {', '.join(labels[:5])}, …; images: {', '.join(ids[:5])}, …",
+            todo="Label both alike, or drop the coordinate 'stimulus' to pair them by their order.",
+        )
+    return responses.isel(stimulus=[row_of[name] for name in ids])
+
+
+def _labelled(responses: Any, ids: Sequence[str]) -> xr.DataArray:
+    if not isinstance(responses, xr.DataArray):
+        values = np.asarray(responses, dtype=None if np.asarray(responses).dtype.kind == "f" else np.float64)
+        if values.ndim not in (2, 3) or values.shape[-2] != len(ids):
+            raise BadRecordings(
+                f"Responses of shape {values.shape} to {len(ids)} images.",
+                known="They must be (stimulus, site) or (repetition, stimulus, site).",
+            )
+        return make_responses(values, ids)
+    for dim in map(str, responses.dims):
+        if dim not in DIMS:
+            raise UnknownName.of("dimension", dim, DIMS, todo="Rename it: responses.rename({...})")
+    if not {"stimulus", "site"} <= set(responses.dims) or responses.sizes["stimulus"] != len(ids):
+        raise BadOption(f"Responses of dimensions {dict(responses.sizes)} do not fit {len(ids)} images.")
+    whole = responses if "repetition" in responses.dims else responses.expand_dims("repetition")
+    sites = {str(key): coord.values for key, coord in responses.coords.items() if coord.dims == ("site",)}
+    return make_responses(whole.transpose(*DIMS).values, ids, sites=sites)
