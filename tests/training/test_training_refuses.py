@@ -66,20 +66,20 @@ RECIPES = {
     "everything frozen": ("plain", "freeze=['*']", "freezes every parameter: *"),
     "rate of nothing": ("plain", "lr_by={core.*: 0.1}", "lr_by core.* fits no parameter"),
     "no such layer of the core": ("finetuned/itbench-tiny", "options.layer=stage9", "unknown layer 'stage9'"),
-    "recipe of a frozen model": ("pixels", "lr=1", "pixels learns nothing from recordings.\nLeave --recipe"),
+    "recipe of a frozen model": ("pixels", "lr=1", "pixels is not trained on recordings.\nLeave --recipe"),
     "no room for one image": ("plain", "options.room=0", "The GPU has no room for the network with one image"),
     "explosion": ("plain", "{lr: 1e30, clip: null}", "The loss became"),
 }
 UNTAUGHT = {
     "unknown model": ("{model: pixel}", "unknown model 'pixel'.\nDid you mean pixels?"),
     "unknown key": ("{modle: pixels}", "unknown key of a recipe's teacher 'modle'.\nDid you mean model?"),
-    "a model that learns": ("{model: plain}", "cannot teach.\nA teacher is a model that does not learn"),
+    "a model that learns": ("{model: plain}", "cannot teach.\nA teacher is a frozen model"),
     "a comparison": ("{model: pixels, metric: rsa}", "pixels on toy by rsa cannot teach"),
 }
 # What is asked for beside the recipe; and words of the refusal.
 REFUSED = {
     "seed below 0": ("plain --seed -1", "x>=0"),
-    "tuned frozen model": ("pixels --tuned", "pixels learns nothing from recordings.\nLeave --recipe and --tuned out."),
+    "tuned frozen model": ("pixels --tuned", "pixels is not trained on recordings.\nLeave --recipe and --tuned out."),
     "unknown core": ("finetuned/resnet5", "unknown model 'resnet5'.\nDid you mean resnet"),
     "unknown core in a recipe": ("coreless", "unknown model 'resnet5'.\nDid you mean resnet"),
     "core that learns": ("finetuned/plain", "plain learns from recordings itself.\nName a core that does not"),
@@ -92,12 +92,12 @@ REFUSED = {
     ),
     "weights that are not there": ("finetuned/itbench-tiny --weights mine.pt", "No weights 'mine.pt'"),
     "start that it does not have": ("plain --weights other.safetensors", "plain starts from random weights"),
-    "geometry": ("plain --metric rsa", "rsa compares all images, and plain has learnt from some of them"),
-    "alignment": ("plain --metric cka", "cka compares all images, and plain has learnt from some of them"),
-    "single features": ("plain --metric one-to-one", "one-to-one looks for single features, and plain has learnt"),
+    "geometry": ("plain --metric rsa", "rsa compares all images, and plain was trained on some of them"),
+    "alignment": ("plain --metric cka", "cka compares all images, and plain was trained on some of them"),
+    "single features": ("plain --metric one-to-one", "one-to-one looks for single features, and plain was trained"),
     "predictions of classes alone": (
         "classes-only --metric direct",
-        "classes-only does not learn to predict responses.\nRead a layer of it out: --metric ridge",
+        "classes-only is not trained to predict responses.\nRead a layer of it out: --metric ridge",
     ),
     "predictions of a frozen model": (
         "pixels --metric direct",
@@ -107,7 +107,7 @@ REFUSED = {
     "unknown layer": ("plain --metric ridge -l rely", "unknown layer 'rely'.\nDid you mean relu?"),
     "unknown pattern": ("plain --metric ridge -l rely.*", "unknown layer pattern 'rely.*'"),
     "unknown layer of several": ("plain --metric ridge -l relu --recipe members=2", "unknown layer 'relu'"),
-    "two at once": ("plain+pixels", "plain learns from recordings, and is scored alone"),
+    "two at once": ("plain+pixels", "plain is trained on recordings, and is scored alone"),
 }
 
 

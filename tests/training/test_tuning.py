@@ -165,7 +165,7 @@ def test_held_out_responses_do_not_enter_a_study(shrunk, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pixels"], "pixels learns nothing from recordings"),
+        (["pixels"], "pixels is not trained on recordings"),
         (["shrunk", "--split", "fold9"], "unknown split 'fold9'"),
         (["shrunk", "--recipe", "tune.lr=[0]"], "tune, lr: The recipe's key 'lr' must be a number above 0"),
         (["shrunk", "--recipe", "tune.ephocs=[1]"], "Did you mean epochs"),
