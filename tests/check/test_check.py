@@ -16,7 +16,6 @@ from itbench.plugins import load_plugins
 from tests.kit.commands import ROOT
 
 KIT = ROOT / "tests" / "kit"
-FAST = ("pixels", "itbench-tiny")  # the other models take seconds to make
 OWN = load_plugins()
 SINGLE = [name for name, entry in OWN.models.items() if entry.names is None and not entry.trainable]
 
@@ -134,6 +133,7 @@ def test_what_follows_from_a_fault_is_skipped_and_says_from_which():
     assert findings("dropout")["batch"].seen == "needs 'repeats'"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "culprit"),
     [
@@ -173,31 +173,31 @@ def test_a_process_that_dies_is_a_fault_and_says_how(home):
 
 @pytest.fixture(scope="module")
 def own_fresh():
-    """What one other process sees of our own models, the slow ones only if they are asked for."""
-
-    @cache
-    def look(slow):
-        names = [name for name in SINGLE if (name not in FAST) == slow]
-        return run_fresh_process((), {name: default_weights(OWN.models[name]) for name in names})
-
-    return look
+    """What one other process sees of our own models."""
+    return cache(lambda: run_fresh_process((), {name: default_weights(OWN.models[name]) for name in SINGLE}))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in SINGLE]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SINGLE)
 def test_our_own_models_keep_every_rule(name, own_fresh):
     entry = OWN.models[name]
-    report = check_model(entry, default_weights(entry), lambda: own_fresh(name not in FAST))
+    report = check_model(entry, default_weights(entry), own_fresh)
     odd = [finding for finding in report.findings if finding.result not in (PASS, SKIPPED)]
     assert not odd
     skipped = {finding.check for finding in report.findings if finding.result == SKIPPED}
     assert skipped <= ({"seed", "eval mode"} if not entry.weights else set())
 
 
+@pytest.fixture(scope="module")
+def own_listing():
+    """What one other process sees that only loads our own plugins."""
+    return cache(lambda: run_fresh_process((), {}))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(OWN.metrics))
-def test_our_own_metrics_keep_every_rule(name, own_fresh):
-    report = check_metric(OWN.metrics[name], lambda: own_fresh(False))
+def test_our_own_metrics_keep_every_rule(name, own_listing):
+    report = check_metric(OWN.metrics[name], own_listing)
     assert {finding.result for finding in report.findings} == {PASS}
 
 

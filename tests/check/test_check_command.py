@@ -121,6 +121,7 @@ def test_json_holds_what_the_table_does(toy):
     assert {row["check"] for row in report["findings"] if row["result"] == FAIL} == {"finite"}
 
 
+@pytest.mark.slow
 def test_layers_and_weights_are_those_asked_for(toy, home):
     model = load_plugins().models["toy-net"].factory(Weights("random", 4))
     save_file(model.module.state_dict(), home / "four.safetensors")
@@ -131,12 +132,14 @@ def test_layers_and_weights_are_those_asked_for(toy, home):
     assert found["seed"]["result"] == SKIPPED
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_not_there_fails_and_names_its_neighbour(toy):
     done = run("check", "toy-net", "-l", "secund")
     assert done.exit_code == 1
     assert "unknown layer 'secund'. Did you mean second?" in done.stdout
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_there_are_an_error(toy):
     done = run("check", "toy-net", "--weights", "nowhere.pt")
     assert done.exit_code == 1

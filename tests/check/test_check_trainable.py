@@ -17,7 +17,6 @@ from tests.kit.commands import ROOT, run
 PLUGIN = ROOT / "tests" / "kit" / "broken_trainables.py"
 OWN = load_plugins()
 LEARNERS = {name: entry for name, entry in OWN.models.items() if entry.trainable}
-FAST = ("cnn-2",)
 LARGE = [name for name, entry in LEARNERS.items() if not name.endswith(FAMILY) and entry.read_recipe().core]
 SMALL = [name.replace("*", "itbench-tiny") for name in LEARNERS if name not in LARGE]
 ONE_LARGE = "resnet50-finetuned"
@@ -58,6 +57,7 @@ def findings(name):
     return {finding.check: finding for finding in broken()[name].findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "check", "seen"), BROKEN, ids=lambda value: value)
 def test_a_model_that_breaks_a_rule_of_learning_fails_at_exactly_that_rule(name, check, seen):
     assert broken()[name].failed == (check,)
@@ -69,6 +69,7 @@ def test_every_rule_of_learning_is_seen_broken():
     assert {check.name for check in TRAINING_CHECKS} <= {check for _, check, _ in BROKEN}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "skipped"),
     [
@@ -83,6 +84,7 @@ def test_a_model_that_keeps_the_rules_passes(name, skipped):
     assert {check for check, finding in found.items() if finding.result == SKIPPED} == skipped
 
 
+@pytest.mark.slow
 def test_what_learns_no_responses_is_checked_by_its_layers():
     found = findings("reads faces")
     assert broken()["reads faces"].failed == ()
@@ -91,6 +93,7 @@ def test_what_learns_no_responses_is_checked_by_its_layers():
     assert found["missing responses"].seen == "it predicts no responses"
 
 
+@pytest.mark.slow
 def test_a_large_model_is_fitted_once_and_says_so(monkeypatch):
     monkeypatch.setattr("itbench.check.checked_trainable.LARGE", 10)
     registry = load_plugins([PLUGIN])
@@ -128,6 +131,7 @@ def test_a_family_is_checked_by_its_members_names(home):
     assert "check a small one with: itbench check learnt/itbench-tiny" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_weights_that_it_starts_from_are_those_asked_for(home):
     done = run("check", "unsettles its core", "--plugin", PLUGIN, "--weights", "pretrained")
     assert "model unsettles its core, weights pretrained\n" in done.stdout
@@ -145,21 +149,14 @@ def test_weights_that_it_cannot_start_from_are_an_error(home):
 
 @pytest.fixture(scope="module")
 def own_fresh():
-    """What one other process sees of our own models that learn, the slow ones only if they are asked for."""
-
-    @cache
-    def look(slow):
-        names = [name for name in (*SMALL, ONE_LARGE) if (name not in FAST) == slow]
-        return run_fresh_process((), {}, dict.fromkeys(names))
-
-    return look
+    """What one other process sees of our own models that learn."""
+    return cache(lambda: run_fresh_process((), {}, dict.fromkeys((*SMALL, ONE_LARGE))))
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in (*SMALL, ONE_LARGE)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*SMALL, ONE_LARGE])
 def test_our_own_models_that_learn_keep_every_rule(name, own_fresh):
-    report = check_trainable(OWN.model(name), OWN, None, lambda: own_fresh(name not in FAST))
+    report = check_trainable(OWN.model(name), OWN, None, own_fresh)
     assert not [finding for finding in report.findings if finding.result not in (PASS, SKIPPED)]
 
 

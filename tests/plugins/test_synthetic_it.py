@@ -42,6 +42,7 @@ def signal_of(recordings, seed=0):
     return signal
 
 
+@pytest.mark.slow
 def test_one_seed_gives_one_data_set_and_another_gives_another(tmp_path):
     digests = []
     for number, seed in enumerate((0, 0, 1)):
@@ -51,6 +52,7 @@ def test_one_seed_gives_one_data_set_and_another_gives_another(tmp_path):
     assert all(digests[0][key] != digests[2][key] for key in digests[0])
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_views_tuning_and_noise():
     first, other = (synthetic_it(seed, views=1, **SMALL) for seed in (0, 1))
     for name in View.__dataclass_fields__:
@@ -74,17 +76,20 @@ def test_64_objects_of_8_categories_are_seen_in_several_views():
     assert recordings.responses.sizes == {"repetition": REPETITIONS, "stimulus": 192, "site": 6}
 
 
+@pytest.mark.slow
 def test_the_whole_has_640_images_168_sites_and_30_repetitions(full):
     assert (VIEWS, SITES, REPETITIONS) == (10, 168, 30)
     assert full.responses.sizes == {"repetition": 30, "stimulus": 640, "site": 168}
     assert len(full.stimuli) == 640
 
 
+@pytest.mark.slow
 def test_two_animals_have_half_of_the_sites_each(full):
     assert full.responses["animal"].values.tolist() == ["A"] * 84 + ["B"] * 84
     assert synthetic_it(0, views=1, sites=5, pixels=16).responses["animal"].values.tolist() == ["A", "A", "A", "B", "B"]
 
 
+@pytest.mark.slow
 def test_reliability_is_that_of_the_mean_over_repetitions(full):
     noise, reliability = full.responses["noise_variance"].values, full.responses["reliability"].values
     np.testing.assert_allclose(reliability, 1 / (1 + noise / REPETITIONS))
@@ -93,6 +98,7 @@ def test_reliability_is_that_of_the_mean_over_repetitions(full):
     np.testing.assert_allclose(shares, 1.0)
 
 
+@pytest.mark.slow
 def test_the_signal_has_variance_1_at_every_site(full):
     signal = signal_of(full)
     np.testing.assert_allclose(signal.mean(axis=0), 0, atol=1e-9)
@@ -100,6 +106,7 @@ def test_the_signal_has_variance_1_at_every_site(full):
     assert (full.responses["signal_variance"].values == 1).all()
 
 
+@pytest.mark.slow
 def test_the_noise_has_the_variance_that_the_column_says(full):
     found = full.responses.values.astype(float).var(axis=0, ddof=1).mean(axis=0)  # over repetitions
     ratio = found / full.responses["noise_variance"].values
@@ -108,6 +115,7 @@ def test_the_noise_has_the_variance_that_the_column_says(full):
     assert abs(ratio.mean() - 1) < 5 * error / np.sqrt(SITES)
 
 
+@pytest.mark.slow
 def test_noise_is_independent_of_signal_repetition_and_site(full):
     noise = full.responses.values.astype(float) - signal_of(full)
     error = 1 / np.sqrt(640)
@@ -118,6 +126,7 @@ def test_noise_is_independent_of_signal_repetition_and_site(full):
     assert np.abs(correlation(signal_of(full), noise[2])).max() < 5 * error
 
 
+@pytest.mark.slow
 def test_a_perfect_prediction_reaches_the_closed_form_ceiling(full):
     recorded, signal = mean_over_repetitions(full.responses), signal_of(full)
     reliability = full.responses["reliability"].values
@@ -128,6 +137,7 @@ def test_a_perfect_prediction_reaches_the_closed_form_ceiling(full):
     assert np.abs(r - np.sqrt(reliability)).max() < 0.1
 
 
+@pytest.mark.slow
 def test_split_halves_agree_with_the_reliability_that_the_column_says(full):
     values, estimates = full.responses.values.astype(float), []
     for seed in range(5):
@@ -140,6 +150,7 @@ def test_split_halves_agree_with_the_reliability_that_the_column_says(full):
     assert np.abs(difference).mean() < 0.02
 
 
+@pytest.mark.slow
 def test_sites_tuned_to_identity_tell_objects_apart_in_all_views(full):
     signal, objects = signal_of(full), full.stimuli.metadata["object"].astype(str)
     means = (

@@ -171,6 +171,7 @@ def one_colour(n=48):
     return replace(recordings, stimuli=replace(recordings.stimuli, images=colours.repeat(8, 1).repeat(8, 2)))
 
 
+@pytest.mark.slow
 def test_the_autoencoder_learns_to_reconstruct_the_image():
     changes = ("losses={picture: 1}", "epochs=40", "lr=1e-2", "schedule=constant")
     predictor, images, _ = fit("autoencoder", *changes, recordings=one_colour())

@@ -74,6 +74,7 @@ def test_distilled_has_a_network_of_its_own(toy):
     assert predictor.layers == ("stage1", "stage2", "stage3", "stage4")
 
 
+@pytest.mark.slow
 def test_the_teacher_is_followed_where_it_departs_from_the_responses(toy):
     responses = mean_over_repetitions(toy_recordings(n=48).responses)
     changes = ("losses={teacher: 1}", "epochs=10", "patience=0")
@@ -84,6 +85,7 @@ def test_the_teacher_is_followed_where_it_departs_from_the_responses(toy):
     assert np.corrcoef(predicted.ravel(), responses.ravel())[0, 1] < -0.5
 
 
+@pytest.mark.slow
 def test_an_ensemble_predicts_the_mean_of_networks_trained_from_following_seeds(toy):
     together, *_, images, _ = fit("ensemble/toy-net", "members=3")
     alone = [fit("finetuned/toy-net", seed=seed)[0].predict(images) for seed in range(3)]
@@ -97,6 +99,7 @@ def test_ensembles_learn_as_the_fine_tuned_do():
     assert several.departures(single) == {"members": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["finetuned", "layer-cnn"])
 def test_training_leaves_the_core_as_it_was(family, toy):
     _, core, *_ = fit(f"{family}/itbench-tiny", "epochs=1")
@@ -106,6 +109,7 @@ def test_training_leaves_the_core_as_it_was(family, toy):
     assert not core.left_in_training_mode()
 
 
+@pytest.mark.slow
 def test_frozen_norms_keep_their_statistics_and_others_do_not(toy):
     frozen, core, *_ = fit("layer-cnn/itbench-tiny", "epochs=1", "augment=[shift]")  # so that the core runs anew
     learning, *_ = fit("finetuned/itbench-tiny", "epochs=1")
@@ -124,6 +128,7 @@ def test_a_classifier_predicts_classes_and_no_responses(toy):
         predictor.predict(images)
 
 
+@pytest.mark.slow
 def test_the_weight_of_the_classes_is_the_recipes(toy):
     full, less = (system(name)[1].losses for name in ("multi-objective", "multi-objective-0.3"))
     assert (full, less) == ({"responses": 1, "classes": 1}, {"responses": 1, "classes": 0.3})
@@ -150,18 +155,21 @@ def scored(toy, name, *changes):
     return read_score(path)
 
 
+@pytest.mark.slow
 def test_a_classifier_is_read_out_by_the_benchmarks_metric(toy):
     score = scored(toy, "classifier/toy-net")
     assert score.attrs["metric"] == "ridge"
     assert set(score.layer.values) == {"core.first", "core.second"}
 
 
+@pytest.mark.slow
 def test_the_others_are_scored_by_what_they_predict(toy):
     score = scored(toy, "multi-objective/toy-net")
     assert score.attrs["metric"] == "direct"
     assert list(score.layer.values) == ["output"]
 
 
+@pytest.mark.slow
 def test_the_teacher_is_scored_on_the_way(toy):
     score = scored(toy, "distilled/toy-net", "teacher.model=toy")
     assert np.isfinite(score.explained_variance).all()

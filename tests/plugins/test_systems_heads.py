@@ -40,6 +40,7 @@ def weights(predictor, ending):
     return next(tensor for name, tensor in predictor.state.items() if name.endswith(ending))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_score_trains_it_in_every_split(family, toy, home):
     recipe = [word for change in QUICK for word in ("--recipe", change)]
@@ -53,6 +54,7 @@ def test_a_score_trains_it_in_every_split(family, toy, home):
     assert (score.predictions.groupby("row_split").std() > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_changes_what_it_adds_and_nothing_of_the_core(family, toy):
     predictor, core = fit(f"{family}/itbench-tiny", "augment=[]")
@@ -70,6 +72,7 @@ def test_training_changes_what_it_adds_and_nothing_of_the_core(family, toy):
     assert added
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES[:2])
 def test_without_frozen_parts_the_core_learns_too(family, toy):
     predictor, core = fit(f"{family}/itbench-tiny", "freeze=[]")
@@ -77,6 +80,7 @@ def test_without_frozen_parts_the_core_learns_too(family, toy):
         assert not np.array_equal(predictor.state[f"0.core.{name}"], core.module.state_dict()[name].numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES[:2])
 def test_the_penalty_of_a_readout_is_part_of_the_loss(family, toy):
     free, bound = (
@@ -88,6 +92,7 @@ def test_the_penalty_of_a_readout_is_part_of_the_loss(family, toy):
     assert losses[1] > losses[0]
 
 
+@pytest.mark.slow
 def test_merged_adapters_fit_the_core_and_give_the_same_features(toy):
     predictor, core = fit("low-rank/itbench-tiny", "lr=0.05")
     images = core.prepare(toy_recordings(n=4).stimuli.images)

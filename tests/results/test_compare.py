@@ -1,6 +1,7 @@
 """Two scores compared: swaps against plain loops and scipy, intervals of pairs, and what is refused."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -307,13 +308,13 @@ def test_what_else_differs_is_said_and_not_refused():
     )
 
 
-@pytest.fixture
-def folder(toy, home):
+@pytest.fixture(scope="module")
+def scores(toy_file, tmp_path_factory):
     """Scores of the toy recordings: a good model and a bad one, with two kinds of weights and two metrics."""
-    recordings = read_recordings(home / "data" / "toy.h5")
+    recordings = read_recordings(toy_file)
     recorded = mean_over_repetitions(recordings.responses)
     rng = np.random.default_rng(0)
-    where = home.parent / "work" / "leaderboard" / "scores"
+    where = tmp_path_factory.mktemp("compared") / "scores"
     for model, weights, metric, noise in [
         ("good", "pretrained", "ridge", 0.3),
         ("good", "random-0", "ridge", 0.9),
@@ -326,6 +327,12 @@ def folder(toy, home):
         score = readout_score(recorded, predicted, model=model, weights=weights, metric=metric, digests=digests)
         write_score(score, where)
     return where
+
+
+@pytest.fixture
+def folder(scores, toy, home):
+    """Return a folder with copies of these scores, where the commands look for them."""
+    return shutil.copytree(scores, home.parent / "work" / "leaderboard" / "scores")
 
 
 def said(*arguments):
