@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import importlib
 import io
 import json
 import re
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import itbench
 from itbench import plugins
 from itbench.cli import main
 from itbench.data.catalog import Dataset
@@ -217,6 +219,26 @@ def test_the_readmes_commands_run_in_the_order_printed(lab):
             done = require(*words, *(["--weights", "random"] if "densenet201" in words else []))
             if words == ["leaderboard"]:
                 require_same_table(table("README.md", "demo"), rows_of(done.stdout), atol=0.006)
+
+
+@pytest.mark.slow
+def test_the_python_page_runs_in_the_order_printed(home):
+    namespace = {}
+    for language, block in blocks(PAGES["python.md"]):
+        assert language == "python"
+        exec(compile(block, "python.md", "exec"), namespace)
+    assert set(namespace["grams"]) == {"stage3", "stage4"}
+    assert len(namespace["board"]) == len(namespace["scores"]) == 2
+
+
+def test_the_documents_name_only_public_names_that_exist():
+    for page, text in PAGES.items():
+        for name in re.findall(r"\bitbench((?:\.[A-Za-z_]\w*)+)", text):
+            found = itbench
+            for part in name[1:].split("."):
+                here = getattr(found, "__name__", "")
+                found = getattr(found, part) if hasattr(found, part) else importlib.import_module(f"{here}.{part}")
+            assert found is not None, f"{page}: itbench{name}"
 
 
 @pytest.mark.slow

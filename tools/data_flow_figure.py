@@ -21,8 +21,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyArrowPatch
 
+import itbench
 from itbench import Weights, load_plugins
-from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.results.summary import summary
@@ -104,9 +104,9 @@ def main() -> None:
     """Score three models and draw the six panels."""
     recordings = load_plugins().benchmark(BENCHMARK).load()
     scores = [
-        score_model(MODEL, BENCHMARK),
-        score_model(MODEL, BENCHMARK, weights="random"),
-        score_model("pixels", BENCHMARK),
+        itbench.score(MODEL, BENCHMARK),
+        itbench.score(MODEL, BENCHMARK, weights="random"),
+        itbench.score("pixels", BENCHMARK),
     ]
     features = activations(recordings)
     by_category = np.argsort(np.asarray(recordings.stimuli.metadata["category"]), kind="stable")
