@@ -37,7 +37,7 @@ KINDS = {
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
-    """Gather built-in plugins, installed packages, ``ITBENCH_PLUGINS`` and the plugin `files` named.
+    """Load plugins: the built-in ones, of installed packages, of ``ITBENCH_PLUGINS`` and of the `files` named.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def _add(manager: pluggy.PluginManager, plugin: Any) -> None:
 
 
 def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., Any]) -> dict[str, Any]:
-    """Call one hook of every plugin by itself, so that one that breaks does not stop the others."""
+    """Call one hook of every plugin by itself, so that a failing plugin does not stop the others."""
     found: dict[str, Any] = {}
     plugins = manager.get_plugins()
     for file, plugin in manager.list_name_plugin():
@@ -100,7 +100,6 @@ def _gather(manager: pluggy.PluginManager, hook: str, entry: Callable[..., Any])
 def _offered(
     call: Callable[..., Any], hook: str, entry: Callable[..., Any], found: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what one plugin registers, by name; refuse a name that is taken."""
     mine: dict[str, Any] = {}
 
     def register(*args: Any, **about: Any) -> None:
@@ -120,7 +119,7 @@ def _benchmark(path: str | Path, *, file: str) -> Benchmark:
 
 @contextmanager
 def _surviving(what: str, file: str = "") -> Iterator[None]:
-    """Turn what a plugin raises into a warning that names it and the line; errors about names go on."""
+    """Warn, naming plugin and line, when loading a plugin fails; errors about taken names go on."""
     try:
         yield
     except BadPlugin:
@@ -151,6 +150,6 @@ def _import(path: Path) -> Any:
 
 @hookimpl
 def itbench_benchmarks(register: Callable[..., None]) -> None:
-    """Offer every YAML file of the project."""
+    """Register every built-in benchmark, for plugins are found by the same hooks."""
     for path in sorted((builtin_root() / "benchmarks").glob("*.yaml")):
         register(path)

@@ -13,18 +13,23 @@ from itbench.data.benchmark import Benchmark
 from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
 from itbench.metrics import options
+from itbench.metrics.comparison import ComparisonForm
 from itbench.metrics.form import Form
-from itbench.metrics.forms import FORMS
+from itbench.metrics.readout_forms import DirectForm, JointReadoutForm, ReadoutForm
+from itbench.metrics.single_feature import SingleFeatureForm
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
 from itbench.util.checksum import digest
 
+FORMS: dict[str, Form] = {  # of metrics, by the name that a metric's class attribute ``form`` says
+    form.name: form for form in (ReadoutForm(), JointReadoutForm(), ComparisonForm(), SingleFeatureForm(), DirectForm())
+}
 FAMILY = "/*"  # the ending of a family's name
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A registered model: its name, what makes it, and what a table says of it.
+    """Registered model: its name, its factory, candidate layers, weights and description.
 
     With `names`, a family of models: it is called ``PREFIX/*``, and its factory gets the rest of the name too.
 
@@ -58,16 +63,16 @@ class ModelEntry:
 
     @property
     def plugin_digest(self) -> str:
-        """SHA-256 of the plugin's file; empty for a model that no plugin registered."""
+        """SHA-256 of the file that registered the model; empty for a model in memory."""
         return digest(Path(self.file).read_bytes()) if self.file else ""
 
     @property
     def trainable(self) -> bool:
-        """Whether the model is trained on recordings."""
+        """Whether the registered model is trained on recordings."""
         return bool(self.recipe)
 
     def read_recipe(self) -> Recipe:
-        """Return how it learns unless the user says otherwise.
+        """Return the recipe that the registered model is trained by, unless the user changes it.
 
         Raises
         ------
@@ -77,7 +82,7 @@ class ModelEntry:
         return replace(recipe, core=self.core) if self.core else recipe
 
     def member(self, name: str) -> ModelEntry:
-        """Return the model of this family whose whole name is `name`.
+        """Return the registered model of this family whose whole name is `name`.
 
         Raises
         ------
@@ -95,7 +100,7 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class MetricEntry:
-    """A registered metric: a dataclass whose fields are its options."""
+    """Registered metric: a dataclass whose fields are its options."""
 
     name: str
     readout: type[Any]
@@ -111,7 +116,7 @@ class MetricEntry:
 
     @property
     def form(self) -> Form:
-        """The form of the metric: what it needs, what it refuses, how it measures a model."""
+        """Form of the registered metric: what it needs, what it refuses, how it measures a model."""
         return FORMS[getattr(self.readout, "form", "readout")]
 
     @property
@@ -121,13 +126,13 @@ class MetricEntry:
 
     @property
     def formula(self) -> str:
-        """What it computes, in lines of symbols, each explained; empty if it does not say."""
+        """Formula of the registered metric, in lines of explained symbols; empty without one."""
         return str(getattr(self.readout, "formula", ""))
 
 
 @dataclass(frozen=True)
 class Registry:
-    """Everything that the plugins offer, by name."""
+    """Registry of the models, metrics, data sets and benchmarks that plugins registered, by name."""
 
     models: Mapping[str, ModelEntry]
     metrics: Mapping[str, MetricEntry]
@@ -139,7 +144,7 @@ class Registry:
         object.__setattr__(self, "benchmarks", attached)
 
     def model(self, name: str) -> ModelEntry:
-        """Return the model called `name`, be it of a family."""
+        """Return the registered model called `name`, also a member of a family."""
         if name.endswith(FAMILY) and name in self.models:
             raise UnknownName(f"{name} is a family of models.", todo=f"Name one of them: itbench models '{name}'")
         family = self.models.get(f"{name.partition('/')[0]}{FAMILY}")
@@ -151,14 +156,14 @@ class Registry:
         return _look_up("model", name, {key: one for key, one in self.models.items() if not key.endswith(FAMILY)})
 
     def core(self, name: str) -> ModelEntry:
-        """Return the model called `name`, on which others can be built: one that does not learn."""
+        """Return the registered model called `name` that can be the core of a trainable one."""
         entry = self.model(name)
         if entry.trainable:
             raise BadOption(f"{name} learns from recordings itself.", todo="Name a core that does not: itbench models")
         return entry
 
     def find_models(self, pattern: str) -> list[ModelEntry]:
-        """Return the models whose name fits a pattern such as ``resnet*`` or ``timm/*resnet*``.
+        """Return the registered models whose name fits a pattern such as ``resnet*`` or ``timm/*resnet*``.
 
         Families are opened only if the pattern holds their prefix, since that imports their framework.
         """
@@ -177,7 +182,7 @@ class Registry:
         return _look_up("metric", name, self.metrics)
 
     def benchmark(self, name: str) -> Benchmark:
-        """Return the benchmark called `name`, or the one in the YAML file at that path."""
+        """Return the registered benchmark called `name`, or the one in the YAML file at that path."""
         if not name.endswith((".yaml", ".yml")):
             return _look_up("benchmark", name, self.benchmarks)
         benchmark = replace(Benchmark.read(Path(name).expanduser()), datasets=self.datasets)
@@ -187,7 +192,7 @@ class Registry:
         return benchmark
 
     def model_rows(self, pattern: str = "*") -> list[dict[str, Any]]:
-        """Return a table of the registered models whose name fits a pattern, one row a model."""
+        """Return the registry's models whose name fits a pattern as table rows."""
         return [
             {
                 "model": entry.name,
@@ -200,7 +205,7 @@ class Registry:
         ]
 
     def benchmark_rows(self) -> list[dict[str, Any]]:
-        """Return a table of the registered benchmarks with the state of their recordings, one row a benchmark."""
+        """Return the registry's benchmarks with the state of their recordings as table rows."""
         return [
             {
                 "benchmark": bench.name,
@@ -214,7 +219,7 @@ class Registry:
         ]
 
     def metric_rows(self) -> list[dict[str, Any]]:
-        """Return a table of the registered metrics with their options, one row an option."""
+        """Return the registry's metrics with their options as table rows."""
         return [
             {"metric": entry.name, **option}
             for entry in self.metrics.values()
@@ -236,7 +241,7 @@ def _look_up(kind: str, name: str, known: Mapping[str, Any]) -> Any:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A registered model with the weights that it is to have and the layers to read.
+    """Registered model together with the weights and the layers that a run names.
 
     Parameters
     ----------
@@ -257,12 +262,12 @@ class ModelSpec:
 
     @property
     def label(self) -> str:
-        """What tables call the weights: ``pretrained``, ``random-0``, the name of a file."""
+        """Weights of the registered model in tables: ``pretrained``, ``random-0``, the name of a file."""
         return self.weights.label
 
 
 def weights_of(source: ModelEntry, text: str, seed: int = 0) -> Weights:
-    """Return the weights that `text` names, if the model can have them.
+    """Return the weights that `text` names, if the registered model has them.
 
     Raises
     ------

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 
 class Text(str):
-    """Text that a notebook shows as it is printed."""
+    """Explanation of a score as text, which a notebook prints."""
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def to_dataframe(score: xr.Dataset) -> pd.DataFrame:
-    """Return a score as a DataFrame with one row a layer; the headline stands in its attribute ``attrs``."""
+    """Return a score as a pandas DataFrame with one row a layer; the headline stands in ``attrs``."""
     import pandas as pd
 
     whole = summary(score)
@@ -60,7 +60,7 @@ def compare(
     benchmark: str | Path | Benchmark | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> PairedComparison:
-    """Compare two scores of the same recordings: difference, its interval, p by permutation.
+    """Compare two scores from Python: difference, its interval, p by permutation.
 
     Parameters
     ----------
@@ -90,13 +90,13 @@ def compare(
 
 
 def explain(score: xr.Dataset, *, plugins: Sequence[str | Path] = ()) -> Text:
-    """Return how the value of a score was computed, step by step, with formulas."""
+    """Explain from Python how the value of a score was computed, step by step, with formulas."""
     steps = explain_steps(score, load_plugins(plugins))
     return Text(render(heading(score, steps), steps))
 
 
 def diff(a: xr.Dataset, b: xr.Dataset) -> Difference:
-    """Return why the values of two scores differ: what differs in their making, and how far they are apart."""
+    """Return from Python why the values of two scores differ."""
     return difference(a, b)
 
 
@@ -110,7 +110,7 @@ def rescore(
     cache: str | Path | None = None,
     reporter: Reporter | None = None,
 ) -> xr.Dataset:
-    """Measure the cached Grams of a score with another metric or other options, without the model.
+    """Rescore a score from Python: its cached Grams by another metric or other options.
 
     Parameters
     ----------

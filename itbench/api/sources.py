@@ -87,7 +87,6 @@ def _object_entry(model: Model, name: str) -> ModelEntry:
 
 
 def _with_digests(recordings: Recordings) -> Recordings:
-    """Return recordings with the digests that identify them, computed where they were made in memory."""
     if recordings.digests or recordings.responses is None:
         return recordings
     made = recordings_in_memory(recordings.stimuli, recordings.responses.drop_vars("stimulus", errors="ignore"))

@@ -63,7 +63,7 @@ def tune(
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
     from itbench.scoring.plan import plan_run
-    from itbench.scoring.tune import tune_run
+    from itbench.scoring.trainable_run import tune_run
     from itbench.util import folders
 
     run = plan_run(

@@ -110,7 +110,6 @@ def benchmark_in_memory(
 
 
 def _as_bytes(images: NDArray[Any]) -> NDArray[Any]:
-    """Return images (stimulus, y, x, 3), uint8 or float32 in 0…255."""
     if images.ndim == 4 and images.shape[-1] == 3 and images.shape[1] == 3:
         raise BadRecordings(
             f"Images of shape {images.shape}: either axis of 3 may be the colours.", todo="Give larger images."
@@ -143,7 +142,6 @@ def _stimulus_labels(responses: Any) -> list[str] | None:
 
 
 def _by_label(responses: Any, labels: Sequence[str], ids: Sequence[str]) -> xr.DataArray:
-    """Return responses in the order of the stimulus ids, joined by label."""
     row_of = {label: row for row, label in enumerate(labels)}
     missing = [name for name in ids if name not in row_of]
     if missing or len(row_of) != len(labels) or len(labels) != len(ids):

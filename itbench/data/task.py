@@ -22,7 +22,7 @@ Divide = Callable[[int, Mapping[str, NDArray[Any]]], Sequence[Split]]  # number 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What a benchmark asks a model to predict: recordings, mean responses, splits and scorable sites.
+    """Task of a benchmark: its recordings, mean responses, splits and scorable sites.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Task:
     def load(
         cls, benchmark: Benchmark, reporter: Reporter, *, divide: Divide | None = None, responses_for: str = ""
     ) -> Task:
-        """Load the recordings of a benchmark and divide their stimuli into training and test rows.
+        """Load the task of a benchmark: read its recordings, average repetitions, split stimuli, find scorable sites.
 
         Recordings that hold dissimilarities only have no sites and no splits.
 
@@ -81,7 +81,7 @@ class Task:
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """The stimuli that some split uses; all where there are no splits."""
+        """Rows of the stimuli that some split of the task uses; all for a task without splits."""
         parts = [part for split in self.splits for part in (split.train, split.test)]
         return np.unique(np.concatenate(parts)) if parts else np.arange(len(self.recordings.stimuli))
 
@@ -91,14 +91,14 @@ class Task:
         return self.responses[:, self.scorable]
 
     def at_all_sites(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return values (…, scorable site) as (…, site), NaN where a site cannot be scored."""
+        """Return values (…, scorable site) at all sites of the task (…, site), NaN at unscorable ones."""
         everywhere = np.full((*values.shape[:-1], len(self.scorable)), np.nan, values.dtype)
         everywhere[..., self.scorable] = values
         return everywhere
 
 
 def scorable_sites(responses: Array, splits: Sequence[Split]) -> NDArray[np.bool_]:
-    """Say which sites have a response to every stimulus used, that varies in every part of every split.
+    """Return the scorable sites of a task: those whose responses are complete and vary in every part of every split.
 
     Without splits all stimuli are used, as one part.
 

@@ -57,7 +57,7 @@ def load_model(
 def place_model(
     model: Model, spec: ModelSpec, settings: ExtractionSettings, seen: StimulusSet, how: str
 ) -> LoadedModel:
-    """Put a model on its device, before stimuli that were brought to its visual angle; `how` is what was done."""
+    """Return a loaded model: on its device, before stimuli that are at its visual angle already."""
     model.place(settings.device, settings.precision)
     identity = {
         **model.identity,
@@ -70,7 +70,7 @@ def place_model(
 
 
 def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> None:
-    """Refuse names and patterns of layers that a model does not have.
+    """Raise if a loaded model lacks a layer, or no layer matches a pattern.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> 
 def at_model_degrees(
     stimuli: StimulusSet, shown: float | None, asked: float | None, usual: float | None, shown_by: str
 ) -> tuple[StimulusSet, str]:
-    """Return the stimuli at the visual angle that a model expects, and what was done; by default nothing is.
+    """Return the stimuli at the visual angle of a model to be loaded, and how they were changed.
 
     Parameters
     ----------
@@ -111,7 +111,6 @@ def at_model_degrees(
 
 
 def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: StimulusSet) -> tuple[str, ...]:
-    """Return the layers to read, patterns replaced by the layers that they fit."""
     names = tuple(named or model.layers or source.layers)
     if not names:
         raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")

@@ -28,7 +28,7 @@ from itbench.util.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class ComparisonResult:
-    """What a comparison says of one layer.
+    """Comparison of one layer with neural data: its value, and its values without each group of images.
 
     Parameters
     ----------
@@ -52,14 +52,14 @@ class ComparisonResult:
         recorded: NeuralData,
         groups: NDArray[np.integer],
     ) -> ComparisonResult:
-        """Compare all images, then again without each group: for comparisons that have no shorter way."""
+        """Return a comparison of all images, and again without each group, where there is no shorter way."""
         kept = [np.flatnonzero(groups != group) for group in range(int(groups.max()) + 1)]
         without = [compare(gram.take(rows), recorded.take(rows)) for rows in kept]
         return cls(compare(gram, recorded), np.array(without))
 
 
 class Comparison(Protocol):
-    """A layer's Gram and what was recorded of the same images to one number. Its dataclass fields are its options."""
+    """Protocol of a comparison: a layer's Gram and the neural data of the same images to one number."""
 
     form: ClassVar[str] = "comparison"
 
@@ -67,7 +67,7 @@ class Comparison(Protocol):
     """What the number is called."""
 
     def __call__(self, gram: Gram, recorded: NeuralData, groups: NDArray[np.integer]) -> ComparisonResult:
-        """Compare all images, and all but those of each group; `groups` (stimulus,) numbers them from 0."""
+        """Return the comparison of all images, and without each group; `groups` (stimulus,) numbers them from 0."""
 
 
 class ComparisonForm(Form):
@@ -78,7 +78,7 @@ class ComparisonForm(Form):
     refuses_trained = "compares all images"
 
     def measure(self, metric: Comparison, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Compare the layers with the neural data, one Gram at a time."""
+        """Measure frozen models by a comparison with the neural data, one Gram at a time."""
         layers = [layer for own in models.layers_by_model.values() for layer in own]
         compared = compare_layers(metric, models.grams(), neural_data_of(task), layers)
         return Measured(compared, compared.attrs.pop("remarks").splitlines())
@@ -96,7 +96,7 @@ def neural_data_of(task: Task) -> NeuralData:
 def compare_layers(
     comparison: Comparison, grams: Iterable[tuple[str, Gram]], recorded: NeuralData, layers: Sequence[str]
 ) -> xr.Dataset:
-    """Compare layers with what was recorded, one Gram at a time.
+    """Return the comparison of every layer with neural data, the cross-validated choice of the layer, and its draws.
 
     The layer is chosen for every fifth of the images by the others. `headline` is what the layers chosen so are worth
     on the images that did not choose them, see `cross_validated_choice`.
@@ -152,7 +152,7 @@ def compare_layers(
 
 
 def aligned(gram: Gram, recorded: NeuralData) -> Gram:
-    """Return the Gram of the stimuli that were recorded, in their order."""
+    """Return the Gram for a comparison: of the stimuli of the neural data, in their order."""
     if gram.stimulus_ids == recorded.stimulus_ids:
         return gram
     row_of = {name: row for row, name in enumerate(gram.stimulus_ids)}

@@ -25,38 +25,35 @@ class Measured(NamedTuple):
 
 
 class Panels(Protocol):
-    """Activations of one pass, kept in panels of features."""
+    """Streamed activations that a form of metric reads in panels of features."""
 
     @property
     def widths(self) -> Mapping[str, int]:
         """Number of features of every layer."""
 
     def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
-        """Yield panels (stimulus, some features) of a layer less a reference row, and that row."""
+        """Yield panels (stimulus, some features) of a layer to a form of metric, less a reference row, and that row."""
 
 
 class FrozenModels(Protocol):
-    """Frozen models over the stimuli of a task, as a form of metric reads them: the same for all splits."""
+    """Protocol of the frozen models that a form of metric measures, the same for all splits."""
 
     @property
-    def layers_by_model(self) -> Mapping[str, Sequence[str]]:
-        """The layers of each model, in the order in which a score holds them."""
+    def layers_by_model(self) -> Mapping[str, Sequence[str]]: ...
 
     @property
     def reporter(self) -> Reporter: ...
 
-    def grams(self) -> Iterator[tuple[str, Gram]]:
-        """Yield (layer, Gram) of every layer, in any order."""
+    def grams(self) -> Iterator[tuple[str, Gram]]: ...
 
     def stream(self, beside: int) -> AbstractContextManager[Panels]:
-        """Run the model once; `beside` is the memory, bytes, that the form needs meanwhile."""
+        """Stream activations to a form of metric that needs the memory `beside`, bytes, meanwhile."""
 
-    def parts(self, layer: str) -> Sequence[str]:
-        """Return the layers whose features a layer ``A+B`` puts side by side."""
+    def parts(self, layer: str) -> Sequence[str]: ...
 
 
 class TrainedModel(Protocol):
-    """The model that was trained on the training rows of one split."""
+    """Protocol of the trained model of one split that a form of metric measures."""
 
     @property
     def split(self) -> Split: ...
@@ -65,21 +62,17 @@ class TrainedModel(Protocol):
     def layers(self) -> Sequence[str]: ...
 
     @property
-    def validation(self) -> NDArray[np.intp]:
-        """Places among the split's training rows that stopped the training and were not fitted."""
+    def validation(self) -> NDArray[np.intp]: ...
 
-    def grams(self) -> Iterator[tuple[str, Gram]]:
-        """Yield (layer, Gram) of every layer over all stimuli."""
+    def grams(self) -> Iterator[tuple[str, Gram]]: ...
 
-    def predict(self, rows: NDArray[np.integer]) -> NDArray[np.floating]:
-        """Return the model's own predictions (row, site) for some stimuli."""
+    def predict(self, rows: NDArray[np.integer]) -> NDArray[np.floating]: ...
 
 
 class TrainedModels(Protocol):
-    """A model that is trained anew in every split."""
+    """Protocol of a trainable model that a form of metric measures, trained anew in every split."""
 
-    def each_split(self) -> Iterator[TrainedModel]:
-        """Yield the trained model of every split of the task, in order."""
+    def each_split(self) -> Iterator[TrainedModel]: ...
 
 
 class Form:
@@ -115,13 +108,13 @@ class Form:
     refuses_trained: ClassVar[str] = ""
 
     def measure(self, metric: Any, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Measure frozen models by `metric`, an instance of a metric of this form, called `name`."""
+        """Measure frozen models by a metric of this form, called `name`."""
         raise NotImplementedError(f"the form {self.name} measures no frozen model")
 
     def measure_trained(self, metric: Any, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Measure a model that is trained in every split."""
+        """Measure a model that is trained in every split by a metric of this form."""
         raise NotImplementedError(f"the form {self.name} measures no trained model")
 
     def teach(self, metric: Any, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
-        """Return predictions (train, site) of every training row from the other training rows."""
+        """Return a teacher's predictions (train, site) of each training row from the others, by this form."""
         raise NotImplementedError(f"the form {self.name} teaches no model")

@@ -24,7 +24,7 @@ Compare = Callable[[Array, Array], float]
 
 
 class HeldOut:
-    """What a metric says of every layer in every split, gathered layer by layer.
+    """Readouts measured on held-out stimuli: explained variance and correlation by split, layer and site.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class HeldOut:
         self._joint: xr.Dataset | None = None
 
     def add(self, layer: str, n_features: int, readings: Sequence[ReadoutResult]) -> None:
-        """Measure what was read from a layer, one reading a split."""
+        """Measure the readout of a layer on the held-out stimuli of every split."""
         measured: dict[str, list[Array]] = {name: [] for name in PER_SITE}
         agreement = []
         for split, reading in zip(self.task.splits, readings, strict=True):
@@ -73,7 +73,7 @@ class HeldOut:
         groups: Mapping[str, Collection[str]],
         readings: Sequence[JointReadoutResult],
     ) -> None:
-        """Measure what was read from `layers` together, and from each alone; `name` is what the whole is called."""
+        """Measure a joint readout of `layers`, called `name`, and that of each alone, on held-out stimuli."""
         for layer in layers:
             self.add(layer, n_features[layer], [reading.alone[layer] for reading in readings])
         none = np.full(self._recorded.shape[1], np.nan)
@@ -94,7 +94,7 @@ class HeldOut:
         )
 
     def dataset(self, layers: Sequence[str], *, whole: str = "") -> xr.Dataset:
-        """Return all that was measured, and the predictions of each split at the layer that it chose.
+        """Return the held-out measures of all layers, and the predictions at the layer that each split chose.
 
         The layer is chosen by the explained variance of inner predictions, of training rows by training rows; `whole`
         is the joint one, which is what counts wherever there is one.
@@ -136,7 +136,7 @@ class HeldOut:
 def gather(
     task: Task, read: Iterable[tuple[str, int, Sequence[ReadoutResult]]], compare: Compare | None = None
 ) -> HeldOut:
-    """Measure what was read of layers: (layer, number of features, one reading a split), one after another."""
+    """Measure readouts on held-out stimuli: (layer, number of features, one readout result a split)."""
     held_out = HeldOut(task, compare)
     for layer, n_features, readings in read:
         held_out.add(layer, n_features, readings)
@@ -144,6 +144,5 @@ def gather(
 
 
 def _unique(recorded: Array, said: JointReadoutResult) -> Array:
-    """Return what the explained variance loses without each group (group, site)."""
     whole = explained_variance(recorded, said.predictions)
     return np.array([whole - explained_variance(recorded, rest) for rest in said.without]).reshape(-1, len(whole))

@@ -19,7 +19,7 @@ REST = 1e-10  # of the largest eigenvalue: what rounding leaves where there is n
 
 @dataclass(frozen=True, eq=False)
 class NeuralData:
-    """Responses to some images, or dissimilarities of these images.
+    """Neural data for a comparison: responses to some images, or dissimilarities of these images.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class NeuralData:
         return len(self.stimulus_ids)
 
     def take(self, rows: NDArray[np.integer]) -> NeuralData:
-        """Return what was recorded of the stimuli in `rows`, in that order."""
+        """Return the neural data of the stimuli in `rows`, in that order."""
         return replace(
             self,
             stimulus_ids=tuple(self.stimulus_ids[row] for row in rows),
@@ -60,7 +60,7 @@ class NeuralData:
 
     @cached_property
     def means(self) -> Array | None:
-        """Mean responses (stimulus, site) over repetitions; None where there are only RDMs."""
+        """Mean responses (stimulus, site) of the neural data; None where they are RDMs."""
         if self.responses is None:
             return None
         means = mean_over_repetitions(self.responses)
@@ -75,12 +75,12 @@ class NeuralData:
 
     @cached_property
     def mean_rdm(self) -> Array | None:
-        """The recorded RDMs averaged over subjects (stimulus, stimulus); None where there are responses."""
+        """RDM of the neural data averaged over subjects (stimulus, stimulus); None where they are responses."""
         return None if self.rdms is None else self.rdms.values.mean(axis=0, dtype=np.float64)
 
     @cached_property
     def gram(self) -> Gram:
-        """The Gram of the mean responses, sites being its features.
+        """Gram of the neural data: of the mean responses, with sites as features.
 
         Of an RDM D it is −½ H D H, H the centring matrix: exactly the centred Gram of the patterns if D holds squared
         Euclidean distances. A correlation distance is one, of the patterns z-scored over n sites and divided by √(2n);
@@ -94,7 +94,7 @@ class NeuralData:
 
     @cached_property
     def factor(self) -> Array:
-        """Y (stimulus, dimension) with Y Yᵀ the Gram: the mean responses, or fewer principal axes.
+        """Factor Y (stimulus, dimension) of the neural data's Gram Y Yᵀ: the mean responses, or fewer principal axes.
 
         Negative eigenvalues, of dissimilarities that no patterns can have, are taken as 0.
         """
@@ -106,6 +106,6 @@ class NeuralData:
 
 
 def centred_from_distances(distances: Array) -> Array:
-    """Return −½ H D H of squared distances D (stimulus, stimulus): the centred Gram of their patterns."""
+    """Return −½ H D H of squared distances D (stimulus, stimulus): the centred Gram of neural data that are RDMs."""
     rows = distances.mean(axis=0)
     return -0.5 * (distances - rows - rows[:, None] + rows.mean())

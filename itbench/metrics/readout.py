@@ -14,7 +14,7 @@ from itbench.gram import Gram
 
 @dataclass(frozen=True, eq=False)
 class ReadoutResult:
-    """What a readout says about one layer in one split.
+    """Result of a readout of one layer in one split: predictions, inner predictions and penalties.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class ReadoutResult:
 
 
 class Readout(Protocol):
-    """Gram and training responses to predicted responses. Its dataclass fields are its options."""
+    """Protocol of a readout: the Gram of a layer and training responses to predicted responses."""
 
     def __call__(
         self,
@@ -44,12 +44,12 @@ class Readout(Protocol):
         train: NDArray[np.integer],
         test: NDArray[np.integer],
     ) -> ReadoutResult:
-        """Learn from the rows `train` of the Gram and their `responses` (train, site); predict the rows `test`."""
+        """Fit the readout to the rows `train` and their `responses` (train, site); predict the rows `test`."""
 
 
 @dataclass(frozen=True, eq=False)
 class JointReadoutResult:
-    """What a readout of several layers at once says in one split.
+    """Result of a joint readout of several layers in one split: predictions, and weight and part of each layer.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class JointReadoutResult:
 
 
 class JointReadout(Protocol):
-    """Grams of several layers, or of several models, and training responses to predicted responses."""
+    """Protocol of a joint readout: Grams of several layers or models and training responses to predictions."""
 
     form: ClassVar[str] = "joint"
 
@@ -90,7 +90,7 @@ class JointReadout(Protocol):
         test: NDArray[np.integer],
         groups: Sequence[Collection[str]] = (),
     ) -> JointReadoutResult:
-        """Learn from the rows `train` of the Grams, by layer, and their `responses` (train, site).
+        """Fit the joint readout to the rows `train` of the Grams, by layer, and their `responses` (train, site).
 
         Predict the rows `test`: from all layers, from each layer alone, and without the layers of each group.
         """

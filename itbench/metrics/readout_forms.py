@@ -28,7 +28,7 @@ class ReadoutForm(Form):
     teaches = True
 
     def measure(self, metric: Readout, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Read the layers one after another; one Gram is held at a time."""
+        """Measure frozen models by a readout, layer after layer; one Gram is held at a time."""
         recorded = task.recorded
         read = (
             (layer, gram.n_features, [_read(metric, gram, recorded, split.train, split.test) for split in task.splits])
@@ -38,7 +38,7 @@ class ReadoutForm(Form):
         return Measured(held_out.dataset(_layers(models)), held_out.remarks)
 
     def measure_trained(self, metric: Readout, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Read the layers of every split's trained model.
+        """Measure the layers of every split's trained model by a readout.
 
         The layer is chosen by the validation rows, read out from the other training rows, since the model was fitted
         to the responses of those.
@@ -57,7 +57,7 @@ class ReadoutForm(Form):
         return Measured(held_out.dataset(layers), held_out.remarks)
 
     def teach(self, metric: Readout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
-        """Return the predictions of the layer that predicts the training rows best from one another."""
+        """Return a readout's predictions from the layer that predicts the training rows best from one another."""
         inner = [_read(metric, gram, recorded, train, train[:0]).inner_predictions for gram in grams.values()]
         return max(inner, key=lambda predicted: explained_variance(recorded[train], predicted).mean())
 
@@ -70,14 +70,14 @@ class JointReadoutForm(Form):
     teaches = True
 
     def measure(self, metric: JointReadout, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Read all layers together, each alone, and all without those of each layer or model."""
+        """Measure frozen models by a joint readout: of all layers, of each alone, and without each."""
         grams = dict(models.grams())
         groups = _groups(models.layers_by_model)
         results = [_read_together(metric, grams, task.recorded, split, groups) for split in task.splits]
         return _measured_together(name, _layers(models), grams, groups, results, task)
 
     def measure_trained(self, metric: JointReadout, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Read all layers of every split's trained model together."""
+        """Measure all layers of every split's trained model by a joint readout."""
         results: list[JointReadoutResult] = []
         grams: dict[str, Gram] = {}
         groups: Mapping[str, Collection[str]] = {}
@@ -90,7 +90,7 @@ class JointReadoutForm(Form):
     def teach(
         self, metric: JointReadout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]
     ) -> Array:
-        """Return the joint predictions of the training rows from one another."""
+        """Return a joint readout's predictions of the training rows from one another."""
         return metric(grams, recorded[train], train, train[:0]).inner_predictions
 
 
@@ -101,7 +101,7 @@ class DirectForm(Form):
     reads_layers = False
 
     def measure_trained(self, metric: Any, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Measure what every split's trained model predicts for its held-out stimuli."""
+        """Measure the direct predictions of every split's trained model for its held-out stimuli."""
         results = [_own_predictions(model, task) for model in models.each_split()]
         held_out = HeldOut(task)
         held_out.add(OUTPUT, int(task.responses.shape[1]), results)
@@ -153,7 +153,6 @@ def _measured_together(
 
 
 def _groups(layers_by_model: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Return the layers to leave out together: each one, and of several models those of each model."""
     layers = [layer for own in layers_by_model.values() for layer in own]
     groups: dict[str, Sequence[str]] = {layer: (layer,) for layer in layers} if len(layers) > 1 else {}
     return {**groups, **layers_by_model} if len(layers_by_model) > 1 else groups

@@ -30,12 +30,12 @@ FITS = 3  # of a split: on all training rows, on their second half for the first
 
 
 class Channels(Protocol):
-    """One feature of a layer for every site to predicted responses."""
+    """Protocol of a single-feature metric: each site's own feature of a layer to predicted responses."""
 
     form: ClassVar[str] = "channels"
 
     def rate(self, correlation: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Say how good features are from their correlation (feature, site) with the sites, over training rows.
+        """Rate single features by their correlation (feature, site) with the sites over training rows.
 
         Each site gets the feature that is rated highest for it; none if no rating is above 0.
         """
@@ -43,7 +43,7 @@ class Channels(Protocol):
     def __call__(
         self, features: NDArray[np.float64], responses: NDArray[np.float64], others: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Learn from each site's own feature (train, site) and `responses` (train, site).
+        """Fit each site's single feature (train, site) to its `responses` (train, site).
 
         Predict from the same features of the other rows (test, site). A site without a feature has zeros.
         """
@@ -57,7 +57,7 @@ class SingleFeatureForm(Form):
     refuses_trained = "looks for single features"
 
     def measure(self, metric: Channels, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Stream the activations once and measure the best feature of every site at each layer."""
+        """Stream the activations once and measure the best single feature of every site at each layer."""
         ((_, layers),) = models.layers_by_model.items()
         held_out = gather(task, best_features(models, layers, task.recorded, task.splits, metric))
         return Measured(held_out.dataset(layers), held_out.remarks)
@@ -115,7 +115,7 @@ def best_features(
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """Which rows there are: halves of all that train in some split, and what of each half a split leaves out."""
+    """Training rows in two halves, on which single features are chosen and tried."""
 
     responses: Array
     splits: Sequence[Split]
@@ -136,19 +136,17 @@ class _Plan:
         return plan
 
     def inner(self, split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the training rows of a split that are in the first and in the second half."""
         first, second = (np.intersect1d(half, split.train) for half in self.halves)
         return first, second
 
     def left_out(self, split: Split) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return the rows of the first and of the second half on which a split does not train."""
         first, second = (np.setdiff1d(half, split.train) for half in self.halves)
         return first, second
 
 
 @dataclass(frozen=True, eq=False)
 class _Moments:
-    """Sums over some rows, from which the correlations over them follow."""
+    """Sums over rows, from which the correlation of every single feature with every site follows."""
 
     n: int
     x: Array  # (feature,)
@@ -159,12 +157,10 @@ class _Moments:
 
     @classmethod
     def of(cls, x: Array, y: Array) -> _Moments:
-        """Sum over rows of features (row, feature) and responses (row, site)."""
         xx, yy = np.einsum("ij,ij->j", x, x), np.einsum("ij,ij->j", y, y)
         return cls(len(x), x.sum(axis=0), xx, y.sum(axis=0), yy, x.T @ y)
 
     def plus(self, other: _Moments, sign: int = 1) -> _Moments:
-        """Return the sums with those over other rows added, or taken away."""
         return _Moments(
             self.n + sign * other.n,
             self.x + sign * other.x,
@@ -175,12 +171,12 @@ class _Moments:
         )
 
     def rounding(self, reference: Array) -> Array:
-        """Return the variance (feature,) that rounding may leave of constant features less their `reference`."""
+        """Return the variance that rounding may leave of a constant single feature (feature,)."""
         magnitude = self.xx + 2 * reference * self.x + self.n * reference**2
         return ROUNDING**2 * np.maximum(magnitude, self.xx) / self.n
 
     def correlation(self, rounding: Array) -> Array:
-        """Return r (feature, site); 0 for features whose variance is no larger than `rounding`."""
+        """Return r of single features with sites (feature, site); 0 where a feature varies by rounding alone."""
         variance_x = self.xx - self.x**2 / self.n
         variance_y = self.yy - self.y**2 / self.n
         r = self.xy - np.outer(self.x / self.n, self.y)
@@ -195,7 +191,7 @@ def _inverse_root(values: Array, where: NDArray[np.bool_]) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class _Best:
-    """The best feature so far of every fit and site: its rating (fit, site) and its values (fit, stimulus, site)."""
+    """Best single feature so far of every fit and site: its rating and its values."""
 
     rating: Array
     values: NDArray[np.float32]
@@ -205,7 +201,6 @@ class _Best:
         return cls(np.zeros((shape[0], shape[2])), np.zeros(shape, np.float32))
 
     def offer(self, fit: int, ratings: Array, block: NDArray[np.floating]) -> None:
-        """Take those features of a block (stimulus, feature) that are rated better (feature, site)."""
         index = ratings.argmax(axis=0)
         top = ratings[index, np.arange(len(index))]
         better = top > self.rating[fit]
@@ -213,13 +208,12 @@ class _Best:
         self.values[fit][:, better] = block[:, index[better]]
 
     def take_better(self, other: _Best) -> None:
-        """Take what is rated better among other features."""
         better = other.rating > self.rating
         self.rating[better] = other.rating[better]
         np.copyto(self.values, other.values, where=better[:, None, :])
 
     def readings(self, plan: _Plan, readout: Channels) -> list[ReadoutResult]:
-        """Return what is learnt of the chosen features, one reading a split."""
+        """Return the results of the best single features, one a split."""
         found = []
         for number, split in enumerate(plan.splits):
             whole, *by_half = self.values[FITS * number : FITS * (number + 1)].astype(np.float64)
@@ -236,7 +230,6 @@ class _Best:
 def _search(
     panel: NDArray[np.floating], reference: NDArray[np.floating], plan: _Plan, readout: Channels, best: _Best
 ) -> None:
-    """Offer all features of a panel (stimulus, feature), a block of them at a time."""
     n, sites = plan.responses.shape
     step = max(1, BLOCK_BYTES // (8 * (2 * n + 12 * sites)))
     for start in range(0, panel.shape[1], step):

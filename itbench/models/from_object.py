@@ -24,7 +24,7 @@ def model_from_object(
     preprocess: Callable[[Any], Any] | None = None,
     images: NDArray[Any] | None = None,
 ) -> Model:
-    """Return the model of a Python object.
+    """Return the model made from a Python object: a torch module, a function of images, or a model.
 
     Parameters
     ----------

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from itbench.data.task import Task
 from itbench.errors import ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
+from itbench.results.score_variables import has_predictions, has_split_measure, in_each_split
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
-from itbench.scoring.run import Metric, Run, TrainableRun
-from itbench.scoring.teacher import Teacher
-from itbench.scoring.uncertainty import with_uncertainty
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.trainable_run import Teacher, TrainableRun
+from itbench.statistics.bootstrap import bootstrap_draws
+from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
+from itbench.statistics.noise_ceiling import site_reliability
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.progress import Reporter, StageTimer
@@ -50,7 +56,7 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
 def evaluate_models(
     metric: Metric, models: FrozenModels, task: Task, scored: ScoredModel, timer: StageTimer
 ) -> xr.Dataset:
-    """Evaluate frozen models that are loaded, or given by their Grams, and return the score, as `evaluate` does.
+    """Evaluate loaded frozen models, or given Grams, by a metric and return the score, as `evaluate` does.
 
     Parameters
     ----------
@@ -82,7 +88,7 @@ def _evaluate_trainable(
 
 
 def finish_score(measured: Measured, metric: Metric, task: Task, scored: ScoredModel, timer: StageTimer) -> xr.Dataset:
-    """Return a measured dataset as a score: with ceiling, draws and provenance. Warns of the metric's remarks."""
+    """Finish an evaluation: add ceiling, draws and provenance to the measured dataset; warn of remarks."""
     with timer("statistics"):
         dataset = with_uncertainty(measured.dataset, task, metric.function)
     _warn(f"{scored.model} on {task.benchmark.name}", measured.remarks)
@@ -93,3 +99,45 @@ def _warn(title: str, remarks: Sequence[str]) -> None:
     if remarks:
         more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
         warnings.warn(f"{title}, {remarks[0]}{more}.", ItbenchWarning, stacklevel=3)
+
+
+def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:
+    """Add the noise ceiling of every site, and the draws of the headline's interval, to a measured dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ``predictions`` (row, site); any other is returned as it is.
+    task : Task
+    metric : object
+        One with a ceiling of its own says it by ``ceiling(responses)``, (site,) or (division, site).
+
+    Returns
+    -------
+    Dataset
+        With ``ceiling`` (site), NaN where the recordings have no repetitions, ``ceiling_divisions`` (division, site)
+        where the metric has several, and ``draws`` (measure, draw).
+    """
+    responses = task.recordings.responses
+    if not has_predictions(dataset) or responses is None:
+        return dataset
+    reliability = getattr(metric, "ceiling", site_reliability)
+    ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
+    rows, splits = dataset["row_stimulus"].values, dataset["row_split"].values
+    draws = bootstrap_draws(
+        task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
+    )
+    if has_split_measure(dataset) and dataset.sizes["split"] > 1:
+        draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
+    if len(ceilings) > 1:
+        dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))
+    return dataset.assign(
+        ceiling=("site", ceilings.mean(axis=0)),
+        draws=(("measure", "draw"), np.stack(list(draws.values())).astype(np.float32)),
+    ).assign_coords(measure=list(draws))
+
+
+def _over_splits(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return draws of a mean over splits, by leaving one split out at a time."""
+    without = (values.sum() - values) / (len(values) - 1)
+    return jackknife_draws(float(values.mean()), without, DRAWS, SEED)

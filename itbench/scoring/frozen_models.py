@@ -18,7 +18,7 @@ from itbench.util.progress import Reporter, SilentReporter, StageTimer
 
 
 class RunModels:
-    """The frozen models of a run, loaded, as a form of metric reads them.
+    """Loaded frozen models of a run, which give a metric their Grams or stream their activations.
 
     Parameters
     ----------
@@ -46,14 +46,14 @@ class RunModels:
 
     @property
     def layers_by_model(self) -> dict[str, list[str]]:
-        """The layers of every model, by the names that a score has for them."""
+        """Layers of every frozen model of the run, by the names that a score has for them."""
         return {
             spec.name: [self.run.layer_name(spec, layer) for layer in loaded.layers]
             for spec, loaded in zip(self.run.models, self.loaded, strict=True)
         }
 
     def grams(self) -> Iterator[tuple[str, Gram]]:
-        """Yield (layer, Gram) of all layers of all models, by the names that a score has for them."""
+        """Yield (layer, Gram) of all frozen models of the run, by the names that a score has for the layers."""
         return self.timer.each("activations", self._grams())
 
     def _grams(self) -> Iterator[tuple[str, Gram]]:
@@ -66,7 +66,7 @@ class RunModels:
                 yield self.run.layer_name(spec, layer), gram
 
     def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
-        """Run the first model once; `beside` is the memory, bytes, that the caller needs beside two panels."""
+        """Stream activations of the run's one frozen model; `beside` is the memory needed beside two panels."""
         model, stimuli, layers, _ = self.loaded[0]
         singles = list(dict.fromkeys(part for layer in layers for part in split_sum(layer)))
         return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES)
@@ -77,7 +77,7 @@ class RunModels:
 
 
 class GivenGrams:
-    """Grams that exist already, as a form of metric reads frozen models.
+    """Frozen models of which only Grams are left, such as cached or permuted ones.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class GivenGrams:
         return iter(self._given)
 
     def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
-        """Refuse: activations cannot be had from given Grams."""
+        """Refuse to stream activations of frozen models of which only Grams are left."""
         raise ItbenchError("A metric that needs the activations themselves cannot read given Grams.")
 
     def parts(self, layer: str) -> Sequence[str]:

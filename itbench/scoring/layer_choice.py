@@ -13,7 +13,7 @@ from itbench.scoring.run import Run
 
 
 def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
-    """Return a run of the one layer that the same model, weights and metric chose most often on `benchmark`.
+    """Choose the layer of a run by another benchmark: the one that the same model and metric chose there most often.
 
     Parameters
     ----------

@@ -10,7 +10,8 @@ from itbench.errors import BadOption, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
 from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of
-from itbench.scoring.run import Metric, Run, TrainableRun
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.trainable_run import TrainableRun
 from itbench.training.trainable_spec import TrainableSpec, trainable_spec
 
 TEACHER = ("model", "metric", "weights")  # what a recipe may name of a teacher
@@ -82,7 +83,7 @@ def plan_run(
 
 
 def make_metric(registry: Registry, name: str, given: Mapping[str, Any] | None = None) -> Metric:
-    """Look up a metric and give it its options.
+    """Plan the metric of a run: look it up and set its options.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def make_metric(registry: Registry, name: str, given: Mapping[str, Any] | None =
 
 
 def check_several_models(registry: Registry, metric: Metric, models: Sequence[str]) -> None:
-    """Refuse several models at once for a metric that reads them one by one.
+    """Refuse to plan a run of several models by a metric that reads them one by one.
 
     Raises
     ------
@@ -117,7 +118,6 @@ def _model_names(registry: Registry, text: str) -> list[str]:
 
 
 def _weight_texts(entries: Sequence[ModelEntry], text: str) -> list[str]:
-    """Return the text of the weights of each model."""
     parts = text.split("+") if len(entries) > 1 else [text]
     if len(parts) == len(entries):
         return parts
@@ -131,7 +131,6 @@ def _weight_texts(entries: Sequence[ModelEntry], text: str) -> list[str]:
 
 
 def _layers_by_model(names: Sequence[str], layers: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the layers named for each model, each once."""
     layers = list(dict.fromkeys(layers))
     if len(names) == 1:
         return [tuple(layers)]
@@ -163,7 +162,6 @@ def _only_trainable(
 
 
 def _check_trainable(run: TrainableRun) -> None:
-    """Refuse metrics that cannot measure a trained model, and teachers that cannot teach."""
     name, metric, teacher = run.spec.name, run.metric, run.teacher
     if teacher and (isinstance(teacher, TrainableRun) or not teacher.metric.form.teaches):
         raise BadOption(
@@ -182,7 +180,7 @@ def _check_trainable(run: TrainableRun) -> None:
 
 
 def _teacher_names(spec: TrainableSpec) -> dict[str, Any]:
-    """Return the arguments of `plan_run` for the teacher that the recipe names; none without one."""
+    """Return the arguments of `plan_run` for the teacher that the planned recipe names."""
     recipe = spec.recipe
     if not recipe.losses.get("teacher"):
         return {}

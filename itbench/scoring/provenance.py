@@ -20,7 +20,8 @@ from itbench.extraction.loaded_model import LoadedModel
 from itbench.registry import ModelSpec
 from itbench.results.score_file import FAILED, forget_failures
 from itbench.results.score_file import provenance as provenance_of
-from itbench.scoring.run import Metric, Run, TrainableRun
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.trainable_run import TrainableRun
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.util import environment
 from itbench.util.checksum import digest
@@ -55,7 +56,7 @@ class ScoredModel:
 
     @classmethod
     def of(cls, run: Run, loaded: Sequence[LoadedModel] = (), trained: Sequence[Mapping[str, Any]] = ()) -> ScoredModel:
-        """Return what a score records of a run; without `loaded` or `trained` models, of a run that got no further."""
+        """Return the models' part of a score's provenance; without models, of a run that failed before."""
         if isinstance(run, TrainableRun):
             sources = [_trained_source(run.spec, trained)] if trained else []
         else:
@@ -83,7 +84,7 @@ class ScoredModel:
 
     @classmethod
     def from_score(cls, score: xr.Dataset) -> ScoredModel:
-        """Return what the provenance of an existing score records of its model."""
+        """Return the models' part of the provenance of an existing score."""
         said = provenance_of(score)
         about = {key: said[key] for key in ABOUT}
         return cls(score.attrs["model"], score.attrs["weights"], said["sources"], said["asked"], about)
@@ -100,7 +101,7 @@ def _source(spec: ModelSpec, loaded: LoadedModel) -> dict[str, Any]:
 
 
 def _trained_source(spec: TrainableSpec, trained: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the source of a trained model: what training started from, and the trained weights of every split."""
+    """Return the provenance of a trained model: what training started from, and the trained weights of every split."""
     file = {"digest": digest(spec.weights.path.read_bytes())} if spec.weights.path else {}
     splits = [{key: value for key, value in about.items() if key not in ("identity", "device")} for about in trained]
     return {
@@ -137,12 +138,12 @@ def score_attributes(subject: ScoredModel, metric: Metric, task: Task, seconds: 
 
 
 def names_of(subject: ScoredModel, metric: Metric, benchmark: str) -> dict[str, str]:
-    """Return what a row of a leaderboard is called by."""
+    """Return model, weights, benchmark and metric of a score's provenance, by which leaderboards call it."""
     return {"model": subject.model, "weights": subject.weights, "benchmark": benchmark, "metric": metric.name}
 
 
 def file_stem(subject: ScoredModel, metric: Metric, benchmark: str) -> str:
-    """Return the file name of a score, without ending; what departs from the defaults adds a short digest."""
+    """Return the file name of a score from its provenance; what departs from the defaults adds a digest."""
     names = list(names_of(subject, metric, benchmark).values())
     clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
     departures = {"names": names if names != clean else "", "options": metric.options_changed, **subject.asked}
@@ -150,7 +151,7 @@ def file_stem(subject: ScoredModel, metric: Metric, benchmark: str) -> str:
 
 
 def _provenance(subject: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Return all that produced a score: digests, options, versions, commit, machine, seconds of each stage."""
+    """Return the provenance of a score: digests, options, versions, commit, machine, seconds of each stage."""
     weights = [source["weights"]["digest"] for source in subject.sources]
     recordings = task.recordings
     return {
@@ -170,7 +171,7 @@ def _provenance(subject: ScoredModel, metric: Metric, task: Task, seconds: Mappi
 
 
 def splits_of(metric: Metric, task: Task) -> dict[str, Any]:
-    """Return how the stimuli are divided, as provenance says it."""
+    """Return the splits as a score's provenance records them."""
     if hasattr(metric.function, "divide"):
         return {"kind": f"of {metric.name}", "folds": len(task.splits)}
     return dataclasses.asdict(task.benchmark.splits)
@@ -180,14 +181,14 @@ MISTAKES = (UnknownName, BadOption, Unreachable)
 
 
 def write_failure(folder: Path, stem: str, run: dict[str, str], error: Exception) -> None:
-    """Keep on record that a run failed, so that a leaderboard can say so; a later score removes it."""
+    """Write the provenance of a failed run, which a leaderboard shows until a later score removes it."""
     forget_failures(folder, run)
     failed = next(iter(str(error).splitlines()), type(error).__name__)
     write_text(folder / f"{stem}{FAILED}", json.dumps({**run, "failed": failed}, ensure_ascii=False))
 
 
 def keep_failure(folder: Path, run: Run, error: Exception) -> None:
-    """Keep on record that a run failed, unless that says nothing about the model: a mistyped name, no network."""
+    """Write the provenance of a failed run, unless it failed for a mistyped name or without a network."""
     if not isinstance(error, MISTAKES):
         beside = {} if run.metric.form.reads_layers else {"beside": run.benchmark.metric}
         stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)

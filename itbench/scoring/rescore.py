@@ -30,7 +30,7 @@ KEPT = ("baseline",)  # of a score's attributes: what it is one of, by whatever 
 
 
 class Source(NamedTuple):
-    """A model of a score, and where its Grams are kept.
+    """Model of a score to rescore, with the cache keys of its Grams.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Source(NamedTuple):
 def plan_metric(
     registry: Registry, score: xr.Dataset, name: str | None = None, given: Mapping[str, Any] | None = None
 ) -> Metric:
-    """Return the metric that `score` is to have: by default its own, with the options that it was given.
+    """Return the metric to rescore a score by: its own by default, with the options that it was given.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def plan_metric(
 
 
 def benchmark_of(registry: Registry, score: xr.Dataset, named: Benchmark | None = None) -> Benchmark:
-    """Return the benchmark of a score: that which was `named`, or the plugin of its name.
+    """Return the benchmark to rescore a score on: `named`, or the registered one of the score's benchmark name.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def benchmark_of(registry: Registry, score: xr.Dataset, named: Benchmark | None 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A score that is to be measured again.
+    """Plan to rescore a score: the score, the new metric and its benchmark.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ class Plan:
 
 
 def rescore(plan: Plan, cache: GramCache, reporter: Reporter) -> xr.Dataset:
-    """Measure the cached Grams of a score again.
+    """Rescore a score: measure its cached Grams by another metric or other options, without the model.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def rescore(plan: Plan, cache: GramCache, reporter: Reporter) -> xr.Dataset:
 
 
 def sources_of(score: xr.Dataset) -> list[Source]:
-    """Return the models of a score with their layers and the keys of their Grams.
+    """Return the models of a score to rescore, with their layers and the cache keys of their Grams.
 
     Raises
     ------

@@ -12,7 +12,6 @@ from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
 from itbench.metrics.form import Form
 from itbench.registry import MetricEntry, ModelSpec
-from itbench.training.trainable_spec import TrainableSpec
 from itbench.util.progress import Reporter
 
 
@@ -51,13 +50,13 @@ class Metric:
 
     @property
     def options_changed(self) -> dict[str, str]:
-        """Options whose value is not the default, as text."""
+        """Options of the run's metric that depart from their defaults, as text."""
         default = {item["option"]: item["default"] for item in options.describe(type(self.function))}
         return {key: value for key, value in self.options_given.items() if value != default[key]}
 
     @property
     def options_defaulted(self) -> dict[str, str]:
-        """Options that kept their defaults, as text."""
+        """Options of the run's metric that keep their defaults, as text."""
         described = options.describe(type(self.function))
         return {item["option"]: item["default"] for item in described if item["option"] not in self.given}
 
@@ -85,7 +84,7 @@ class Run:
 
     @property
     def about(self) -> dict[str, str]:
-        """Names of model, weights, benchmark and metric, by which a leaderboard calls the run."""
+        """Model, weights, benchmark and metric of the run, by name."""
         return {
             "model": "+".join(spec.name for spec in self.models),
             "weights": "+".join(spec.label for spec in self.models),
@@ -100,15 +99,15 @@ class Run:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """The layers that were named; none for the models' candidates."""
+        """Layers that the run names; none where it reads the models' candidates."""
         return tuple(self.layer_name(spec, layer) for spec in self.models for layer in spec.layers)
 
     def layer_name(self, spec: ModelSpec, layer: str) -> str:
-        """Return the name of a layer among those of all models of the run: ``MODEL:LAYER`` where there are several."""
+        """Return the name of a layer in the run's score: ``MODEL:LAYER`` where the run has several models."""
         return layer if len(self.models) == 1 else f"{spec.name}:{layer}"
 
     def load_task(self, reporter: Reporter) -> Task:
-        """Load the task of the run's benchmark; some metrics bring splits of their own.
+        """Load the task of the run's benchmark, with the splits of its metric where that has its own.
 
         Raises
         ------
@@ -117,28 +116,3 @@ class Run:
         needs = self.metric.name if self.metric.form.needs_responses else ""
         divide = getattr(self.metric.function, "divide", None)
         return Task.load(self.benchmark, reporter, divide=divide, responses_for=needs)
-
-
-@dataclass(frozen=True)
-class TrainableRun(Run):
-    """A run of one trainable model, which every split of the benchmark trains anew.
-
-    Parameters
-    ----------
-    models : tuple of TrainableSpec
-        One.
-    teacher : Run, optional
-        Whose predictions of training stimuli the model is trained on too.
-    tuned : bool
-        Whether each split uses the best recipe of its own tuning study.
-    """
-
-    teacher: Run | None = None
-    tuned: bool = False
-
-    @property
-    def spec(self) -> TrainableSpec:
-        """The trainable model of the run."""
-        (spec,) = self.models
-        assert isinstance(spec, TrainableSpec)
-        return spec

@@ -53,7 +53,7 @@ def read_other_animals(readout: Readout, task: Task) -> HeldOut:
 
 
 def animals_of(task: Task) -> NDArray[np.str_]:
-    """Return the animal of every site that can be scored.
+    """Return the animal of every scorable site.
 
     Raises
     ------
@@ -76,7 +76,6 @@ def animals_of(task: Task) -> NDArray[np.str_]:
 
 
 def _parts(animals: NDArray[np.str_], responses: Array) -> Iterator[tuple[NDArray[np.bool_], Gram]]:
-    """Yield the sites of each animal, and the Gram of all others' responses (stimulus, site)."""
     for animal in np.unique(animals):
         own = animals == animal
         yield own, Gram.from_features(responses[:, ~own])
@@ -85,7 +84,6 @@ def _parts(animals: NDArray[np.str_], responses: Array) -> Iterator[tuple[NDArra
 def _reading(
     readout: Readout, parts: Sequence[tuple[NDArray[np.bool_], Gram]], responses: Array, split: Split
 ) -> ReadoutResult:
-    """Return what is read of all animals in one split, as one reading."""
     n_sites = responses.shape[1]
     predictions, inner = np.empty((len(split.test), n_sites)), np.empty((len(split.train), n_sites))
     alpha = np.empty(n_sites)

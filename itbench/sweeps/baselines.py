@@ -46,7 +46,7 @@ def plan_baselines(
     metric_options: Mapping[str, Any] | None = None,
     settings: ExtractionSettings | None = None,
 ) -> list[Baseline]:
-    """Look everything up and load the recordings; nothing is scored yet.
+    """Plan the baselines of a benchmark: look up their models and load the recordings; nothing is scored yet.
 
     - ``pixels`` and ``gabor``: the image itself, and a model of V1.
     - ``random``: `model` with random weights, by default itbench-tiny.
@@ -108,7 +108,7 @@ def plan_baselines(
 
 @dataclass(frozen=True, eq=False)
 class Baseline:
-    """One baseline of a benchmark, that is still to be scored.
+    """Baseline of a benchmark that is still to be scored.
 
     Parameters
     ----------
@@ -137,25 +137,25 @@ class Baseline:
         return f"{self.kind} on {self.task.benchmark.name}"
 
     def score(self, cache: GramCache, reporter: Reporter) -> xr.Dataset:
-        """Return its score: as of a model, with the attribute ``baseline``."""
+        """Return the score of the baseline, with the attribute ``baseline``."""
         return self.marked(self.measure(cache, reporter))
 
     def marked(self, score: xr.Dataset) -> xr.Dataset:
-        """Return a score with the attribute ``baseline``."""
+        """Return a score marked with the attribute ``baseline``."""
         return score.assign_attrs(baseline=self.kind)
 
     def find(self, folder: Path) -> tuple[xr.Dataset, Path] | None:
-        """Return its score in `folder` and the file, if there is one on the same recordings and splits."""
+        """Return the existing score of the baseline in `folder` and its file, if its data are the same."""
         return find_existing_score(self.subject, self.metric, self.task, folder)
 
 
 def of_run(kind: str, run: Run, task: Task, missing: str = "") -> Baseline:
-    """Plan the score of a model as it is; `missing` says why it cannot be had."""
+    """Plan a baseline that is a model; `missing` says why it cannot be scored."""
     return Baseline(kind, task, run.metric, ScoredModel.of(run), lambda *args: evaluate(run, *args), missing)
 
 
 def shuffled(run: Run, task: Task, seed: int) -> Baseline:
-    """Plan a model whose images are permuted against the responses, the same way in all layers."""
+    """Plan the baseline ``shuffled``: a model whose images are permuted against the responses."""
     order = np.random.default_rng(seed).permutation(len(task.recordings.stimuli))
     plain = ScoredModel.of(run)
     asked = {**plain.asked, "shuffle": seed or ""}
@@ -177,7 +177,6 @@ def shuffled(run: Run, task: Task, seed: int) -> Baseline:
 
 
 def _reordered(gram: Gram, order: NDArray[np.intp]) -> Gram:
-    """Return a Gram whose rows are those of other stimuli."""
     return dataclasses.replace(gram.take(order), stimulus_ids=gram.stimulus_ids)
 
 
@@ -185,7 +184,7 @@ OWN = {"layers": "candidates", "device": "", "precision": "float32", "pool": "no
 
 
 def animals(task: Task, metric: Metric) -> Baseline:
-    """Plan the score of each animal's sites by those of the others."""
+    """Plan the baseline ``animals``: each animal's sites from those of the others."""
 
     def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
         clock = StageTimer()
@@ -208,7 +207,7 @@ def _why_no_animals(task: Task, metric: Metric) -> str:
 
 
 def ceiling(task: Task, metric: Metric) -> Baseline:
-    """Plan the score of predictions without error, judged by noisy responses."""
+    """Plan the baseline ``ceiling``: predictions without error, measured on noisy responses."""
 
     def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
         clock = StageTimer()
@@ -230,7 +229,7 @@ def _why_no_ceiling(task: Task, metric: Metric) -> str:
 
 
 def _perfect(task: Task, reliability: Callable[[xr.DataArray], Array]) -> xr.Dataset:
-    """Return what predictions free of error reach: the reliability r of a site, and a correlation of √r.
+    """Return what the baseline ``ceiling`` reaches: the reliability r of a site, and a correlation of √r.
 
     A site whose reliability is estimated below 0 has a correlation of 0.
     """

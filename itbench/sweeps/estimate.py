@@ -41,7 +41,7 @@ class Estimate:
 
 
 def estimate(planned: Sequence[Planned], folder: Path, images: int, again: bool = False) -> Estimate:
-    """Say what a suite would do, and do nothing of it.
+    """Estimate what a suite would do: rows to run, downloads, multiplications and disk.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class Work:
 
     @classmethod
     def of(cls, run: Run, images: int) -> Work:
-        """Return the work of a run on so many images."""
+        """Estimate the work of a run on so many images."""
         spec = run.models[0]
         recipe = spec.recipe if isinstance(spec, TrainableSpec) else None
         model = (spec.core if isinstance(spec, TrainableSpec) else None) or spec.entry

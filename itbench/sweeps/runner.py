@@ -20,7 +20,8 @@ from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, splits_of
-from itbench.scoring.run import Metric, Run, TrainableRun
+from itbench.scoring.run import Metric, Run
+from itbench.scoring.trainable_run import TrainableRun
 from itbench.sweeps.suite import Planned, Row
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.util.progress import Reporter, SilentReporter
@@ -60,7 +61,7 @@ def run_suite(
     reporter: Callable[[str], Reporter],
     again: bool = False,
 ) -> Iterator[Outcome]:
-    """Run the rows of a suite and yield what came of each, in their order.
+    """Run the rows of a suite and yield the outcome of each, in order.
 
     Parameters
     ----------
@@ -110,14 +111,14 @@ def run_suite(
 
 
 class StartWeights:
-    """Weights that rows start from: those that could not be had for one are not asked for again by another."""
+    """Weights that rows of a running suite start from; missing ones are not asked for again by later rows."""
 
     def __init__(self) -> None:
         self._missing: dict[Hashable, NoWeights] = {}
 
     @contextmanager
     def asked_once(self, run: Run) -> Iterator[None]:
-        """Remember that the weights of a run cannot be had.
+        """Run one row of a suite, and remember it if its start weights are missing.
 
         Raises
         ------
@@ -135,7 +136,7 @@ class StartWeights:
 
 
 class SharedPasses:
-    """Brings the Grams of all rows of a network into the cache when the first of them is run.
+    """Runs one forward pass of a network for all rows of a suite that read it.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ class SharedPasses:
             self._layers.setdefault(_network(run), {}).update(dict.fromkeys(run.models[0].layers))
 
     def bring(self, run: Run, task: Task, reporter: Reporter) -> None:
-        """See to it that the Grams of a run are in the cache, with those of all runs of the same network.
+        """Run the forward pass of a row and of all rows of the suite that read the same network, into the Gram cache.
 
         Whatever goes wrong is left to the run itself, which says so.
 
@@ -173,7 +174,7 @@ class SharedPasses:
 
 
 def shares(run: Run) -> bool:
-    """Say whether a run reads layers that it names of one network that does not learn, by their Grams."""
+    """Return whether a run of a suite can share its forward pass with other rows of the same network."""
     frozen = not isinstance(run, TrainableRun)
     return frozen and len(run.models) == 1 and bool(run.layers) and not run.metric.form.streams
 
@@ -188,7 +189,7 @@ def _start_model(spec: ModelSpec) -> str:
 
 
 class ExistingScores:
-    """Finds the scores of runs that were written before.
+    """Existing scores of a suite's runs, which are not run again.
 
     Parameters
     ----------
@@ -201,14 +202,14 @@ class ExistingScores:
         self._tasks: dict[tuple[str, str], Task] = {}
 
     def task(self, run: Run) -> Task:
-        """Return what a run has to predict, loaded once for all runs on it that are judged by the same metric."""
+        """Return the task of a run, loaded once for all runs of the suite by the same metric."""
         key = run.benchmark.name, run.metric.name
         if key not in self._tasks:
             self._tasks[key] = run.load_task(SilentReporter())
         return self._tasks[key]
 
     def find(self, run: Run) -> tuple[dict[str, Any], Path] | None:
-        """Return the figures of a run's score and its file, if it was written before and would come out the same.
+        """Return the summary and file of a run's existing score, if running it again would give the same.
 
         A run with a file of weights is never found: what its score is called by is known once they are read.
         """
@@ -220,7 +221,6 @@ class ExistingScores:
 
 
 def _same_plugins(run: Run, setup: Setup) -> bool:
-    """Say whether a score was made by the plugins and the recipe of a run, as they are now."""
     return setup.plugins == [
         (spec.entry.plugin_digest, spec.recipe.as_dict() if isinstance(spec, TrainableSpec) else None)
         for spec in run.models
@@ -230,7 +230,7 @@ def _same_plugins(run: Run, setup: Setup) -> bool:
 def find_existing_score(
     subject: ScoredModel, metric: Metric, task: Task, folder: Path
 ) -> tuple[xr.Dataset, Path] | None:
-    """Return the score of `subject` in `folder` and its file, if there is one on the same recordings and splits.
+    """Return the existing score of a run in `folder` and its file, if recordings, splits and options are the same.
 
     One that is damaged, or was made with other options, is none: it is made again.
     """

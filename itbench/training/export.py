@@ -37,7 +37,7 @@ def export_trained(
     store: TrainedStore | None = None,
     replace: bool = False,
 ) -> list[Path]:
-    """Write what was trained to files of its own, and return their paths.
+    """Export trained weights to safetensors files with a model card each, and return the paths.
 
     Parameters
     ----------
@@ -93,7 +93,6 @@ def _card_of(weights: Path) -> Path:
 
 
 def _refuse_several(name: str, found: Sequence[Mapping[str, Any]]) -> None:
-    """Refuse what differs in more than the split."""
     kinds = {canonical_json([entry.get(key) for key in APART]) for entry in found}
     if len(kinds) > 1:
         differing = [key for key in APART if len({canonical_json(entry.get(key)) for entry in found}) > 1]
@@ -116,7 +115,7 @@ CODE = ("architecture", "preprocessing")  # of a model's identity: what its code
 
 
 def load_trained(path: str | Path, registry: Registry | None = None, device: str = "auto") -> Predictor:
-    """Return the predictor of a file that ``itbench export`` wrote.
+    """Load the predictor of an exported file of trained weights.
 
     Parameters
     ----------
@@ -159,7 +158,6 @@ def load_trained(path: str | Path, registry: Registry | None = None, device: str
 
 
 def _spec(registry: Registry, about: Mapping[str, Any], path: Path) -> TrainableSpec:
-    """Return the model that was trained, with any weights to start from: all of them are in the file."""
     recipe = Recipe().with_values(about["recipe"])
     try:
         entry = registry.model(about["model"])
@@ -186,7 +184,7 @@ FIGURES = {"explained_variance": "explained variance", "correlation": "correlati
 
 
 def held_out_figures(about: Mapping[str, Any], results: Path) -> dict[str, float]:
-    """Return explained variance and correlation, means over sites, of what the weights predict of their split's test.
+    """Return held-out explained variance and correlation of exported weights, from a folder of scores.
 
     Parameters
     ----------

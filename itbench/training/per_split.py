@@ -61,7 +61,7 @@ class TrainedSplit:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Layers of the trained model that are read."""
+        """Layers of the split's trained model."""
         return self.loaded.layers
 
     def grams(self) -> Iterator[tuple[str, Gram]]:
@@ -204,7 +204,7 @@ class SplitTrainer:
         return CachedGrams(loaded.model, loaded.stimuli, self.settings, key, self.cache, about, self.reporter)
 
     def _key(self, model: TrainableModel, recipe: Recipe, rows: TrainingSet) -> dict[str, Any]:
-        """Return all that trained weights depend on; of responses and labels, those of the training rows alone."""
+        """Return the key of a split's trained weights: all that they depend on, of its training rows alone."""
         how = {name: value for name, value in recipe.as_dict().items() if name not in ("tune", "core")}
         return {
             "training": VERSION,

@@ -62,13 +62,13 @@ class StudyFiles:
 
 
 def write_best(files: StudyFiles, changes: Mapping[str, Any], said: Sequence[str]) -> None:
-    """Write the best changes of a recipe, below lines that say what they are; ``--recipe FILE`` takes them too."""
+    """Write the file of a tuning study's best recipe changes, which ``--recipe FILE`` takes too."""
     lines = [f"# {line}" for line in said]
     write_text(files.best, "\n".join([*lines, yaml.safe_dump(dict(changes), sort_keys=False)]))
 
 
 def best_changes(spec: TrainableSpec, task: Task, settings: ExtractionSettings, split: Split) -> dict[str, Any]:
-    """Return the best recipe changes that the tuning study of a split found.
+    """Read the best recipe changes from the files of a split's tuning study.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def best_changes(spec: TrainableSpec, task: Task, settings: ExtractionSettings, 
 
 
 def tune_command(spec: TrainableSpec, benchmark: Benchmark, settings: ExtractionSettings) -> str:
-    """Return the ``itbench tune`` command that makes the tuning studies of every split."""
+    """Return the ``itbench tune`` command that writes the study files of every split."""
     weights = spec.weights
     words = ["itbench", "tune", spec.name, "-b", benchmark.name if benchmark.plugin else str(benchmark.file)]
     if spec.core and weights.kind in ("random", "file"):

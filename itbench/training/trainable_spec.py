@@ -17,7 +17,7 @@ from itbench.training.protocols import TrainableModel
 
 @dataclass(frozen=True)
 class TrainableSpec(ModelSpec):
-    """A trainable model with its recipe, its core, and the weights that training starts from.
+    """Spec of a trainable model: registered entry, recipe, core, and the weights that training starts from.
 
     Parameters
     ----------
@@ -36,23 +36,23 @@ class TrainableSpec(ModelSpec):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Keys of the recipe that depart from the usual one."""
+        """Changes of the trainable model's recipe, by key."""
         return self.recipe.departures(self.usual)
 
     @property
     def label(self) -> str:
-        """What tables call the trained weights: ``trained-SEED``, after an unusual start."""
+        """Trained weights of the spec in tables: ``trained-SEED``, after an unusual start."""
         usual = (self.weights.kind == "none") or self.weights.kind == start_weights(self.entry, self.core)[0]
         start = "" if usual else f"{self.weights.label}:"
         return f"{start}trained-{self.weights.seed}"
 
     @property
     def predicts_responses(self) -> bool:
-        """Whether the recipe trains the model to predict responses, and not only layers to be read out."""
+        """Whether the spec's recipe trains the model to predict responses, not only layers to read out."""
         return bool(self.recipe.losses.get("responses") or self.recipe.losses.get("teacher"))
 
     def make(self, core: Model | None = None) -> TrainableModel:
-        """Return the trainable model, made by its plugin with the options of the recipe.
+        """Make the trainable model of the spec, with the options of its recipe.
 
         Parameters
         ----------
@@ -114,14 +114,14 @@ def trainable_spec(
 
 
 def start_weights(entry: ModelEntry, core: ModelEntry | None) -> Sequence[str]:
-    """Return the kinds of weights that training of a model can start from, the usual first."""
+    """Return the kinds of weights that a trainable model can start from, the usual first."""
     if core is None:
         return entry.weights or ("none",)
     return [kind for kind in entry.weights if kind in core.weights] or ["none"]
 
 
 def offline_start(registry: Registry, entry: ModelEntry) -> str:
-    """Return ``random`` where training can start from random weights, which need no download."""
+    """Return ``random`` for a trainable model that can start from random weights, else ``pretrained``."""
     name = entry.read_recipe().core
     starts = start_weights(entry, registry.core(name) if name else None)
     return "random" if "random" in starts else "pretrained"

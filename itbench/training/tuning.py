@@ -27,7 +27,7 @@ from itbench.util.progress import Reporter, SilentReporter
 
 
 class Judge(NamedTuple):
-    """By what trials are judged: what a training says of itself under `key`; a loss has the sign -1."""
+    """Validation measure by which tuning ranks trials: its key in the training summary, and -1 for a loss."""
 
     key: str
     label: str
@@ -130,12 +130,12 @@ def require_validation(recipe: Recipe) -> None:
 
 
 def value_text(value: Any) -> str:
-    """Return a value of a recipe as tables have it: numbers in three digits."""
+    """Return a tuned value as tables print it: numbers in three digits."""
     return f"{value:.3g}" if isinstance(value, float) else json.dumps(value)
 
 
 def judge_of(recipe: Recipe) -> Judge:
-    """Return by what trials are judged: by what training itself tries to raise."""
+    """Return the validation measure by which tuning ranks the trials of a recipe."""
     losses = recipe.losses
     if losses.get("responses") or losses.get("teacher"):
         return Judge("inner_explained_variance", "inner EV")
@@ -143,7 +143,6 @@ def judge_of(recipe: Recipe) -> Judge:
 
 
 def _named(splits: Sequence[Split], names: Sequence[str]) -> list[Split]:
-    """Return the splits with those names, or all."""
     known = {split.name: split for split in splits}
     for name in names:
         if name not in known:

@@ -8,8 +8,8 @@ from itbench import Gram, ReadoutResult
 from itbench.data.benchmark import Benchmark
 from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task, scorable_sites
-from itbench.metrics.forms import FORMS
 from itbench.metrics.readout import JointReadoutResult
+from itbench.registry import FORMS
 from itbench.scoring.frozen_models import GivenGrams
 from tests.kit.toy import toy_recordings
 

@@ -17,7 +17,7 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.plan import plan_run
-from itbench.scoring.teacher import Teacher
+from itbench.scoring.trainable_run import Teacher
 from itbench.training.heads import linear_head
 from itbench.training.loop import LoopData
 from itbench.training.per_split import SplitTrainer
