@@ -55,6 +55,7 @@ def test_no_file_imports_itself_by_way_of_others():
     graph = {
         module: {name for name in imported(path) if name in MODULES} - {module} for module, path in MODULES.items()
     }
+    graph["itbench"] = set()  # imports nothing: what it offers is named for type checkers alone
     graphlib.TopologicalSorter(graph).prepare()
 
 

@@ -127,7 +127,7 @@ def score(
 
     Examples
     --------
-    >>> score = itbench.score("resnet50", "majaj-it")  # doctest: +SKIP
+    >>> score = itbench.score("resnet50", "synthetic-it")  # doctest: +SKIP
     >>> score = itbench.score(module, images=images, responses=rates, preprocess=itbench.resized(224))  # doctest: +SKIP
     """
     registry = load_plugins(plugins)
