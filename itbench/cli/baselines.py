@@ -79,7 +79,7 @@ def baselines(
     if weights != "pretrained" and not model:
         raise BadOption(f"--weights {weights} needs a model.", todo="Name one with --model.")
     registry, folder = load_registry(plugin_files), results or folders.results()
-    how: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "model": model,
         "weights": weights,
         "seed": seed,
@@ -88,10 +88,12 @@ def baselines(
         "settings": ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
     }
     planned = [
-        baseline for name in benchmarks for baseline in plan_baselines(registry, name, TerminalReporter(name), **how)
+        baseline
+        for name in benchmarks
+        for baseline in plan_baselines(registry, name, TerminalReporter(name), **arguments)
     ]
 
-    def one(baseline: Baseline) -> Written:
+    def score_baseline(baseline: Baseline) -> Written:
         found = None if again else baseline.find(folder)
         if found and found[0].attrs.get("baseline") == baseline.kind:
             say(f"{baseline.title}: scored before")
@@ -102,4 +104,4 @@ def baselines(
     for baseline in planned:
         if baseline.missing:
             say(f"{baseline.title}: left out: {baseline.missing}")
-    run_each([baseline for baseline in planned if not baseline.missing], one, as_json)
+    run_each([baseline for baseline in planned if not baseline.missing], score_baseline, as_json)

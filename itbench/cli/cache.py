@@ -14,11 +14,12 @@ from itbench.errors import UnknownName
 
 @click.group()
 def cache() -> None:
-    """Manage the cache of Grams, which saves running a network twice.
+    """List or clear the cache of Grams. It saves running a network twice.
 
     \b
-    itbench cache list
-    itbench cache clear -m resnet50
+    Examples:
+      itbench cache list
+      itbench cache clear -m resnet50
     """
 
 
@@ -28,7 +29,8 @@ def list_(as_json: bool) -> None:
     """List the cached Grams.
 
     \b
-    itbench cache list
+    Examples:
+      itbench cache list
     """
     from itbench.extraction.gram_cache import GramCache
 
@@ -46,9 +48,10 @@ def clear(model: str | None, trained: bool, as_json: bool) -> None:
     Trained weights stay. With --trained, only trained weights and checkpoints of unfinished trainings are removed.
 
     \b
-    itbench cache clear
-    itbench cache clear -m resnet50
-    itbench cache clear --trained -m cnn-2
+    Examples:
+      itbench cache clear
+      itbench cache clear -m resnet50
+      itbench cache clear --trained -m cnn-2
     """
     from itbench.extraction.gram_cache import GramCache
     from itbench.training.trained_weights import TrainedStore

@@ -27,15 +27,18 @@ OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
 def ceiling(
     benchmarks: tuple[str, ...], methods: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show the noise ceiling of benchmarks: the best score that the noise in their recordings allows.
+    """Show the noise ceiling of benchmarks.
+
+    The noise ceiling is the best score that the noise in the recordings allows.
 
     The ceiling of a site is its reliability, the explained variance that a perfect model reaches. Median and mean are
     over the sites that have one; a score at a site where it is not above 0 cannot be divided by it. Recordings that
     hold the dissimilarities of several subjects have a lower and an upper bound instead.
 
     \b
-    itbench ceiling
-    itbench ceiling -b BENCHMARK --method split-half --json
+    Examples:
+      itbench ceiling
+      itbench ceiling -b BENCHMARK --method split-half --json
     """
     from itbench.sweeps.ceiling_table import ceiling_rows
 

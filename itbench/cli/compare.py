@@ -43,10 +43,11 @@ def compare(
     difference with its 95 % interval, and p of a permutation test, which swaps the predictions of the two models.
 
     \b
-    itbench compare itbench-tiny pixels -b synthetic-it
-    itbench compare itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
-    itbench compare resnet50 vit_b_16 -b BENCHMARK --metric ridge --json
-    itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
+    Examples:
+      itbench compare itbench-tiny pixels -b synthetic-it
+      itbench compare itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
+      itbench compare resnet50 vit_b_16 -b BENCHMARK --metric ridge --json
+      itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
     from itbench.cli.output import TerminalReporter
     from itbench.results.paired_comparison import compare_scores, responses_of

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Recordings: fetch data sets, pack your own, list, verify and show what is in the data folder.
+    """Fetch, pack, list, verify and show recordings.
 
     \b
-    itbench data list
-    itbench data fetch NAME
-    itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
+    Examples:
+      itbench data list
+      itbench data fetch NAME
+      itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
     """
 
 
@@ -62,14 +63,15 @@ def pack(
     replace: bool,
     plugin_files: tuple[str, ...],
 ) -> None:
-    """Pack images and responses into one checked file of recordings called NAME.
+    """Pack images and responses into recordings called NAME.
 
     Images are taken in the order of the CSV's column ``filename``, otherwise in the order of their names (image2 before
     image10). Missing repetitions are NaN.
 
     \b
-    itbench data pack mine --images images.zip --responses rates.npy \\
-        --dims site,stimulus,repetition --stimuli images.csv --region V4 --window 50 150
+    Examples:
+      itbench data pack mine --images images.zip --responses rates.npy \\
+          --dims site,stimulus,repetition --stimuli images.csv --region V4 --window 50 150
     """
     from itbench.data.catalog import new_recordings_path
     from itbench.data.pack import pack_recordings
@@ -95,8 +97,9 @@ def fetch(names: tuple[str, ...], mirror: str | None, replace: bool, plugin_file
     An interrupted download is resumed. `itbench score` fetches the data set that it needs by itself.
 
     \b
-    itbench data fetch NAME
-    itbench data fetch NAME OTHER --mirror https://example.org/files
+    Examples:
+      itbench data fetch NAME
+      itbench data fetch NAME OTHER --mirror https://example.org/files
     """
     from itbench.data.catalog import recordings_path, recordings_state
     from itbench.data.fetch import fetch_dataset
@@ -115,12 +118,13 @@ def fetch(names: tuple[str, ...], mirror: str | None, replace: bool, plugin_file
 @click.option("--replace", is_flag=True, help="Replace the data set if it is in the data folder already.")
 @with_plugins
 def import_(name: str, files: tuple[Path, ...], replace: bool, plugin_files: tuple[str, ...]) -> None:
-    """Pack the data set NAME from its FILES, which you downloaded yourself.
+    """Pack the data set NAME from FILES that you downloaded.
 
     The files are recognised by their names, and not changed.
 
     \b
-    itbench data import NAME FILE
+    Examples:
+      itbench data import NAME FILE
     """
     from itbench.data.catalog import recordings_path, recordings_state
     from itbench.data.fetch import import_dataset
@@ -137,10 +141,11 @@ def import_(name: str, files: tuple[Path, ...], replace: bool, plugin_files: tup
 @with_plugins
 @with_json
 def list_(plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the data sets that are in the data folder, can be made or can be fetched.
+    """List the data sets that are here, can be made or fetched.
 
     \b
-    itbench data list
+    Examples:
+      itbench data list
     """
     from itbench.data.catalog import list_datasets
 
@@ -155,8 +160,9 @@ def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool)
     """Verify the recordings NAMES, or all, against their digests.
 
     \b
-    itbench data verify
-    itbench data verify NAME
+    Examples:
+      itbench data verify
+      itbench data verify NAME
     """
     from itbench.data.catalog import installed_recordings, verify_datasets
 
@@ -171,10 +177,13 @@ def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool)
 @click.argument("name")
 @with_plugins
 def show(name: str, plugin_files: tuple[str, ...]) -> None:
-    """Show the contents of the recordings NAME: images, sites, repetitions, coordinates, digests.
+    """Show the contents of the recordings NAME.
+
+    Prints the number of images, sites and repetitions, the coordinates and the digests.
 
     \b
-    itbench data show NAME
+    Examples:
+      itbench data show NAME
     """
     from itbench.data.catalog import recordings_path
     from itbench.data.fetch import load_recordings
@@ -188,7 +197,9 @@ def show(name: str, plugin_files: tuple[str, ...]) -> None:
 @click.option("--dry-run", is_flag=True, help="Report the matches, and write nothing.")
 @with_plugins
 def link(averaged: str | None, repeated: str | None, dry_run: bool, plugin_files: tuple[str, ...]) -> None:
-    """Give AVERAGED, means over repetitions, the image ids, metadata and repetitions of REPEATED.
+    """Give AVERAGED the ids, metadata and repetitions of REPEATED.
+
+    AVERAGED holds means over repetitions, REPEATED every repetition of the same images and sites.
 
     Images and sites are matched where their mean responses are equal, and equal to one only. The images of AVERAGED
     stay unchanged, so that cached Grams remain valid. If all are matched, scores get a noise ceiling.
@@ -196,8 +207,9 @@ def link(averaged: str | None, repeated: str | None, dry_run: bool, plugin_files
     AVERAGED and REPEATED need not be given where a plugin registered which data set has the repetitions of another.
 
     \b
-    itbench data link
-    itbench data link AVERAGED REPEATED --dry-run
+    Examples:
+      itbench data link
+      itbench data link AVERAGED REPEATED --dry-run
     """
     from itbench.data.catalog import recordings_path
     from itbench.data.fetch import load_recordings

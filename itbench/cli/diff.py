@@ -35,9 +35,10 @@ def diff(
     and prints the items that differ, the most consequential first, and how far the values are apart.
 
     \b
-    itbench diff itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
-    itbench diff mine/resnet50.nc theirs/resnet50.nc
-    itbench diff itbench-tiny pixels --json
+    Examples:
+      itbench diff itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
+      itbench diff mine/resnet50.nc theirs/resnet50.nc
+      itbench diff itbench-tiny pixels --json
     """
     from itbench.results.diff import difference, render
 

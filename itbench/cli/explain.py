@@ -27,15 +27,16 @@ def explain(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Explain how the value of SCORE was computed, step by step, with formulas.
+    """Explain how SCORE was computed, step by step, with formulas.
 
     SCORE is a score file, or a model that has a score (MODEL, or MODEL:WEIGHTS). Every number is computed again from
     the arrays in the file.
 
     \b
-    itbench explain leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc
-    itbench explain itbench-tiny -b synthetic-it
-    itbench explain itbench-tiny --json
+    Examples:
+      itbench explain leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc
+      itbench explain itbench-tiny -b synthetic-it
+      itbench explain itbench-tiny --json
     """
     from itbench.results.explain import explain as explain_score
     from itbench.results.explain import heading

@@ -35,7 +35,7 @@ def export(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write a network trained on recordings to a file, with a model card.
+    """Export a network trained on recordings to a file. A model card is written beside it.
 
     ID is the id of trained weights (itbench models --trained), MODEL:WEIGHTS a scored model, such as cnn-2:trained-1.
 

@@ -33,8 +33,9 @@ def leaderboard(
     with a note of what differs.
 
     \b
-    itbench leaderboard
-    itbench leaderboard -b synthetic-it --output leaderboard.csv
+    Examples:
+      itbench leaderboard
+      itbench leaderboard -b synthetic-it --output leaderboard.csv
     """
     from itbench.results.leaderboard import compile_leaderboard
     from itbench.results.leaderboard_formats import form_of, render, write_leaderboard

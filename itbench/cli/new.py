@@ -32,7 +32,7 @@ SCORE = {
     help="Folder to write to.  [default: the current folder]",
 )
 def new(kind: str, name: str, folder: Path) -> None:
-    """Write a plugin called NAME from a template that works unchanged.
+    """Write a plugin called NAME from a template. It works unchanged.
 
     A trainable is a model that is trained on recordings: a plugin file, and its recipe in a YAML file beside it. A
     dataset is recordings that the plugin downloads or simulates: a plugin file, and a benchmark on them beside it.

@@ -29,15 +29,16 @@ def rescore(
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Score again by another metric or with other options, without running the model.
+    """Score again by another metric or with other options. The model is not run.
 
     A SCORE is a score file, or a model that has a score (MODEL, or MODEL:WEIGHTS). The metric reads the cached Grams of
     the model's layers. Output and files are those of itbench score.
 
     \b
-    itbench rescore leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc --metric pls
-    itbench rescore itbench-tiny --metric ridge -o components=100
-    itbench rescore resnet50 densenet201 -b mine.yaml --metric cka
+    Examples:
+      itbench rescore leaderboard/scores/itbench-tiny--pretrained--synthetic-it--ridge.nc --metric pls
+      itbench rescore itbench-tiny --metric ridge -o components=100
+      itbench rescore resnet50 densenet201 -b mine.yaml --metric cka
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.gram_cache import GramCache

@@ -116,7 +116,7 @@ def score(
 
     registry = load_registry(plugin_files)
     folder = results or folders.results()
-    how: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "metric": metric,
         "metric_options": options.pairs(option_texts),
         "weights": weights,
@@ -127,13 +127,13 @@ def score(
         "settings": ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
-    runs = [plan_run(registry, model, benchmark, **how) for model, benchmark in pairs]
+    runs = [plan_run(registry, model, benchmark, **arguments) for model, benchmark in pairs]
     if layer_from:
         runs = [with_layer_from(run, layer_from, folder) for run in runs]
 
-    def one(run: Run) -> Written:
+    def score_run(run: Run) -> Written:
         result = evaluate(run, GramCache(), TerminalReporter(run.title))
-        kept = result if predictions else result.drop_vars(PREDICTIONS, errors="ignore")
-        return kept, write_score(kept, folder)
+        stored = result if predictions else result.drop_vars(PREDICTIONS, errors="ignore")
+        return stored, write_score(stored, folder)
 
-    run_each(runs, one, as_json, lambda run, error: keep_failure(folder, run, error))
+    run_each(runs, score_run, as_json, lambda run, error: keep_failure(folder, run, error))

@@ -16,9 +16,9 @@ from tests.kit.commands import ROOT, run
 
 PLUGIN = ROOT / "tests" / "kit" / "broken_trainables.py"
 OWN = load_plugins()
-LEARNERS = {name: entry for name, entry in OWN.models.items() if entry.trainable}
-LARGE = [name for name, entry in LEARNERS.items() if not name.endswith(FAMILY) and entry.read_recipe().core]
-SMALL = [name.replace("*", "itbench-tiny") for name in LEARNERS if name not in LARGE]
+TRAINABLES = {name: entry for name, entry in OWN.models.items() if entry.trainable}
+LARGE = [name for name, entry in TRAINABLES.items() if not name.endswith(FAMILY) and entry.read_recipe().core]
+SMALL = [name.replace("*", "itbench-tiny") for name in TRAINABLES if name not in LARGE]
 ONE_LARGE = "resnet50-finetuned"
 
 BROKEN = [
@@ -108,7 +108,7 @@ def test_a_large_model_is_fitted_once_and_says_so(monkeypatch):
     }
 
 
-def test_a_lesson_is_the_same_every_time_and_its_rates_suit_every_loss():
+def test_a_simulated_training_set_is_the_same_every_time_and_its_rates_suit_every_loss():
     first, second = SimulatedTrainingSet.of("face"), SimulatedTrainingSet.of("face")
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, second.arrays()[name])

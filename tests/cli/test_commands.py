@@ -82,6 +82,11 @@ def test_help_says_what_it_does_and_gives_a_command_to_paste(words, command):
             assert option.help, option.name
 
 
+@pytest.mark.parametrize("words", [words for words, command in commands() if isinstance(command, click.Group)])
+def test_a_list_of_commands_cuts_no_summary_short(words):
+    assert "..." not in run(*words, "--help").stdout.partition("Commands:")[2]
+
+
 @pytest.mark.parametrize(
     "words", [words for words, command in commands() if not isinstance(command, click.Group)], ids=" ".join
 )

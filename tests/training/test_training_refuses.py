@@ -169,19 +169,21 @@ def test_sites_that_lack_responses_are_learnt_from_what_there_is_and_not_scored(
 
 @pytest.mark.parametrize("loss", ["mse", "poisson"])
 def test_predictions_are_finite_at_sites_that_lack_responses(loss, toys):
-    lesson = small_lesson()
-    lesson.responses[::2, 0] = np.nan
-    lesson.responses[:, 1] = np.nan
-    predicted = fit("plain", lesson, f"response_loss={loss}").predict(lesson.stimuli.images)
-    assert predicted.shape == lesson.responses.shape
+    training_set = small_training_set()
+    training_set.responses[::2, 0] = np.nan
+    training_set.responses[:, 1] = np.nan
+    predicted = fit("plain", training_set, f"response_loss={loss}").predict(training_set.stimuli.images)
+    assert predicted.shape == training_set.responses.shape
     assert np.isfinite(predicted).all()
     assert loss == "mse" or (predicted > 0).all()
 
 
-def small_lesson():
-    """Return a lesson of images of 8 × 8."""
-    lesson = SimulatedTrainingSet.of("")
-    return replace(lesson, stimuli=replace(lesson.stimuli, images=lesson.stimuli.images[:][:, ::28, ::28]))
+def small_training_set():
+    """Return a training set of images of 8 × 8."""
+    training_set = SimulatedTrainingSet.of("")
+    return replace(
+        training_set, stimuli=replace(training_set.stimuli, images=training_set.stimuli.images[:][:, ::28, ::28])
+    )
 
 
 class Heard(SilentReporter):
@@ -192,17 +194,20 @@ class Heard(SilentReporter):
         self.notes.append(message)
 
 
-def fit(name, lesson, *changes, reporter=None):
+def fit(name, training_set, *changes, reporter=None):
     registry = load_plugins([PLUGIN])
     changes = ("epochs=3", "batch=6", "patience=0", "lr=0.01", *changes)
     learner = trainable_spec(registry, registry.model(name), changes=changes)
     training = Training(learner.recipe, device="cpu", reporter=reporter or SilentReporter())
-    return learner.make().fit(lesson.stimuli, lesson.responses, lesson.validation, training)
+    return learner.make().fit(training_set.stimuli, training_set.responses, training_set.validation, training)
 
 
 def test_a_batch_that_memory_has_no_room_for_is_taken_in_parts_and_gives_the_same_weights(toys):
     heard = Heard()
-    free, tight = fit("plain", small_lesson()), fit("plain", small_lesson(), "options.room=3", reporter=heard)
+    free, tight = (
+        fit("plain", small_training_set()),
+        fit("plain", small_training_set(), "options.room=3", reporter=heard),
+    )
     assert [note for note in heard.notes if "a batch of 6 is now taken in 2 parts" in note]
     assert not [note for note in heard.notes if "4 parts" in note]
     assert set(free.state) == set(tight.state)
@@ -211,8 +216,8 @@ def test_a_batch_that_memory_has_no_room_for_is_taken_in_parts_and_gives_the_sam
 
 
 def test_parts_are_never_empty_where_a_batch_has_fewer_images_than_there_are_parts(toys):
-    lesson = replace(small_lesson(), validation=np.array([7]))  # batches of 4 and 3
-    free, short = (fit("plain", lesson, "batch=4", f"options.room={room}") for room in (4, 1))
+    training_set = replace(small_training_set(), validation=np.array([7]))  # batches of 4 and 3
+    free, short = (fit("plain", training_set, "batch=4", f"options.room={room}") for room in (4, 1))
     for name, values in free.state.items():
         np.testing.assert_allclose(short.state[name], values, atol=1e-5, rtol=0, err_msg=name)
 
