@@ -87,6 +87,7 @@ def mine(page):
     return [words for words in commands(PAGES[page]) if {"mine", "mine.yaml"} & set(words)]
 
 
+@pytest.mark.slow
 def test_recordings_and_plugins_of_the_documents_work(lab):
     shown = [*mine("recordings.md"), *mine("plugins.md")]
     assert [words[0] for words in shown] == ["data", "data", "score", "score", "score"]
@@ -104,6 +105,7 @@ def test_the_data_set_of_the_documents_works(lab):
         require(*words)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model"),
     [("my_network.py", "my-network"), ("my_function.py", "edges"), ("my_projection.py", "projection")],
@@ -137,6 +139,7 @@ def test_a_remote_model_of_the_documents_works(lab, monkeypatch):
     assert json.loads(done.stdout)[0]["layers"][0]["n_features"] == 30
 
 
+@pytest.mark.slow
 def test_the_commands_on_majaj_work(home, monkeypatch):
     """With small files of the published forms, whose digests take the place of the published ones."""
     made = Experiment(n=60, size=32)

@@ -183,6 +183,7 @@ def test_of_several_runs_those_that_can_be_are_scored(broken, toy, tmp_path):
     assert "Traceback" not in shown.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "said"), [("no-factory", "the factory broke"), ("no-pass", "the pass broke")])
 def test_what_a_plugin_raises_is_one_message_and_debug_shows_where(model, said, toy, tmp_path):
     plugin = tmp_path / "bad.py"
@@ -200,6 +201,7 @@ def test_what_a_plugin_raises_is_one_message_and_debug_shows_where(model, said, 
     assert "bad.py" in shown.stderr
 
 
+@pytest.mark.slow
 def test_an_error_of_the_user_is_one_message_and_debug_shows_where():
     shown = process("score", "-m", "pixles")
     assert (shown.returncode, shown.stdout) == (1, "")
@@ -293,6 +295,7 @@ def test_sizes(size):
     assert parse_bytes(None, None, size) == 4 * 10**9
 
 
+@pytest.mark.slow
 def test_stdout_holds_the_result_only(toy):
     """No terminal, so no bar; notes, files and warnings go to stderr."""
     shown = process("score", "-m", "toy-net", "-b", toy, "--weights", "random", "-o", "alphas=1e-3,1e8", "--json")
@@ -304,6 +307,7 @@ def test_stdout_holds_the_result_only(toy):
     assert "\r" not in shown.stderr
 
 
+@pytest.mark.slow
 def test_the_bar_shows_on_a_terminal(toy):
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     main_end, terminal = pty.openpty()

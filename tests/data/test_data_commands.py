@@ -173,6 +173,7 @@ def test_show_fetches_what_is_missing(served):
 # ---- broken off
 
 
+@pytest.mark.slow
 def test_a_killed_fetch_leaves_what_the_next_finishes(served, home):
     served["one.h5"].content += bytes(400_000)  # HDF5 reads no further than its own end
     served["one.h5"].pause = 0.05
@@ -187,6 +188,7 @@ def test_a_killed_fetch_leaves_what_the_next_finishes(served, home):
     assert left_behind(home) == []
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_nothing_that_blocks_the_next(served, home, tmp_path):
     file = tmp_path / "one.h5"
     file.write_bytes(standins.contents(tmp_path, n=6000)["one.h5"])

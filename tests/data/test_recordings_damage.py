@@ -57,6 +57,7 @@ def test_a_flipped_byte_is_damage_wherever_it_is(path, variable):
             read_recordings(path)
 
 
+@pytest.mark.slow
 def test_a_byte_flipped_anywhere_is_damage_or_of_no_consequence(path):
     given = toy_recordings(n=10)
     write_recordings(given, path)

@@ -70,6 +70,7 @@ def test_pools_are_those_of_timm(name, pool):
     np.testing.assert_allclose(pooled, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_torchvisions_class_token_is_what_its_head_reads():
     network = from_torchvision("vit_b_16", Weights("random"))
     assert (network.class_token, network.extra_tokens) == (True, 1)

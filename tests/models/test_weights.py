@@ -81,6 +81,7 @@ def test_a_prefix_before_some_names_only_is_not_guessed_at(tmp_path):
         build(TINY, Weights("file", path=tmp_path / "work" / "w.pt"))
 
 
+@pytest.mark.slow
 def test_torchvisions_own_densenet_files_fit(tmp_path):
     import torchvision
 
@@ -147,7 +148,7 @@ def norms(kind):
         (lambda: norms("group trained"), False),
         (lambda: build(TINY, Weights("random")).module, True),
         (lambda: build(TINY, Weights("pretrained")).module, False),
-        (lambda: build("alexnet", Weights("random")).module, True),
+        pytest.param(lambda: build("alexnet", Weights("random")).module, True, marks=pytest.mark.slow),
     ],
     ids=["plain", "plain-t", "batch", "batch-t", "batch-f", "group", "group-t", "tiny", "tiny-t", "alexnet"],
 )
@@ -219,6 +220,7 @@ def test_a_torchvision_cache_on_disk_is_found_without_a_network(monkeypatch, tmp
     assert torch.equal(loaded.module.fc.weight, network.fc.weight)
 
 
+@pytest.mark.slow
 def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
     """As huggingface_hub lays it out: refs name a commit, its snapshot holds the files."""
     import timm

@@ -58,6 +58,7 @@ def test_the_classifier_is_no_candidate(registry):
     assert {"layer1", "layer2", "layer3", "layer4"} <= set(model.layers)
 
 
+@pytest.mark.slow
 def test_a_member_of_a_family_scores_under_its_whole_name(toy):
     score = score_model("timm/resnet10t", str(toy), weights="random", layers=["layer?", "layer1+layer4"])
     assert score.attrs["model"] == "timm/resnet10t"

@@ -104,6 +104,7 @@ def test_a_score_of_another_version_is_not_called_damaged(tmp_path, monkeypatch)
         read_score(path)
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_no_file_or_a_whole_one(tmp_path):
     """The writer writes without end, and is killed at moments spread over its work."""
     code = (

@@ -51,6 +51,7 @@ def two_animals():
     return Recordings("toy", recordings.stimuli, named, recordings.about)
 
 
+@pytest.mark.slow
 def test_one_command_scores_them_all(home, toy):
     record_anew(home, two_animals())
     done = run("baselines", "-b", toy, "--results", "scores")
@@ -102,6 +103,7 @@ def test_means_over_repetitions_have_no_ceiling_and_one_animal_predicts_none(hom
     }
 
 
+@pytest.mark.slow
 def test_what_was_scored_before_is_kept_unless_asked_or_recorded_anew(home, toy):
     folder = home.parent / "work" / "scores"
 

@@ -78,6 +78,7 @@ def test_what_comes_back_predicts_what_was_scored(benchmark, registry):
     assert predictor.activations(predictor.prepare(images[:3]), ["conv"])["conv"].shape == (3, 8, 6, 6)
 
 
+@pytest.mark.slow
 def test_another_machine_needs_the_file_and_the_plugin_alone(benchmark, tmp_path):
     exported("learner", "--split", "fold1", "--output", "cnn.safetensors")
     np.save("images.npy", toy_recordings().stimuli.images[:5])

@@ -51,7 +51,11 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize(
+    "call",
+    [pytest.param(CALLS[name], marks=[pytest.mark.slow] if name == "torch hub" else []) for name in CALLS],
+    ids=CALLS,
+)
 def test_no_library_reaches_a_server(call, server):
     url, visits = server
     code = f"from itbench.util.offline import keep_offline\nkeep_offline()\n{call.format(url=url)}"
@@ -81,6 +85,7 @@ def build(weights):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", [["--offline"], []], ids=["offline", "not"])
 def test_a_model_that_is_no_network_of_ours_is_kept_offline_too(flag, server, toy, home):
     url, visits = server
@@ -100,6 +105,7 @@ def test_without_the_variable_the_server_is_reached(server):
     assert visits == ["/"]
 
 
+@pytest.mark.slow
 def test_the_hub_is_not_asked_again_and_again(home):
     """huggingface_hub tries for most of a minute when it cannot connect; offline it fails at once."""
     code = (
