@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import sys
+from functools import cache
 
 import pytest
 
@@ -21,15 +22,17 @@ MODULES = {
 }
 
 
+@cache
 def imported(path):
-    """Yield the modules that a file imports, deferred imports too."""
+    """Return the modules that a file imports, deferred imports too."""
+    found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            for name in node.names:
-                whole = f"{node.module}.{name.name}"
-                yield whole if whole in MODULES else node.module
+            whole = [f"{node.module}.{name.name}" for name in node.names]
+            found += [name if name in MODULES else node.module for name in whole]
         elif isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            found += [name.name for name in node.names]
+    return found
 
 
 def python_files(folder):
@@ -42,6 +45,11 @@ def rank(module):
 
 def test_every_folder_has_its_rank():
     assert {module.split(".")[1] for module in MODULES if module != "itbench"} == set(RANKS)
+
+
+def test_no_file_is_longer_than_350_lines():
+    lines = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: count for module, count in lines.items() if count > 350} == {}
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "itbench"])
