@@ -183,7 +183,7 @@ def grams(
     plugins: Sequence[str | Path] = (),
     reporter: Reporter | None = None,
 ) -> dict[str, Gram]:
-    """Return the Gram matrix of every layer of a model over stimuli, from one forward pass.
+    """Python API: return the Gram matrix of every layer of a model over stimuli, from one forward pass.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ def extract(
     plugins: Sequence[str | Path] = (),
     reporter: Reporter | None = None,
 ) -> Path:
-    """Write the activations of a model's layers to an HDF5 file, and return its path.
+    """Python API: extract the activations of a model's layers to an HDF5 file, and return its path.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class ReadoutForm(Form):
     teaches = True
 
     def measure(self, metric: Readout, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Measure frozen models by a readout, layer after layer; one Gram is held at a time."""
+        """Readout form: measure frozen models layer after layer; one Gram is held at a time."""
         recorded = task.recorded
         read = (
             (layer, gram.n_features, [_read(metric, gram, recorded, split.train, split.test) for split in task.splits])
@@ -38,7 +38,7 @@ class ReadoutForm(Form):
         return Measured(held_out.dataset(_layers(models)), held_out.remarks)
 
     def measure_trained(self, metric: Readout, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Measure the layers of every split's trained model by a readout.
+        """Readout form: measure the layers of every split's trained model.
 
         The layer is chosen by the validation rows, read out from the other training rows, since the model was fitted
         to the responses of those.
@@ -57,7 +57,7 @@ class ReadoutForm(Form):
         return Measured(held_out.dataset(layers), held_out.remarks)
 
     def teach(self, metric: Readout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
-        """Return a readout's predictions from the layer that predicts the training rows best from one another."""
+        """Readout form: return the predictions of training rows by the layer that predicts them best from one another."""
         inner = [_read(metric, gram, recorded, train, train[:0]).inner_predictions for gram in grams.values()]
         return max(inner, key=lambda predicted: explained_variance(recorded[train], predicted).mean())
 
@@ -70,14 +70,14 @@ class JointReadoutForm(Form):
     teaches = True
 
     def measure(self, metric: JointReadout, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Measure frozen models by a joint readout: of all layers, of each alone, and without each."""
+        """Joint readout form: measure frozen models by all layers, by each alone, and without each."""
         grams = dict(models.grams())
         groups = _groups(models.layers_by_model)
         results = [_read_together(metric, grams, task.recorded, split, groups) for split in task.splits]
         return _measured_together(name, _layers(models), grams, groups, results, task)
 
     def measure_trained(self, metric: JointReadout, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Measure all layers of every split's trained model by a joint readout."""
+        """Joint readout form: measure all layers of every split's trained model together."""
         results: list[JointReadoutResult] = []
         grams: dict[str, Gram] = {}
         groups: Mapping[str, Collection[str]] = {}
@@ -90,7 +90,7 @@ class JointReadoutForm(Form):
     def teach(
         self, metric: JointReadout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]
     ) -> Array:
-        """Return a joint readout's predictions of the training rows from one another."""
+        """Joint readout form: return the predictions of training rows from one another."""
         return metric(grams, recorded[train], train, train[:0]).inner_predictions
 
 
@@ -101,7 +101,7 @@ class DirectForm(Form):
     reads_layers = False
 
     def measure_trained(self, metric: Any, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Measure the direct predictions of every split's trained model for its held-out stimuli."""
+        """Direct form: measure what every split's trained model predicts for its held-out stimuli."""
         results = [_own_predictions(model, task) for model in models.each_split()]
         held_out = HeldOut(task)
         held_out.add(OUTPUT, int(task.responses.shape[1]), results)

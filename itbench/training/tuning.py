@@ -130,7 +130,7 @@ def require_validation(recipe: Recipe) -> None:
 
 
 def value_text(value: Any) -> str:
-    """Return a tuned value as tables print it: numbers in three digits."""
+    """Return a value of a tuned recipe as tables print it: numbers in three digits."""
     return f"{value:.3g}" if isinstance(value, float) else json.dumps(value)
 
 
