@@ -57,7 +57,7 @@ class ReadoutForm(Form):
         return Measured(held_out.dataset(layers), held_out.remarks)
 
     def teach(self, metric: Readout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
-        """Readout form: return the predictions of training rows by the layer that predicts them best from one another."""
+        """Readout form: return the predictions of training rows by the layer that predicts them best."""
         inner = [_read(metric, gram, recorded, train, train[:0]).inner_predictions for gram in grams.values()]
         return max(inner, key=lambda predicted: explained_variance(recorded[train], predicted).mean())
 
