@@ -12,15 +12,16 @@ hookimpl = pluggy.HookimplMarker("itbench")
 
 @hookspec
 def itbench_models(register: Callable[..., None]) -> None:
-    """Add models: ``register(name, factory, layers=(...), source="", weights=(...), description="", degrees=None)``.
+    """Add models: ``register(name, factory, layers=(...), weights=(...), source="", description="", degrees=None)``.
 
     ``weights`` names the kinds it has: ``("pretrained", "random")`` unless said otherwise, ``()`` for a model without.
     ``factory(weights)`` gets an `itbench.Weights` and returns an `itbench.Model`; it runs when the model is used.
     ``degrees`` is the visual angle that it expects its image to span: others are then padded or cropped to it.
 
-    ``recipe`` names a YAML file beside the plugin's, by which the model learns from recordings, and ``metric`` by what
-    it is scored then. ``factory(weights, **options)`` returns an `itbench.TrainableModel`; where the recipe names a
-    core, ``factory(core, **options)`` gets it instead. ``register("prefix/*", factory, recipe=...)`` takes any core.
+    ``recipe`` names a YAML file beside the plugin's, by which the model is trained on recordings, and ``metric`` the
+    metric that scores it then. ``factory(weights, **options)`` returns an `itbench.TrainableModel`; where the recipe
+    names a core, ``factory(core, **options)`` gets it instead. ``register("prefix/*", factory, recipe=...)`` takes any
+    core.
 
     Many models at once: ``register("prefix/*", factory, names=list_names)``. The user writes ``prefix/NAME``, and
     ``factory(weights, name="NAME")`` is called; ``list_names()`` returns every NAME, when one is searched or used.

@@ -125,9 +125,9 @@ def _surviving(what: str, file: str = "") -> Iterator[None]:
     except BadPlugin:
         raise
     except (Exception, SystemExit) as error:
-        said = str(error) if isinstance(error, ItbenchError) else f"{type(error).__name__}: {error}"
+        message = str(error) if isinstance(error, ItbenchError) else f"{type(error).__name__}: {error}"
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        _warn(f"{what} is left out: {said}{f' (line {lines[-1]})' if lines else ''}")
+        _warn(f"{what} is left out: {message}{f' (line {lines[-1]})' if lines else ''}")
 
 
 def _warn(message: str) -> None:

@@ -33,9 +33,9 @@ class ModelEntry:
 
     With `names`, a family of models: it is called ``PREFIX/*``, and its factory gets the rest of the name too.
 
-    With a `recipe`, a model that learns from recordings; `metric` is by what it is scored unless another is named. If
-    the recipe names a core, or the model is a family, its factory gets the core, a model that does not learn, in place
-    of the weights; the member ``PREFIX/CORE`` of a family is built on CORE.
+    With a `recipe`, a trainable model; `metric` scores it unless another is named. If the recipe names a core, or the
+    model is a family, its factory gets the core, a model that is not trainable, in place of the weights; the member
+    ``PREFIX/CORE`` of a family is built on CORE.
     """
 
     name: str
@@ -159,7 +159,9 @@ class Registry:
         """Return the registered model called `name` that can be the core of a trainable one."""
         entry = self.model(name)
         if entry.trainable:
-            raise BadOption(f"{name} learns from recordings itself.", todo="Name a core that does not: itbench models")
+            raise BadOption(
+                f"{name} is trained on recordings itself.", todo="Name a core that does not: itbench models"
+            )
         return entry
 
     def find_models(self, pattern: str) -> list[ModelEntry]:

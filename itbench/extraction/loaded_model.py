@@ -83,28 +83,28 @@ def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> 
 
 
 def at_model_degrees(
-    stimuli: StimulusSet, shown: float | None, asked: float | None, usual: float | None, shown_by: str
+    stimuli: StimulusSet, shown: float | None, requested: float | None, usual: float | None, shown_by: str
 ) -> tuple[StimulusSet, str]:
     """Return the stimuli at the visual angle of a model to be loaded, and how they were changed.
 
     Parameters
     ----------
     stimuli : StimulusSet
-    shown, asked, usual : float, optional
+    shown, requested, usual : float, optional
         Width of the images, degrees of visual angle: as they were shown, as the user asks, as the model expects.
     shown_by : str
 
     Raises
     ------
     BadOption
-        If degrees are asked for, and nobody knows how large the images were.
+        If degrees are requested, and the size of the images on the screen is not known.
     """
-    if asked and shown is None:
+    if requested and shown is None:
         raise BadOption(
             f"--degrees needs a benchmark that says how large its images were; {shown_by} does not.",
             todo="Add a line such as 'degrees: 8' to a benchmark's file.",
         )
-    expected = asked or usual
+    expected = requested or usual
     if expected is None or shown is None or expected == shown:
         return stimuli, ""
     return at_degrees(stimuli, shown, expected), label(shown, expected)

@@ -123,13 +123,13 @@ def compare_layers(
         If a value is not finite.
     """
     groups = jackknife_groups(len(recorded), SEED)
-    said: dict[str, ComparisonResult] = {}
+    results: dict[str, ComparisonResult] = {}
     widths: dict[str, int] = {}
     for layer, gram in grams:
-        said[layer] = comparison(aligned(gram, recorded), recorded, groups)
+        results[layer] = comparison(aligned(gram, recorded), recorded, groups)
         widths[layer] = gram.n_features
-    values = np.array([said[layer].value for layer in layers])
-    without = np.stack([said[layer].without for layer in layers])
+    values = np.array([results[layer].value for layer in layers])
+    without = np.stack([results[layer].without for layer in layers])
     _require_finite(values, without, layers)
     chosen, headline, headline_without = cross_validated_choice(values, without)
     drawn = jackknife_draws(headline, headline_without, DRAWS, SEED)
@@ -147,7 +147,7 @@ def compare_layers(
         "chosen_layer": ("group", [layers[index] for index in chosen]),
         "measure": [comparison.measure],
     }
-    remarks = dict.fromkeys(f"layer {layer}: {text}" for layer in layers for text in said[layer].remarks)
+    remarks = dict.fromkeys(f"layer {layer}: {text}" for layer in layers for text in results[layer].remarks)
     return xr.Dataset(data, coords, {"remarks": "\n".join(remarks)})
 
 

@@ -43,26 +43,26 @@ class HeldOut:
         self._widths: dict[str, int] = {}
         self._joint: xr.Dataset | None = None
 
-    def add(self, layer: str, n_features: int, readings: Sequence[ReadoutResult]) -> None:
+    def add(self, layer: str, n_features: int, results: Sequence[ReadoutResult]) -> None:
         """Measure the readout of a layer on the held-out stimuli of every split."""
         measured: dict[str, list[Array]] = {name: [] for name in PER_SITE}
         agreement = []
-        for split, reading in zip(self.task.splits, readings, strict=True):
-            test, inner = self._recorded[split.test], ~np.isnan(reading.inner_predictions).all(axis=1)
+        for split, result in zip(self.task.splits, results, strict=True):
+            test, inner = self._recorded[split.test], ~np.isnan(result.inner_predictions).all(axis=1)
             train = self._recorded[split.train[inner]]
-            measured["explained_variance"].append(explained_variance(test, reading.predictions))
-            measured["correlation"].append(correlation(test, reading.predictions))
-            measured["alpha"].append(reading.alpha)
-            measured["inner_explained_variance"].append(explained_variance(train, reading.inner_predictions[inner]))
+            measured["explained_variance"].append(explained_variance(test, result.predictions))
+            measured["correlation"].append(correlation(test, result.predictions))
+            measured["alpha"].append(result.alpha)
+            measured["inner_explained_variance"].append(explained_variance(train, result.inner_predictions[inner]))
             if self.compare:
-                agreement.append(self.compare(test, reading.predictions))
-            self.remarks += [f"layer {layer}: {remark}" for remark in reading.remarks]
+                agreement.append(self.compare(test, result.predictions))
+            self.remarks += [f"layer {layer}: {remark}" for remark in result.remarks]
         check_explained_variance(*(np.array(measured[name]) for name in PER_SITE[:2]))
         for name, values in measured.items():
             self._per_site[name][layer] = np.array(values)
         if self.compare:
             self._agreement[layer] = np.array(agreement)
-        self._predicted[layer] = np.concatenate([reading.predictions for reading in readings]).astype(np.float32)
+        self._predicted[layer] = np.concatenate([result.predictions for result in results]).astype(np.float32)
         self._widths[layer] = n_features
 
     def add_joint(
@@ -71,19 +71,21 @@ class HeldOut:
         layers: Sequence[str],
         n_features: Mapping[str, int],
         groups: Mapping[str, Collection[str]],
-        readings: Sequence[JointReadoutResult],
+        results: Sequence[JointReadoutResult],
     ) -> None:
         """Measure a joint readout of `layers`, called `name`, and that of each alone, on held-out stimuli."""
         for layer in layers:
-            self.add(layer, n_features[layer], [reading.alone[layer] for reading in readings])
+            self.add(layer, n_features[layer], [result.alone[layer] for result in results])
         none = np.full(self._recorded.shape[1], np.nan)
-        whole = [ReadoutResult(said.predictions, said.inner_predictions, none, said.remarks) for said in readings]
+        whole = [
+            ReadoutResult(result.predictions, result.inner_predictions, none, result.remarks) for result in results
+        ]
         self.add(name, sum(n_features.values()), whole)
         recorded = [self._recorded[split.test] for split in self.task.splits]
-        pairs = list(zip(recorded, readings, strict=True))
-        weight = np.array([said.weights for said in readings])
-        share = np.array([variance_shares(test, said.contributions) for test, said in pairs])
-        unique = np.array([_unique(test, said) for test, said in pairs])
+        pairs = list(zip(recorded, results, strict=True))
+        weight = np.array([result.weights for result in results])
+        share = np.array([variance_shares(test, result.contributions) for test, result in pairs])
+        unique = np.array([_unique(test, result) for test, result in pairs])
         self._joint = xr.Dataset(
             {
                 "weight": (("split", "part", "site"), self.task.at_all_sites(weight)),
@@ -138,11 +140,11 @@ def gather(
 ) -> HeldOut:
     """Measure readouts on held-out stimuli: (layer, number of features, one readout result a split)."""
     held_out = HeldOut(task, compare)
-    for layer, n_features, readings in read:
-        held_out.add(layer, n_features, readings)
+    for layer, n_features, results in read:
+        held_out.add(layer, n_features, results)
     return held_out
 
 
-def _unique(recorded: Array, said: JointReadoutResult) -> Array:
-    whole = explained_variance(recorded, said.predictions)
-    return np.array([whole - explained_variance(recorded, rest) for rest in said.without]).reshape(-1, len(whole))
+def _unique(recorded: Array, result: JointReadoutResult) -> Array:
+    whole = explained_variance(recorded, result.predictions)
+    return np.array([whole - explained_variance(recorded, rest) for rest in result.without]).reshape(-1, len(whole))

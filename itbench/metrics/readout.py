@@ -21,7 +21,7 @@ class ReadoutResult:
     predictions : array of shape (test, site)
     inner_predictions : array of shape (train, site)
         Of every training row from other training rows only; the layer is chosen by them. A row of NaN was not
-        predicted so, as those that a model has learnt from.
+        predicted so, as those that a model was trained on.
     alpha : array of shape (site,)
         The chosen penalty; NaN for a readout that has none.
     remarks : tuple of str
@@ -63,7 +63,7 @@ class JointReadoutResult:
     contributions : array of shape (layer, test, site)
         What each layer adds: their sum is `predictions` but for a constant a site.
     without : array of shape (group, test, site)
-        Predictions learnt again without the layers of each group.
+        Predictions fitted again without the layers of each group.
     remarks : tuple of str
         What the user should know.
     """

@@ -39,10 +39,10 @@ def with_layer_from(run: Run, benchmark: str, folder: Path) -> Run:
     found = (score for _, score in scores_in(folder) if all(score.attrs[key] == about[key] for key in about))
     layers = {most_chosen_layer(score) for score in found}
     if len(layers) != 1:
-        said = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
+        outcome = f"chose {' and '.join(sorted(layers))}" if layers else "has no score"
         command = command_line("score", {"-m": [about["model"]], "-b": [benchmark], "--metric": [about["metric"]]})
         raise BadScore(
-            f"{about['model']} ({about['weights']}) {said} by {about['metric']} on {benchmark}.",
+            f"{about['model']} ({about['weights']}) {outcome} by {about['metric']} on {benchmark}.",
             known=f"Looked for in {folder}.",
             todo="Name it with --layer" if layers else f"Score it there first: {command}",
         )

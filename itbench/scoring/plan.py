@@ -45,9 +45,9 @@ def plan_run(
     layers : sequence of str
         Of several models: ``MODEL:LAYER``.
     recipe : sequence of str
-        Changes of the recipe of a model that learns: ``KEY=VALUE``, or YAML files.
+        Changes of the recipe of a trainable model: ``KEY=VALUE``, or YAML files.
     tuned : bool
-        Learn by the best recipe of each split's own study.
+        Train by the best recipe of each split's own study.
 
     Raises
     ------

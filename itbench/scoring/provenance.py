@@ -42,7 +42,7 @@ class ScoredModel:
         Of each model: ``model``, ``source``, ``weights`` (kind, file, seed, digest), ``device``, and the ``identity``
         on which its activations depend.
     asked : mapping
-        What the user asked for beyond the defaults: layers, precision, pool, degrees, a file of weights. Scores that
+        What the user set apart from the defaults: layers, precision, pool, degrees, a file of weights. Scores that
         differ in it do not replace each other.
     about : mapping
         More that provenance shall say.
@@ -85,9 +85,9 @@ class ScoredModel:
     @classmethod
     def from_score(cls, score: xr.Dataset) -> ScoredModel:
         """Return the models' part of the provenance of an existing score."""
-        said = provenance_of(score)
-        about = {key: said[key] for key in ABOUT}
-        return cls(score.attrs["model"], score.attrs["weights"], said["sources"], said["asked"], about)
+        record = provenance_of(score)
+        about = {key: record[key] for key in ABOUT}
+        return cls(score.attrs["model"], score.attrs["weights"], record["sources"], record["asked"], about)
 
 
 def _source(spec: ModelSpec, loaded: LoadedModel) -> dict[str, Any]:
@@ -121,9 +121,9 @@ def _weights(spec: ModelSpec) -> dict[str, Any]:
     return {"kind": weights.kind, "file": weights.path and weights.path.name, "seed": weights.seed}
 
 
-def score_attributes(subject: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
-    """Return the attributes of a score."""
-    names = names_of(subject, metric, task.benchmark.name)
+def score_attributes(scored: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
+    """Return the attributes of a score: its names, counts and provenance."""
+    names = names_of(scored, metric, task.benchmark.name)
     return {
         **names,
         "region": task.benchmark.region or str(task.recordings.about.get("region") or ""),
@@ -132,35 +132,35 @@ def score_attributes(subject: ScoredModel, metric: Metric, task: Task, seconds: 
         "n_stimuli": len(task.recordings.stimuli),
         "measure": metric.entry.measure,
         "beside": "" if metric.form.reads_layers else task.benchmark.metric,
-        "file_stem": file_stem(subject, metric, task.benchmark.name),
-        "provenance": json.dumps(_provenance(subject, metric, task, seconds), default=str, ensure_ascii=False),
+        "file_stem": file_stem(scored, metric, task.benchmark.name),
+        "provenance": json.dumps(_provenance(scored, metric, task, seconds), default=str, ensure_ascii=False),
     }
 
 
-def names_of(subject: ScoredModel, metric: Metric, benchmark: str) -> dict[str, str]:
+def names_of(scored: ScoredModel, metric: Metric, benchmark: str) -> dict[str, str]:
     """Return model, weights, benchmark and metric of a score's provenance, by which leaderboards call it."""
-    return {"model": subject.model, "weights": subject.weights, "benchmark": benchmark, "metric": metric.name}
+    return {"model": scored.model, "weights": scored.weights, "benchmark": benchmark, "metric": metric.name}
 
 
-def file_stem(subject: ScoredModel, metric: Metric, benchmark: str) -> str:
+def file_stem(scored: ScoredModel, metric: Metric, benchmark: str) -> str:
     """Return the file name of a score from its provenance; what departs from the defaults adds a digest."""
-    names = list(names_of(subject, metric, benchmark).values())
+    names = list(names_of(scored, metric, benchmark).values())
     clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
-    departures = {"names": names if names != clean else "", "options": metric.options_changed, **subject.asked}
+    departures = {"names": names if names != clean else "", "options": metric.options_changed, **scored.asked}
     return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])
 
 
-def _provenance(subject: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
+def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:
     """Return the provenance of a score: digests, options, versions, commit, machine, seconds of each stage."""
-    weights = [source["weights"]["digest"] for source in subject.sources]
+    weights = [source["weights"]["digest"] for source in scored.sources]
     recordings = task.recordings
     return {
         "digests": {"weights": "+".join(weights), **recordings.digests},
-        "sources": list(subject.sources),
-        "asked": dict(subject.asked),
+        "sources": list(scored.sources),
+        "asked": dict(scored.asked),
         "splits": splits_of(metric, task),
         "repetitions": None if recordings.responses is None else repetitions_per_stimulus(recordings.responses),
-        **subject.about,
+        **scored.about,
         "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
         "seconds": dict(seconds),
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -59,12 +59,12 @@ def plan_metric(
     UnknownName, BadOption
         Also for a metric that needs the activations themselves, or one that cannot read several models at once.
     """
-    said = provenance(score)
-    own = said["options"]["given"] if name in (None, score.attrs["metric"]) else {}
+    record = provenance(score)
+    own = record["options"]["given"] if name in (None, score.attrs["metric"]) else {}
     metric = make_metric(registry, name or score.attrs["metric"], {**own, **(given or {})})
     if Setup.of(score).trained:
         raise BadOption(
-            f"{score.attrs['model']} learns from recordings: every split has a network, and Grams, of its own.",
+            f"{score.attrs['model']} is trained on recordings: every split has a network, and Grams, of its own.",
             todo=f"Score it again; what was trained is kept: {score_command(score, metric.name)}",
         )
     if not metric.form.reads_layers:
@@ -76,7 +76,7 @@ def plan_metric(
             f"{metric.name} needs the activations themselves, and what is cached are Grams.",
             todo=f"Run the model once more: {score_command(score, metric.name)}",
         )
-    check_several_models(registry, metric, [source["model"] for source in said["sources"]])
+    check_several_models(registry, metric, [source["model"] for source in record["sources"]])
     return metric
 
 
@@ -160,19 +160,19 @@ def sources_of(score: xr.Dataset) -> list[Source]:
     BadScore
         If it is of no model: of one animal's sites by another's, or of labels.
     """
-    said = provenance(score)
-    if not said["sources"]:
+    record = provenance(score)
+    if not record["sources"]:
         raise BadScore(
             f"{score.attrs['model']} on {score.attrs['benchmark']} is of no model whose Grams were cached.",
             todo="Rescore one that itbench score wrote of a model.",
         )
-    return [_source(source, model_layers(score), said) for source in said["sources"]]
+    return [_source(source, model_layers(score), record) for source in record["sources"]]
 
 
-def _source(about: Mapping[str, Any], layers: Sequence[str], said: Mapping[str, Any]) -> Source:
-    prefix = f"{about['model']}:" if len(said["sources"]) > 1 else ""
+def _source(about: Mapping[str, Any], layers: Sequence[str], record: Mapping[str, Any]) -> Source:
+    prefix = f"{about['model']}:" if len(record["sources"]) > 1 else ""
     own = tuple(layer.removeprefix(prefix) for layer in layers if layer.startswith(prefix))
-    return Source(about["model"], prefix, own, {**about["identity"], "stimuli": said["digests"]["stimuli"]})
+    return Source(about["model"], prefix, own, {**about["identity"], "stimuli": record["digests"]["stimuli"]})
 
 
 def _check_recordings(score: xr.Dataset, task: Task) -> None:

@@ -89,7 +89,7 @@ def _reading(
     alpha = np.empty(n_sites)
     remarks: tuple[str, ...] = ()
     for own, gram in parts:
-        said = readout(gram, responses[np.ix_(split.train, own)], split.train, split.test)
-        predictions[:, own], inner[:, own], alpha[own] = said.predictions, said.inner_predictions, said.alpha
-        remarks += said.remarks
+        result = readout(gram, responses[np.ix_(split.train, own)], split.train, split.test)
+        predictions[:, own], inner[:, own], alpha[own] = result.predictions, result.inner_predictions, result.alpha
+        remarks += result.remarks
     return ReadoutResult(predictions, inner, alpha, remarks)

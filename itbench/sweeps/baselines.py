@@ -79,7 +79,7 @@ def plan_baselines(
     settings = settings or ExtractionSettings()
     if model and registry.model(model).trainable:
         raise BadOption(
-            f"{model} learns from recordings; baselines are of models that do not.",
+            f"{model} is trained on recordings; baselines are of models that are not.",
             todo="Leave --model out, or name one that it could be built on.",
         )
     plain = dataclasses.replace(settings, precision="float32", pool="none")

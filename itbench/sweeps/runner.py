@@ -35,7 +35,7 @@ class Outcome:
     ----------
     row : Row
     run : Run, optional
-        What it asked for, if that could be looked up.
+        Its planned run, if its names are known.
     figures : dict, optional
         The `itbench.results.summary.summary` of its score, if there is one.
     path : Path, optional

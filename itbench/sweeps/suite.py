@@ -281,7 +281,7 @@ def _matching(suite: Suite, only: Sequence[str]) -> list[Row]:
 
 def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str], how: Mapping[str, Any]) -> Planned:
     try:
-        learns = registry.model(row.model).trainable
+        trainable = registry.model(row.model).trainable
         run = plan_run(
             registry,
             row.model,
@@ -290,7 +290,7 @@ def _planned(registry: Registry, row: Row, benchmark: str, changes: Sequence[str
             metric_options=row.options,
             weights=row.weights or "pretrained",
             layers=row.layers,
-            recipe=(*_recipe_changes(row.recipe), *(changes if learns else ())),
+            recipe=(*_recipe_changes(row.recipe), *(changes if trainable else ())),
             **how,
         )
     except ItbenchError as error:

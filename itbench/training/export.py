@@ -189,16 +189,16 @@ def held_out_figures(about: Mapping[str, Any], results: Path) -> dict[str, float
     Parameters
     ----------
     about : mapping
-        What the training said of itself.
+        What the file of trained weights records.
     results : Path
         Folder of scores. Without a score of these weights by their own predictions, nothing is known.
     """
     for _, score in scores_in(results, without=("predictions",)):
         if OUTPUT not in layer_names(score):
             continue
-        splits = [said for source in provenance(score)["sources"] for said in source.get("splits", ())]
-        for said in splits:
-            if said["trained"] == about["key"]:
-                own = score.sel(layer=OUTPUT, split=said["split"])
+        splits = [trained for source in provenance(score)["sources"] for trained in source.get("splits", ())]
+        for trained in splits:
+            if trained["trained"] == about["key"]:
+                own = score.sel(layer=OUTPUT, split=trained["split"])
                 return {words: float(own[name].mean()) for name, words in FIGURES.items()}
     return {}

@@ -1,4 +1,4 @@
-"""The recipe by which a model learns best, searched split by split on training images alone."""
+"""Tune the recipe of a trainable model, split by split, on training images alone."""
 
 from __future__ import annotations
 

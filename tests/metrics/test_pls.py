@@ -102,7 +102,7 @@ def test_a_handful_of_training_images_suffices(n):
     reading = pls()(Gram.from_features(features), responses, np.arange(n), np.arange(n, n + 2))
     assert np.isfinite(reading.predictions).all()
     others = np.array([responses[np.arange(n) != row].mean(axis=0) for row in range(n)])
-    if n == 2:  # a single image is left to learn from
+    if n == 2:  # a single image is left to train on
         np.testing.assert_allclose(reading.inner_predictions, others, atol=1e-12)
 
 

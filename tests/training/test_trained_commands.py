@@ -1,4 +1,4 @@
-"""Commands before models that learn from recordings: each does what it says, or refuses with one message."""
+"""Commands before trainable models: each does what it says, or refuses with one message."""
 
 import json
 import shlex
@@ -52,7 +52,7 @@ REFUSED = {
         "learner is trained on recordings: its activations depend on the training images.\n"
         "Score its layers on a benchmark: itbench score -m learner --metric ridge"
     ),
-    "baselines -b {toy} -m learner": "learner learns from recordings; baselines are of models that do not.\nLeave",
+    "baselines -b {toy} -m learner": "learner is trained on recordings; baselines are of models that are not.\nLeave",
     "baselines -b {toy} --metric direct": "pixels makes no predictions of its own.",
     "rescore pixels -b {toy} --metric direct": "pixels makes no predictions of its own.\nChoose another metric",
     "score -m learner -b {toy} --layer-from toy": "direct reads no layers.\nRead one out: --metric ridge --layer-from",
@@ -70,7 +70,7 @@ def test_what_a_model_that_learns_cannot_have_is_refused(arguments, words, score
 @pytest.mark.parametrize("name", ["learner--trained-0--toy--ridge", "learner--trained-0--toy--direct"])
 def test_a_rescore_is_refused_with_a_command_that_trains_nothing(name, scores, home):
     said = refusal("rescore", f"leaderboard/scores/{name}.nc", "-b", scores, "--metric", "pls")
-    assert "learner learns from recordings: every split has a network, and Grams, of its own.\n" in said
+    assert "learner is trained on recordings: every split has a network, and Grams, of its own.\n" in said
     command = shlex.split(said.splitlines()[-1].partition("kept: ")[2])
     kept = {path: path.stat().st_mtime_ns for path in (home / "trained").iterdir()}
     done = run(*(scores if word == "toy" else word for word in command[1:]))  # a benchmark of a file of its own

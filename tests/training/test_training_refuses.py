@@ -82,8 +82,8 @@ REFUSED = {
     "tuned frozen model": ("pixels --tuned", "pixels is not trained on recordings.\nLeave --recipe and --tuned out."),
     "unknown core": ("finetuned/resnet5", "unknown model 'resnet5'.\nDid you mean resnet"),
     "unknown core in a recipe": ("coreless", "unknown model 'resnet5'.\nDid you mean resnet"),
-    "core that learns": ("finetuned/plain", "plain learns from recordings itself.\nName a core that does not"),
-    "core of a core": ("finetuned/finetuned/itbench-tiny", "finetuned/itbench-tiny learns from recordings itself."),
+    "core that learns": ("finetuned/plain", "plain is trained on recordings itself.\nName a core that does not"),
+    "core of a core": ("finetuned/finetuned/itbench-tiny", "finetuned/itbench-tiny is trained on recordings itself."),
     "core without a network": ("finetuned/pixels", "not a torch network: it cannot be trained.\nChoose another"),
     "a family": ("finetuned/*", "finetuned/* is a family of models"),
     "weights of another network": (
