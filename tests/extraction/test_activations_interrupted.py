@@ -33,6 +33,7 @@ def slow_run(toy):
         command = ["extract", "slow", "-l", "x", "-l", "y", "--images", str(toy), "--output", output]
         command += ["--batch-size", "2", "--plugin", str(ODD_MODELS), *flags]
         code = (
+            "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored in the background
             "from itbench.extraction import activations_file\nactivations_file.SECONDS = 0.05\n"
             f"from itbench.cli import main\nmain({command!r})"
         )
