@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from itbench.data.recordings_file import write_recordings
+from tests.kit.commands import run
 from tests.kit.toy import TOY_PLUGIN, toy_recordings
 
 
@@ -47,3 +50,23 @@ def toy(home: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     benchmark = home / "toy.yaml"
     benchmark.write_text("name: toy\ndata: toy\nsplits: {kind: kfold, folds: 4, stratify: category}\n")
     return benchmark
+
+
+@pytest.fixture(scope="session")
+def synthetic_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of synthetic-it, drawn once for all workers, to be copied."""
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    path = folder / "synthetic" / "data" / "synthetic-it.h5"
+    with FileLock(folder / "synthetic.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITBENCH_HOME", str(folder / "synthetic"))
+        if not path.exists():
+            run("data", "fetch", "synthetic-it")
+    return path
+
+
+@pytest.fixture
+def synthetic_it(home: Path, synthetic_file: Path) -> Path:
+    """Put synthetic-it, as itbench draws it, into the data folder; returns its path."""
+    (home / "data").mkdir(parents=True)
+    return Path(shutil.copy(synthetic_file, home / "data"))

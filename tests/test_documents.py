@@ -225,7 +225,7 @@ def test_the_readmes_commands_run_in_the_order_printed(lab):
 
 
 @pytest.mark.slow
-def test_the_python_page_runs_in_the_order_printed(home):
+def test_the_python_page_runs_in_the_order_printed(synthetic_it):
     namespace = {}
     for language, block in blocks(PAGES["python.md"]):
         assert language == "python"
@@ -245,7 +245,7 @@ def test_the_documents_name_only_public_names_that_exist():
 
 
 @pytest.mark.slow
-def test_the_commands_on_the_synthetic_benchmark_work(home, monkeypatch):
+def test_the_commands_on_the_synthetic_benchmark_work(home, synthetic_it, monkeypatch):
     for page in ("models.md", "metrics.md", "scores.md", "ceilings.md"):
         monkeypatch.setenv("ITBENCH_RESULTS", str(home / page))
         for words in commands(PAGES[page]):
@@ -254,7 +254,7 @@ def test_the_commands_on_the_synthetic_benchmark_work(home, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_commands_on_trained_models_work(home):
+def test_the_commands_on_trained_models_work(home, synthetic_it):
     """By recipes of one epoch, and of one trial."""
     short = ["--recipe", "epochs=1", "--recipe", "patience=0"]
     for words in section("trained-models.md", "learning"):
@@ -288,7 +288,7 @@ NUMBER = r"-?\d+\.\d+"
 
 
 @pytest.mark.slow
-def test_the_figures_of_trained_models_are_what_they_reach(home):
+def test_the_figures_of_trained_models_are_what_they_reach(synthetic_it):
     """Of the smallest: better than pixels, and less than the frozen layers of a trained network."""
     rows = ("pixels:ridge", "cnn-2")
     done = CliRunner().invoke(trained_table.main, [*rows, "--results", "scores"])

@@ -33,11 +33,14 @@ def files_of(kind):
 @pytest.fixture
 def drawn(home):
     """Small recordings in the place of synthetic-it, so that nothing has to be drawn."""
-    small = toy_recordings(n=40, sites=3)
+    small = toy_recordings()
+    edition = load_plugins().datasets["synthetic-it"].edition
     stimuli = replace(
         small.stimuli, metadata={key: small.stimuli.metadata["category"] for key in ("category", "object")}
     )
-    write_recordings(replace(small, stimuli=stimuli), home / "data" / "synthetic-it.h5")
+    write_recordings(
+        replace(small, stimuli=stimuli, about={**small.about, "edition": edition}), home / "data" / "synthetic-it.h5"
+    )
 
 
 @pytest.mark.slow

@@ -20,14 +20,14 @@ from plugins.datasets.synthetic_it.simulation import (
     simulate_signal,
     synthetic_it,
 )
+from tests.kit.repetitions import drawn
 
 SMALL = {"sites": 6, "pixels": 16}
 
 
 @pytest.fixture(scope="module")
 def full():
-    """All sites and images, but small ones: 640 of 16 × 16 pixels."""
-    return synthetic_it(0, pixels=16)
+    return drawn()
 
 
 def signal_of(recordings, seed=0):

@@ -1,6 +1,7 @@
 """Scores of toys are known beforehand; scores of networks agree with scikit-learn on raw activations."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -159,11 +160,17 @@ ORACLES = {
 }
 
 
+@cache
+def few():
+    """Return a small part of synthetic-it: four views of each object, twelve sites."""
+    return synthetic_it(views=4, sites=12)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ORACLES)
 def test_agrees_with_sklearn_on_raw_activations(name, home):
     """An independent pipeline: a plain forward pass with a hook, PCA, RidgeCV, the same folds."""
-    recordings = synthetic_it(views=4, sites=12)
+    recordings = few()
     benchmark = write_benchmark(home, "few", recordings, "{kind: kfold, folds: 2, seed: 5, stratify: category}")
     weights, layer = ORACLES[name]
     registry = load_plugins()
@@ -201,7 +208,7 @@ def raw_features(model, layer, images):
 
 
 @pytest.mark.slow
-def test_the_synthetic_benchmark_is_worth_having(home):
+def test_the_synthetic_benchmark_is_worth_having(synthetic_it):
     """Pixels worst, a trained network above its untrained twin, nobody at the ceiling."""
     ev = {
         label: summary(score_model(model, "synthetic-it", weights=weights))["explained_variance"]
@@ -211,7 +218,7 @@ def test_the_synthetic_benchmark_is_worth_having(home):
             ("trained", "itbench-tiny", "pretrained"),
         )
     }
-    with xr.open_dataset(home / "data" / "synthetic-it.h5", engine="h5netcdf") as recordings:
+    with xr.open_dataset(synthetic_it, engine="h5netcdf") as recordings:
         ceiling = float(recordings.reliability.mean())
     assert ev["pixels"] < ev["random"] < ev["trained"] < ceiling
     assert ev["trained"] - ev["random"] > 0.1

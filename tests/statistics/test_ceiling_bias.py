@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from itbench.data.recordings_file import read_recordings
 from itbench.statistics.noise_ceiling import METHODS
-from plugins.datasets.synthetic_it.simulation import synthetic_it
 from tools.ceiling_bias import DOCUMENT, ESTIMATORS, REPETITIONS, table
 
 SHOWN = re.search(r"<!-- bias -->\n(.*?)<!-- /bias -->", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)[1]
@@ -31,8 +31,8 @@ def test_the_table_says_that_corrected_estimates_are_not_biased():
 
 
 @pytest.mark.slow
-def test_the_table_is_what_the_estimators_give():
-    found = figures(table(synthetic_it(), (10, 30)))
+def test_the_table_is_what_the_estimators_give(synthetic_it):
+    found = figures(table(read_recordings(synthetic_it), (10, 30)))
     for name, cells in figures(SHOWN).items():
         np.testing.assert_allclose(
             np.array(found[name], dtype=float), np.array(cells[2:], dtype=float), atol=0.0015, err_msg=name

@@ -159,7 +159,7 @@ def test_predictions_of_other_stimuli_are_refused():
 
 @pytest.mark.slow
 def test_on_synthetic_it_predictions_are_judged_as_without_noise():
-    responses = drawn()
+    responses = drawn().responses
     first, second = responses[:15], responses.values[15:].mean(axis=0, dtype=float)
     expected = 1 / (1 + responses["noise_variance"].values / 15)  # of the second half, as a prediction: its own noise
     assert abs((r2_er(first, second) - expected).mean()) < 0.02

@@ -177,7 +177,7 @@ def test_the_public_recordings_take_little_memory():
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["split-half", "variance"])
 def test_on_synthetic_it_the_reliability_is_the_closed_form(method):
-    responses = drawn()
+    responses = drawn().responses
     error = site_reliability(responses, method) - responses["reliability"].values
     assert abs(error.mean()) < 0.005
     assert np.abs(error).mean() < 0.02

@@ -183,7 +183,7 @@ def test_a_metric_with_a_ceiling_of_its_own_has_it_as_baseline(toy):
 
 
 @pytest.mark.slow
-def test_the_ceiling_of_synthetic_it_is_the_known_one():
+def test_the_ceiling_of_synthetic_it_is_the_known_one(synthetic_it):
     score = one("ceiling", "synthetic-it")
     reached = score.explained_variance.values[0, 0]
     known = score.reliability.values  # signal / (signal + noise / repetitions), as simulated
