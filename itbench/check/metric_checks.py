@@ -106,5 +106,5 @@ def check_metric(entry: MetricEntry, fresh_process: Callable[[], FreshProcess]) 
     fresh_process : callable
         Returns the result of a fresh process that loaded the plugin.
     """
-    checks = (*COMMON_CHECKS, *METRIC_CHECKS[entry.form.name])
+    checks = (*COMMON_CHECKS, *METRIC_CHECKS.get(entry.form.name, ()))
     return Report("metric", entry.name, tuple(run_checks(checks, CheckedMetric(entry, fresh_process))))

@@ -112,7 +112,7 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
 
     Examples
     --------
-    >>> a, b = (score_model(name) for name in ("itbench-tiny", "pixels"))  # doctest: +SKIP
+    >>> a, b = (itbench.score(name) for name in ("itbench-tiny", "pixels"))  # doctest: +SKIP
     >>> compare_scores(a, b, responses_of(a, load_plugins().benchmark("synthetic-it"))).p  # doctest: +SKIP
     """
     refuse_unlike(a, b)
