@@ -1,4 +1,4 @@
-"""Public names of itbench.models and itbench.training: importable, seen by editors, no torch before one is used."""
+"""Public names of itbench.data, .models and .training: importable, seen by editors, no torch before one is used."""
 
 import ast
 import importlib
@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.commands import ROOT, run_python
 
-FOLDERS = ("models", "training")
+FOLDERS = ("data", "models", "training")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -9,10 +9,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from itbench.util.lazy import make_callable
+from itbench.util.lazy import lazy_names, make_callable
 
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.banded import RandomSearch as RandomSearch
@@ -73,17 +72,5 @@ _NAMES = {
 _PUBLIC = {name: file for file, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when used."""
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
-
-
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)
 make_callable(__name__, "itbench.api.tables")  # itbench.metrics() lists what is registered

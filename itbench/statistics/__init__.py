@@ -8,10 +8,10 @@ array([0.66666667])
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from itbench.statistics.explained_variance import explained_variance as explained_variance  # not its file
+from itbench.util.lazy import lazy_names
 
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.statistics.bootstrap import bootstrap_draws as bootstrap_draws
@@ -55,14 +55,4 @@ _NAMES = {
 _PUBLIC = {name: file for file, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when used."""
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -5,8 +5,9 @@ A name is imported when it is first used: ``import itbench.training`` takes no t
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from itbench.util.lazy import lazy_names
 
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.training.heads import Branches as Branches
@@ -40,14 +41,4 @@ _PUBLIC = {  # name → file of this folder
 }
 
 __all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when used."""
-    if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_PUBLIC])
+__getattr__, __dir__ = lazy_names(__name__, _PUBLIC)

@@ -58,7 +58,7 @@ def annotated(face):
     """Return the names that editors see, by the file that they are imported from."""
     tree = ast.parse(inspect.getsource(face))
     imports = [
-        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.startswith("itbench")
+        node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module.startswith(face.__name__)
     ]
     return {name.name: node.module.rpartition(".")[2] for node in imports for name in node.names}
 
