@@ -58,7 +58,7 @@ def test_every_treatment_of_pixels_is_there():
     rows = [row for row in SUITE.rows if row.model == "pixels"]
     found = {(row.metric, row.options["components"], str(row.options.get("alpha"))) for row in rows}
     assert len(found) == len(rows) == len(PIXELS)
-    fixed = {"none": "3.06e4", 1000: "3.15e4"}
+    fixed = {"none": 3.06e4, 1000: 3.15e4}
     assert found == {(m, c, str(fixed[c] if alpha == "given" else alpha)) for m, c, alpha in PIXELS}
 
 
