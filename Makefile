@@ -17,7 +17,7 @@ test fast: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) lint  ## style, types and all tests, the slow ones too
 	$(PYTEST)
 
-fast: $(READY)  ## the tests that take seconds
+fast: $(READY)  ## the quick tests, nine of ten
 	$(PYTEST) -m "not slow"
 
 lint: $(READY)

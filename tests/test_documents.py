@@ -98,6 +98,7 @@ def test_recordings_and_plugins_of_the_documents_work(lab):
     assert "neighbours" in board
 
 
+@pytest.mark.slow
 def test_the_data_set_of_the_documents_works(lab):
     shown = [words for words in commands(PAGES["plugins.md"]) if {"gratings", "gratings.yaml"} & set(words)]
     assert [words[0] for words in shown] == ["data", "score"]
@@ -117,6 +118,7 @@ def test_models_of_the_documents_work(name, model, lab):
     assert checked.exit_code == 0, checked.stdout
 
 
+@pytest.mark.slow
 def test_a_remote_model_of_the_documents_works(lab, monkeypatch):
     class Far(http.server.BaseHTTPRequestHandler):
         def do_POST(self):

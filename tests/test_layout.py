@@ -113,6 +113,7 @@ def test_tools_import_nothing_of_the_tests(path):
     assert [target for target in imported(path) if target.split(".")[0] == "tests"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [["--help"], ["models"], ["metrics"], ["benchmarks"], ["data", "list"], ["leaderboard"], ["cache", "list"]],
@@ -121,6 +122,7 @@ def test_listing_imports_no_torch(command, home):
     assert "torch" not in modules_after(command)
 
 
+@pytest.mark.slow
 def test_listing_data_sets_imports_none_of_their_readers(home):
     modules = modules_after(["data", "list"])
     assert "h5py" not in modules
@@ -131,6 +133,7 @@ def test_help_imports_no_numpy():
     assert "numpy" not in modules_after(["--help"])
 
 
+@pytest.mark.slow
 def test_scoring_a_function_imports_no_torch(toy):
     assert "torch" not in modules_after(["score", "-m", "pixels", "-b", str(toy)])
 

@@ -92,6 +92,7 @@ def test_labelled_responses_are_joined_with_files_by_name(tmp_path):
         itbench.score("pixels", images=tmp_path, responses=other)
 
 
+@pytest.mark.slow
 def test_names_and_objects_give_the_score_that_the_command_writes(toy):
     assert run("score", "-m", "pixels", "-b", toy, "--results", "r").exit_code == 0
     (written,) = itbench.load_scores("r")
@@ -105,6 +106,7 @@ def test_names_and_objects_give_the_score_that_the_command_writes(toy):
     np.testing.assert_allclose(itbench.ceiling(recordings)["mean"].iloc[0], float(written.ceiling.mean()))
 
 
+@pytest.mark.slow
 def test_a_module_in_memory_needs_its_preprocessing():
     with pytest.raises(BadOption, match="Nobody knows how images are preprocessed"):
         itbench.score(network(), images=IMAGES, responses=RATES)
@@ -118,6 +120,7 @@ def test_a_module_in_memory_needs_its_preprocessing():
     assert value(again) == value(score)
 
 
+@pytest.mark.slow
 def test_a_timm_network_knows_its_preprocessing():
     timm = pytest.importorskip("timm")
     score = itbench.score(timm.create_model("resnet10t"), images=IMAGES, responses=RATES, layers=["layer1"])
@@ -132,6 +135,7 @@ def test_a_plain_function_is_never_found_in_a_cache():
     assert value(first) > value(second)
 
 
+@pytest.mark.slow
 def test_scores_are_compared_explained_and_told_apart():
     good, bad = (
         itbench.score(function, images=IMAGES, responses=RATES, name=name)
@@ -147,6 +151,7 @@ def test_scores_are_compared_explained_and_told_apart():
     assert "The models differ." in str(itbench.diff(good, bad))
 
 
+@pytest.mark.slow
 def test_scores_are_saved_loaded_compiled_and_measured_again(tmp_path, toy):
     score = itbench.score("pixels", str(toy))
     path = itbench.save_score(score, tmp_path)

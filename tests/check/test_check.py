@@ -160,6 +160,7 @@ def test_a_package_answers_for_what_its_own_init_imports(tmp_path):
     assert fresh.require_light(str(tmp_path / "third" / "plugin.py"))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_a_fault_and_says_how(home):
     code = (
         "import os\nfrom itbench import hookimpl\n@hookimpl\ndef itbench_models(register):\n"

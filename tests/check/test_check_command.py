@@ -97,6 +97,7 @@ def test_recordings_that_are_not_here_are_not_made(home):
     assert not (home / "data").exists()
 
 
+@pytest.mark.slow
 def test_a_file_is_checked_with_all_that_it_registers(toy, home):
     (home / "both.py").write_text(SAME_NAME.replace("ridge", "x") + BENCHMARK_HOOK)
     reports = list(check_targets(find_targets(str(home / "both.py"))))
@@ -104,6 +105,7 @@ def test_a_file_is_checked_with_all_that_it_registers(toy, home):
     assert names == [("plugin", "both.py"), ("model", "x"), ("benchmark", "toy")]
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_exits_1_if_a_check_fails(toy):
     assert run("check", "toy").exit_code == 0
     failed = run("check", "toy-nan")
@@ -112,6 +114,7 @@ def test_the_command_prints_a_table_and_exits_1_if_a_check_fails(toy):
     assert failed.stderr.endswith("Error: Failed: model toy-nan: finite.\n")
 
 
+@pytest.mark.slow
 def test_json_holds_what_the_table_does(toy):
     done = run("check", "toy-nan", "--json")
     assert done.exit_code == 1

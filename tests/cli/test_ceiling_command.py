@@ -128,6 +128,7 @@ def test_one_subject_and_an_unknown_method_are_refused(toy, home):
         assert "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_linked_recordings_gain_a_ceiling(home, tmp_path):
     made = Experiment()
     write_course_file(tmp_path / "IT_data.h5", made)

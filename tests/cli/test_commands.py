@@ -100,6 +100,7 @@ def test_version():
     assert run("--version").stdout == f"itbench, version {__version__}\n"
 
 
+@pytest.mark.slow
 def test_score_prints_a_line_a_run_and_the_layers_of_one_alone(toy):
     shown = run("score", "-m", "toy", "-b", toy)
     assert shown.exit_code == 0
@@ -144,6 +145,7 @@ def test_score_json_is_a_list_of_what_is_documented(toy, tmp_path):
     assert (tmp_path / "work" / found["file"]).is_file()
 
 
+@pytest.mark.slow
 def test_text_and_json_say_the_same(toy):
     found = json_of("score", "-m", "toy", "-b", toy, "--json")[0]
     line = run("score", "-m", "toy", "-b", toy).stdout.splitlines()[2]
@@ -151,6 +153,7 @@ def test_text_and_json_say_the_same(toy):
     assert f" {found['correlation']:.3f} " in line
 
 
+@pytest.mark.slow
 def test_several_models_and_benchmarks(toy):
     other = toy.with_name("other.yaml")
     other.write_text(toy.read_text().replace("name: toy", "name: other").replace("folds: 4", "folds: 2"))
@@ -160,6 +163,7 @@ def test_several_models_and_benchmarks(toy):
     assert len({row["file"] for row in found}) == 4
 
 
+@pytest.mark.slow
 def test_results_go_where_they_are_told(toy, tmp_path, monkeypatch):
     assert json_of("score", "-m", "toy", "-b", toy, "--json")[0]["file"].startswith("leaderboard")
     named = json_of("score", "-m", "toy", "-b", toy, "--results", tmp_path / "named", "--json")[0]["file"]
@@ -365,6 +369,7 @@ def test_metrics():
     assert all(row["help"] for row in rows if row["option"])
 
 
+@pytest.mark.slow
 def test_an_option_may_be_typed_as_it_is_listed(toy):
     listed = [f"{row['option']}={row['default']}" for row in json_of("metrics", "--json") if row["metric"] == "ridge"]
     typed = [word for text in listed for word in ("-o", text)]
@@ -383,6 +388,7 @@ def test_layers(toy):
     assert json_of("layers", "pixels", "--size", "10", "--json")[0]["features"] == 300
 
 
+@pytest.mark.slow
 def test_cache(toy):
     assert json_of("cache", "list", "--json") == []
     assert run("cache", "list").stdout == "The cache is empty.\n"
@@ -414,6 +420,7 @@ def test_data(toy):
     assert shown.stderr.startswith("Error: Not whole: toy.")
 
 
+@pytest.mark.slow
 def test_a_pipe_that_closes_early_is_no_error():
     done = subprocess.run(
         f'"{sys.executable}" -c "from itbench.cli import main; main()" models | true',

@@ -117,6 +117,7 @@ def test_import_packs_and_does_not_replace_unasked(served, tmp_path):
 # ---- score
 
 
+@pytest.mark.slow
 def test_score_fetches_what_is_missing(benchmark, served):
     done = run("score", "-m", "pixels", "-b", benchmark)
     assert done.exit_code == 0, done.stderr

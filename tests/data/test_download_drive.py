@@ -60,6 +60,7 @@ def test_google_drive_without_parts_starts_anew(google, folder):
     assert names(folder) == ["file"]
 
 
+@pytest.mark.slow
 @needs_openssl
 def test_a_killed_download_from_google_drive_goes_on(google, folder):
     google["ID"].pause = 0.02

@@ -211,6 +211,7 @@ def packed(course, public, home):
     return home / "data" / "majaj-it.h5"
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_was_linked_and_keeps_the_images(packed):
     before = read_recordings(packed)
     done = run("data", "link")
@@ -230,6 +231,7 @@ def test_a_dry_run_writes_nothing(packed):
     assert packed.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_nothing_to_link_exits_with_1_and_leaves_the_file(packed, course):
     write_recordings(with_responses(course, lambda values: values * 2), packed)
     before = packed.read_bytes()

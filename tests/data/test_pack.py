@@ -221,6 +221,7 @@ def test_netcdf_in_another_order_than_the_images_is_refused():
     assert "Image 0 is image1, but response 0 belongs to image2" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_packed_is_scored():
     packed(stimuli="stimuli.csv")
     Path("mine.yaml").write_text("data: mine\nsplits: {kind: kfold, folds: 2, stratify: category}\n")
@@ -236,6 +237,7 @@ def test_replace_takes_the_place_of_the_former():
     np.testing.assert_array_equal(packed("--replace").responses.values, expected(VALUES) + 1)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not COWLEY.exists(), reason=f"no recordings in {COWLEY}")
 def test_recordings_of_a_lab_are_packed():
     done = pack("v4", images=COWLEY / "images_210325.zip", responses=COWLEY / "responses_raw.npy")

@@ -147,6 +147,7 @@ def test_an_array_in_blocks_has_the_digest_of_the_whole(shape, size):
     assert digest(parts) == digest(array)
 
 
+@pytest.mark.slow
 def test_many_responses_are_written_and_checked_in_the_memory_of_a_block(path, pytestconfig):
     code = (
         "import sys\nfrom pathlib import Path\nimport numpy as np\n"

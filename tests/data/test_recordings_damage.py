@@ -43,6 +43,7 @@ def offsets(path, variable):
         return [at for chunk in chunks for at in range(chunk.byte_offset, chunk.byte_offset + chunk.size)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["pictures", "responses"])
 def test_a_flipped_byte_is_damage_wherever_it_is(path, variable):
     write_recordings(toy_recordings(n=10), path)
@@ -158,6 +159,7 @@ write_recordings(Recordings("mine", stimuli, given.responses), Path(sys.argv[1])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_no_file_of_that_name(path, pytestconfig):
     environment = {**os.environ, "PYTHONPATH": str(pytestconfig.rootpath)}
     with subprocess.Popen(
@@ -196,6 +198,7 @@ def small_disk(tmp_path):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["4k", "512k", "2400k"])
 def test_a_full_disk_is_said_and_leaves_nothing(small_disk, size, pytestconfig):
     disk = small_disk(size)

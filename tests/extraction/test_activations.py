@@ -32,6 +32,7 @@ def photos(home):
     return write_images(Path("photos"), PIXELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_activations_are_those_of_torchvisions_feature_extractor(batch_size, photos):
     layers = ("relu", "layer2.0.conv1", "layer3", "avgpool")
@@ -57,6 +58,7 @@ def test_their_gram_is_the_one_that_is_scored(toy):
         np.testing.assert_allclose(gram.row_sums, expected.row_sums, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_tokens_are_pooled_as_asked(photos):
     model, layer = "timm/vit_tiny_patch16_224", "blocks.0"
     how = {"weights": "random", "replace": True}
@@ -178,6 +180,7 @@ def test_patterns_stand_for_layers_and_candidates_for_none(toy):
     assert set(extracted("toy", toy, replace=True)) == {"good", "noise"}
 
 
+@pytest.mark.slow
 def test_names_and_paths_give_the_same_activations(toy, home):
     images = [toy, home / "data" / "toy.h5", "toy"]
     by = [extracted("toy", source, "good", output=f"{n}.h5")["good"] for n, source in enumerate(images)]

@@ -18,6 +18,7 @@ def photos(home):
     return write_images(Path("photos"), PIXELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [False, True])
 def test_images_of_several_sizes_come_out_as_one_by_one(packed, home):
     sizes = [(40, 48), (64, 30), (200, 300), (40, 48), (31, 31)]

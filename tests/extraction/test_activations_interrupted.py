@@ -50,6 +50,7 @@ def done_of(path):
         return 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flags", [[], pytest.param(["--compress"], marks=pytest.mark.slow)])
 def test_a_run_broken_off_and_gone_on_with_gives_the_same_file(flags, slow_run):
     path = Path("out.h5")
@@ -89,6 +90,7 @@ def test_a_run_killed_at_any_moment_is_gone_on_with(slow_run):
     assert without_date(path) == without_date(Path("whole.h5"))
 
 
+@pytest.mark.slow
 def test_a_layer_larger_than_memory_stays_within_it(toy):
     granted, layer = 350 * 10**6, 80 * 1_200_000 * 4
     process = run_python(

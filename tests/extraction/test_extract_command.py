@@ -95,6 +95,7 @@ def test_what_cannot_be_is_refused_in_one_message(arguments, said, toy):
     assert [path.name for path in Path().iterdir()] == ["empty"]
 
 
+@pytest.mark.slow
 def test_extracting_a_function_imports_no_torch(toy):
     command = ["extract", "toy", "--images", str(toy), "--output", "out.h5"]
     code = f"import sys\nfrom itbench.cli import main\nmain({command!r}, standalone_mode=False)\nprint(*sys.modules)"

@@ -125,6 +125,7 @@ def test_other_weights_or_precision_run_the_model_again(toy, other):
     assert len(list(GramCache().entries())) == 2 * before
 
 
+@pytest.mark.slow
 def test_list_and_clear(toy):
     run("score", "-m", "toy", "-m", "pixels", "-b", toy)
     listed = run("cache", "list").stdout

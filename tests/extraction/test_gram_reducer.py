@@ -91,6 +91,7 @@ def test_too_little_scratch_is_refused_before_work(tmp_path):
         GramReducer({"layer": 10**6}, millions, memory=0, scratch=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_no_scratch(tmp_path):
     code = (
         "import numpy as np, time\nfrom pathlib import Path\nfrom itbench.extraction.gram_reducer import GramReducer\n"

@@ -90,6 +90,7 @@ def test_examples_run(face):
     assert not any(result.failed for result in results)
 
 
+@pytest.mark.slow
 def test_public_names_are_imported_when_used():
     done = run_python(
         "import sys, itbench.metrics, itbench.statistics\n"

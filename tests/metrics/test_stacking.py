@@ -85,6 +85,7 @@ def test_solver_agrees_with_scipy(size):
     assert size == 1 or ((found > 0).any(axis=1) & (found == 0).any(axis=1)).sum() > 50  # some are on the boundary
 
 
+@pytest.mark.slow
 def test_stacks_leave_one_out_predictions_of_ridge():
     layers = features(20, 30)
     responses = driven_by(layers.values())

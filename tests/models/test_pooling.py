@@ -102,6 +102,7 @@ def tokens(weights):
 """
 
 
+@pytest.mark.slow
 def test_pooling_changes_the_score_its_name_and_its_place_in_the_cache(toy, home):
     from itbench import ExtractionSettings, load_plugins
 
@@ -118,6 +119,7 @@ def test_pooling_changes_the_score_its_name_and_its_place_in_the_cache(toy, home
     assert len({score.attrs["file_stem"] for score in scores.values()}) == 3
 
 
+@pytest.mark.slow
 def test_pooling_on_the_command_line_is_noted_on_the_leaderboard(toy, home):
     (home / "tokens.py").write_text(TOKENS)
     for pool in ("cls", "none"):

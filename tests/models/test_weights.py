@@ -97,6 +97,7 @@ def test_torchvisions_own_densenet_files_fit(tmp_path):
     assert all(torch.equal(fresh.state_dict()[name], tensor) for name, tensor in network.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_published_timm_file_is_loaded_as_timm_loads_it(tmp_path):
     import timm
 
@@ -194,6 +195,7 @@ def test_random_weights_leave_the_callers_generator_alone():
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", pytest.param("mobilenetv2_100", marks=pytest.mark.slow)])
 def test_pretrained_weights_out_of_reach_are_an_error_with_two_ways_on(name, toy, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
@@ -244,6 +246,7 @@ def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
     assert "look untrained" in found.stderr
 
 
+@pytest.mark.slow
 def test_tensorflow_padding_and_preprocessing_of_the_variant():
     images = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     variant, usual = (build(name, Weights("random")) for name in ("mobilenetv2_100_same", "mobilenetv2_100"))

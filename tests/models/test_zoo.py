@@ -81,6 +81,7 @@ def test_a_mistyped_member_is_named_with_its_nearest(name, said, registry):
         registry.model(name)
 
 
+@pytest.mark.slow
 def test_a_tag_chooses_the_weights_whose_preprocessing_is_used():
     old, new = (
         from_torchvision("resnet50", Weights("random"), tag=tag).identity["preprocessing"]
@@ -104,6 +105,7 @@ def test_families_are_searched_by_pattern():
     assert "No model matches" in run("models", "timm/nothing*").stdout
 
 
+@pytest.mark.slow
 def test_a_search_without_a_prefix_opens_no_family():
     code = "import sys\nfrom itbench.cli import main\nmain(['models', '*res*'], standalone_mode=False)\n"
     done = run_python(code + "assert 'torch' not in sys.modules and 'timm' not in sys.modules")
@@ -124,6 +126,7 @@ def test_a_family_needs_names_and_only_a_family_has_them():
             ModelEntry(name, print, names=names)
 
 
+@pytest.mark.slow
 def test_recordings_that_are_not_exact_to_8_bits_reach_networks_as_floats():
     images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     for network in (

@@ -119,6 +119,7 @@ def state(lab):
     return {row["name"]: (row["state"], row["description"]) for row in rows("data", "list", *lab)}["lab-v4"]
 
 
+@pytest.mark.slow
 def test_a_data_set_of_others_is_listed_fetched_verified_and_scored(lab):
     assert state(lab) == ("fetched when needed", "of a lab")
     done = run("data", "fetch", "lab-v4", *lab)

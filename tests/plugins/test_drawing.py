@@ -127,6 +127,7 @@ def test_object_stands_out_from_the_background() -> None:
         assert np.abs(changed[covered]).mean() > 10
 
 
+@pytest.mark.slow
 def test_mean_colour_does_not_tell_the_category() -> None:
     rng = np.random.default_rng(0)
     means = np.array(

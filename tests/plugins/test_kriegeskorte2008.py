@@ -209,6 +209,7 @@ def test_monkey_and_human_it_are_as_alike_as_published(imported):
     assert imported["kriegeskorte2008-it"].stimuli.images.shape == (92, 175, 175, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["rsa", "cka", "procrustes", "reverse"])
 def test_a_model_is_scored_on_them(imported, metric):
     for name in imported:

@@ -160,6 +160,7 @@ def test_whole_numbers_beyond_255_are_no_uint8(path):
     assert read(path).stimuli.images[12:13].dtype == np.float32
 
 
+@pytest.mark.slow
 def test_many_images_are_imported_in_little_memory(tmp_path, pytestconfig):
     path, n = tmp_path / "IT_data.h5", {"train": 1200, "val": 200, "test": 100}
     rng = np.random.default_rng(0)

@@ -52,6 +52,7 @@ def test_every_response_is_at_its_place(tmp_path, region, storage):
     np.testing.assert_array_equal(recordings.responses.values, expected(region))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [4, 100, 1000])
 def test_small_blocks_bring_every_response_to_its_place(public, monkeypatch, size):
     from itbench.data.recordings_file import array_blocks
@@ -143,6 +144,7 @@ def test_text_may_be_stored_as_characters(public):
     np.testing.assert_array_equal(read(public).responses.values, expected("IT"))
 
 
+@pytest.mark.slow
 def test_there_is_no_second_copy_of_the_responses(tmp_path, pytestconfig):
     code = (
         "import sys\nfrom pathlib import Path\nfrom plugins.datasets.majajhong2015.assembly import read_assembly\n"

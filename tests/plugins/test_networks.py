@@ -52,6 +52,7 @@ def test_every_network_is_tested_and_in_the_documents():
     assert {re.match(r"\| `([^`]+)`", text)[1] for text in TABLE[2:]} == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", each_network())
 def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name, home, tmp_path):
     registry = load_plugins()

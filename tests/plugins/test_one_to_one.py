@@ -117,6 +117,7 @@ def test_a_network_gives_what_its_raw_activations_give(toy):
         assert_as_expected(read(network, [layer], recorded, FOLDS)[layer][1], features, recorded, FOLDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("memory", "scratched"), [(4 * 10**9, False), (0, True)], ids=["memory", "scratch"])
 @pytest.mark.parametrize("block", [1, 60_000, 10**8], ids=["one by one", "some", "all"])
 @pytest.mark.parametrize("batch_size", [7, 60])

@@ -37,6 +37,7 @@ def splits_of(toy):
     return load_plugins().benchmark(str(toy)).splits.divide(len(stimuli), stimuli.metadata)
 
 
+@pytest.mark.slow
 def test_its_score_is_that_of_the_same_regression_by_hand(plain):
     score = scored(plain, "--recipe", "validation=0.0125")  # 1 of 60 images
     recordings = toy_recordings()
@@ -50,6 +51,7 @@ def test_its_score_is_that_of_the_same_regression_by_hand(plain):
         np.testing.assert_allclose(score.predictions[score.row_split == number], predicted, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_is_fitted_once_a_split(plain, tmp_path):
     first, second = scored(plain), scored(plain)
     assert (tmp_path / "log").read_text().count("began") == 4
@@ -58,6 +60,7 @@ def test_it_is_fitted_once_a_split(plain, tmp_path):
     assert (tmp_path / "log").read_text().count("began") == 8
 
 
+@pytest.mark.slow
 def test_a_readout_sees_the_layers_of_each_splits_own_fit(plain, home):
     score = scored(plain, "--metric", "ridge", "-l", "features", "-l", "responses")
     assert list(score.layer.values) == ["features", "responses"]
@@ -68,6 +71,7 @@ def test_a_readout_sees_the_layers_of_each_splits_own_fit(plain, home):
     assert len(list((home / "cache" / "grams").glob("*/*.gram"))) == 8
 
 
+@pytest.mark.slow
 def test_held_out_responses_reach_no_fit(plain, home, tmp_path):
     before = [split["trained"] for split in provenance(scored(plain))["sources"][0]["splits"]]
     recordings = toy_recordings()

@@ -243,6 +243,7 @@ def test_an_unknown_name_gives_the_nearest(kind, name, near):
     assert f"itbench {kind}s" in str(raised.value)
 
 
+@pytest.mark.slow
 def test_nothing_is_picked_up_from_the_current_folder(tmp_path):
     evil = "open('was-run', 'w').close()\n" + MODEL.replace('"mean",', '"evil",', 1)
     for name in ("plugins/models/evil.py", "plugins/evil.py", "evil.py", "itbench_evil.py", "conftest.py"):
@@ -271,6 +272,7 @@ def test_a_plugin_brings_a_benchmark_beside_it(toy, tmp_path):
     assert json.loads(scored.stdout)[0]["benchmark"] == "toy"
 
 
+@pytest.mark.slow
 def test_a_plugin_brings_a_metric_with_an_option(toy, tmp_path):
     path = plugin(tmp_path, "my.py", METRIC)
     listed = json.loads(run("metrics", "--json", "--plugin", path).stdout)
@@ -291,6 +293,7 @@ def test_an_unknown_option_of_a_plugins_metric_gives_the_nearest(toy, tmp_path):
     assert "Did you mean row?" in shown.stderr
 
 
+@pytest.mark.slow
 def test_a_factory_runs_only_when_its_model_is_used(toy, tmp_path):
     path = plugin(
         tmp_path,

@@ -63,6 +63,7 @@ def test_another_seed_gives_other_views_tuning_and_noise():
     assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 5 / np.sqrt(noise[0].size)
 
 
+@pytest.mark.slow
 def test_64_objects_of_8_categories_are_seen_in_several_views():
     recordings = synthetic_it(0, views=3, **SMALL)
     stimuli = recordings.stimuli

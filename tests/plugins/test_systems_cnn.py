@@ -55,6 +55,7 @@ def fit(name, *changes, recordings=None, inner=0, core=None, **options):
     return predictor, recordings.stimuli.images, responses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_every_system_learns_and_predicts_every_site(name):
     predictor, images, responses = fit(name)
@@ -186,6 +187,7 @@ def test_the_autoencoder_learns_to_reconstruct_the_image():
     assert float((made - shown[:, :, ::2, ::2]).square().mean()) < 0.2 * variance
 
 
+@pytest.mark.slow
 def test_the_bottleneck_is_the_prediction():
     predictor, images, _ = fit("autoencoder")
     said = predictor.activations(predictor.prepare(images[:]), ["bottleneck"])["bottleneck"]
@@ -199,6 +201,7 @@ def test_the_image_teaches_the_encoder():
     assert all(float(part.grad.abs().max()) > 0 for part in start.encoder.parameters())
 
 
+@pytest.mark.slow
 def test_dual_task_gives_responses_and_classes():
     predictor, images, responses = fit("dual-task", inner=8)
     with torch.inference_mode():
@@ -227,6 +230,7 @@ def test_dual_task_needs_no_label_where_it_learns_responses_alone():
     assert not any("classes" in name for name in predictor.state)
 
 
+@pytest.mark.slow
 def test_dual_task_takes_any_core(toy):
     core = load_plugins().model("toy-net").factory(Weights("random"))
     predictor, images, responses = fit("dual-task/toy-net", core=core)
@@ -263,6 +267,7 @@ def test_names_of_classes_come_from_training_images(provided):
     assert state["0.heads.classes.6.bias"].shape == (2,)
 
 
+@pytest.mark.slow
 def test_a_ridge_readout_of_the_bottleneck_is_scored(provided, tmp_path):
     score(provided, "autoencoder", "--metric", "ridge", "-l", "bottleneck")
     (path,) = (tmp_path / "work" / "scores").glob("*.nc")

@@ -66,6 +66,7 @@ def test_every_system_learns_on_a_small_core(family, toy):
         assert predictor.predict(images).shape == responses.shape
 
 
+@pytest.mark.slow
 def test_distilled_has_a_network_of_its_own(toy):
     taught = mean_over_repetitions(toy_recordings(n=48).responses)
     predictor, core, images, responses = fit("distilled", "epochs=1", taught=taught, width=4)

@@ -341,6 +341,7 @@ def said(*arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_command_compares_two_models(folder, toy):
     text = said("good:pretrained", "bad", "-b", toy)
     assert "toy: 80 images, 5 sites, 4 splits" in text
@@ -351,6 +352,7 @@ def test_the_command_compares_two_models(folder, toy):
     assert "p = 0.0001 (permutation of images)" in text
 
 
+@pytest.mark.slow
 def test_the_command_gives_all_of_it_as_json(folder, toy):
     found = json.loads(said("good:pretrained", "bad", "-b", toy, "--json"))
     assert found["difference"] == pytest.approx(found["a"]["value"] - found["b"]["value"])
@@ -359,6 +361,7 @@ def test_the_command_gives_all_of_it_as_json(folder, toy):
     assert (found["benchmark"], found["measure"], found["n_stimuli"]) == ("toy", "explained_variance", 80)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("names", "options"),
     [
@@ -376,6 +379,7 @@ def test_scores_are_named_in_several_ways(names, options, folder, toy):
     assert [(found[key]["model"], found[key]["weights"]) for key in "ab"] == [("good", "pretrained"), ("bad", "none")]
 
 
+@pytest.mark.slow
 def test_a_name_of_several_scores_gives_a_command_for_each(folder, toy):
     done = run("compare", "good", "bad", "-b", toy)
     assert done.exit_code == 1
@@ -391,6 +395,7 @@ def test_a_name_of_several_scores_gives_a_command_for_each(folder, toy):
         assert json.loads(said(*words[1:], "--json"))["a"]["weights"] == weights
 
 
+@pytest.mark.slow
 def test_scores_that_only_files_tell_apart_are_named_by_file(folder, toy):
     score = xr.load_dataset(folder / "bad--none--toy--ridge.nc", engine="h5netcdf")
     del score.attrs["format"]
@@ -408,6 +413,7 @@ def test_a_name_of_no_score_gives_the_nearest_and_what_to_do(folder, toy):
     assert f"itbench score -m godo -b {toy}" in done.stderr
 
 
+@pytest.mark.slow
 def test_recordings_that_changed_since_are_refused(folder, toy, home):
     from itbench.data.recordings_file import write_recordings
     from tests.kit.toy import toy_recordings
@@ -427,6 +433,7 @@ def test_a_damaged_score_is_refused(folder, toy):
     assert "truncated or was altered" in done.stderr
 
 
+@pytest.mark.slow
 def test_errors_are_of_the_family(folder):
     from itbench.results.find import find_scores
 
@@ -436,6 +443,7 @@ def test_errors_are_of_the_family(folder):
         find_scores(folder, ["good"])
 
 
+@pytest.mark.slow
 def test_real_scores_are_compared(toy):
     assert run("score", "-m", "toy", "-m", "pixels", "-b", toy).exit_code == 0
     found = json.loads(said("toy", "pixels", "-b", toy, "--json"))
@@ -443,6 +451,7 @@ def test_real_scores_are_compared(toy):
     assert found["p"] < 0.05
 
 
+@pytest.mark.slow
 def test_a_name_stands_for_the_score_without_options_or_layers_of_its_own(toy, home):
     for more in ((), ("-o", "components=5"), ("-l", "good"), ("--precision", "float32")):
         assert run("score", "-m", "toy", "-b", toy, *more).exit_code == 0

@@ -58,6 +58,7 @@ def network(toy):
     return scored("-m", "toy-net", "-b", toy, "--weights", "random")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("item", "changes_numbers", "change"), CHANGES, ids=[item for item, *_ in CHANGES])
 def test_what_was_changed_is_what_is_named(item, changes_numbers, change, network):
     (departure,) = differing(network, altered(network, change, "other"))["departures"]
@@ -76,6 +77,7 @@ def test_the_most_consequential_comes_first(network):
     assert found["verdict"] == f"{sum(changes for _, changes, _ in CHANGES)} items differ that change values."
 
 
+@pytest.mark.slow
 def test_dates_and_seconds_do_not_matter(network):
     def later(said):
         said.update(date="2030-01-01T00:00:00+0000", seconds={"data": 99.0})
@@ -88,6 +90,7 @@ def test_dates_and_seconds_do_not_matter(network):
     assert "No item differs that changes values" in text
 
 
+@pytest.mark.slow
 def test_what_rounds_is_no_cause_and_a_number_without_a_cause_is_said_to_have_none(network):
     def elsewhere(said):
         said["device"] = "cuda"
@@ -102,6 +105,7 @@ def test_what_rounds_is_no_cause_and_a_number_without_a_cause_is_said_to_have_no
     assert "they agree up to rounding" in differing(network, nearly)["verdict"]
 
 
+@pytest.mark.slow
 def test_weights_metric_options_layers_and_sites_of_real_scores_are_named(toy, network):
     seed = scored("-m", "toy-net", "-b", toy, "--weights", "random", "--seed", "1", "-o", "components=5")
     found = differing(network, seed)
@@ -115,6 +119,7 @@ def test_weights_metric_options_layers_and_sites_of_real_scores_are_named(toy, n
     assert not any(departure["item"].startswith("option") for departure in pls["departures"])
 
 
+@pytest.mark.slow
 def test_what_is_due_to_the_layer_is_told_apart(toy):
     whole, noise = scored("-m", "toy", "-b", toy), scored("-m", "toy", "-b", toy, "-l", "noise")
     found = differing(whole, noise)
@@ -130,6 +135,7 @@ def test_what_is_due_to_the_layer_is_told_apart(toy):
     assert f"So {numbers['due_to_layer']:+.4f} of A − B is due to the layer, +0.0000 to all else." in text
 
 
+@pytest.mark.slow
 def test_the_interval_is_that_of_paired_draws(toy):
     paths = scored("-m", "toy", "-b", toy), scored("-m", "toy-net", "-b", toy, "--weights", "random")
     numbers = differing(*paths)["numbers"]
@@ -145,6 +151,7 @@ def unpaired(first, second):
     return (numbers["low"], numbers["high"]) == (None, None)
 
 
+@pytest.mark.slow
 def test_draws_of_other_splits_are_not_paired(toy):
     def reseed(said):
         said["splits"]["seed"] = 3
@@ -157,6 +164,7 @@ def test_draws_of_other_splits_are_not_paired(toy):
     assert unpaired(first, scored("-m", "toy", "-b", toy, results="reseeded"))  # by the rows themselves
 
 
+@pytest.mark.slow
 def test_sites_that_changed_by_more_than_the_interval_are_counted(toy):
     path = scored("-m", "toy", "-b", toy)
     score = read_score(path)
@@ -170,6 +178,7 @@ def test_sites_that_changed_by_more_than_the_interval_are_counted(toy):
     assert "at 2 of 5 sites" in " ".join(run("diff", path, other).stdout.split())
 
 
+@pytest.mark.slow
 def test_comparisons_are_laid_side_by_side(toy):
     first = scored("-m", "toy", "-b", toy, "--metric", "cka")
     second = scored("-m", "toy", "-b", toy, "--metric", "cka", "-l", "noise")
@@ -180,6 +189,7 @@ def test_comparisons_are_laid_side_by_side(toy):
     assert numbers["low"] < numbers["difference"] < numbers["high"]
 
 
+@pytest.mark.slow
 def test_headlines_that_differ_are_compared_by_explained_variance_or_not_at_all(toy):
     ridge = scored("-m", "toy", "-b", toy)
     own = scored("-m", "toy", "-b", toy, "--metric", "brainscore-pls", "-o", "stratify=none")
@@ -191,6 +201,7 @@ def test_headlines_that_differ_are_compared_by_explained_variance_or_not_at_all(
     assert "no measure in common" in run("diff", ridge, cka).stdout
 
 
+@pytest.mark.slow
 def test_models_are_named_as_in_the_results_folder(toy):
     scored("-m", "toy-net", "-b", toy, "--weights", "random", results="leaderboard/scores")
     scored("-m", "toy-net", "-b", toy, "--weights", "random", "--seed", "1", results="leaderboard/scores")

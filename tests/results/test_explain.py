@@ -84,6 +84,7 @@ FORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_are_those_of_the_summary_and_of_the_text(form, toy):
     score = scored(*FORMS[form], "-b", toy)
@@ -122,6 +123,7 @@ def test_numbers_follow_the_arrays_and_nothing_else(toy):
     assert told(lied)[0]["CKA of the layers"].numbers["cka"] == pytest.approx(float(compared.headline))
 
 
+@pytest.mark.slow
 def test_it_says_what_was_shown_to_what(toy):
     toy.write_text(f"{toy.read_text()}degrees: 8\n")
     score = scored("-m", "toy-net", "-b", toy, "--weights", "random", "--seed", "3", "--degrees", "4")
@@ -143,6 +145,7 @@ def test_it_says_what_was_shown_to_what(toy):
     assert rows == [{"layer": "first", "features": 128}, {"layer": "second", "features": 4}]
 
 
+@pytest.mark.slow
 def test_it_names_a_file_of_weights_and_a_function(toy):
     import torch
     from torch import nn
@@ -179,6 +182,7 @@ def test_options_say_whether_they_were_given(toy):
     assert "per_site = true (default): choose a penalty for each site" in text
 
 
+@pytest.mark.slow
 def test_a_metric_says_what_it_does(toy, monkeypatch):
     Path("sign.py").write_text(SIGN_PLUGIN)
     monkeypatch.setenv("ITBENCH_PLUGINS", f"{toy.parent / 'toy_plugin.py'}:sign.py")
@@ -261,6 +265,7 @@ def test_the_interval_says_what_was_drawn(toy):
     assert "when groups of images are left out" in compared
 
 
+@pytest.mark.slow
 def test_layers_together_are_laid_out(toy):
     score = scored("-m", "toy", "-b", toy, "--metric", "stacked")
     steps, text = told(score)
@@ -272,6 +277,7 @@ def test_layers_together_are_laid_out(toy):
     assert [row["layer"] for row in steps["Layers and their Grams"].numbers["layers"]] == ["noise", "good"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "said", "steps"),
     [

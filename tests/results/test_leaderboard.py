@@ -73,6 +73,7 @@ def rows_of(folder, *benchmarks):
     ]
 
 
+@pytest.mark.slow
 def test_ranks_by_explained_variance_within_benchmark_and_metric(folder):
     for model, ev, benchmark, metric in [
         ("low", 0.1, "b", "ridge"),
@@ -94,6 +95,7 @@ def test_ranks_by_explained_variance_within_benchmark_and_metric(folder):
     ]
 
 
+@pytest.mark.slow
 def test_a_model_never_run_on_a_benchmark_is_no_zero(folder):
     put(folder, "everywhere", 0.5, "a")
     put(folder, "everywhere", -0.1, "b")
@@ -230,6 +232,7 @@ def test_every_row_has_every_key(folder):
     assert keys == {KEYS}
 
 
+@pytest.mark.slow
 def test_the_order_of_files_does_not_matter(folder, tmp_path):
     for number, model in enumerate(("x", "y", "z")):
         put(folder, model, 0.1 * number, stem=f"{number}")
@@ -338,6 +341,7 @@ def board(*arguments):
     return [(row["model"], row["note"]) for row in json.loads(run("leaderboard", "--json", *arguments).stdout)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", [(), ("-l", "first"), ("-o", "components=5")], ids=["same", "layer", "option"])
 def test_a_failure_is_on_record_until_a_later_success(later, toy, tmp_path, monkeypatch):
     def spoilt(*arguments):
@@ -359,6 +363,7 @@ def test_a_failure_is_recorded_once(toy):
     assert "pretrained weights of toy-net are not available" in note
 
 
+@pytest.mark.slow
 def test_what_was_mistyped_is_no_failure_of_the_model(toy):
     assert run("score", "-m", "toy", "-b", toy).exit_code == 0
     for mistake in (("-l", "godo"), ("--precision", "bfloat16")):
@@ -366,6 +371,7 @@ def test_what_was_mistyped_is_no_failure_of_the_model(toy):
     assert board() == [("toy", "")]
 
 
+@pytest.mark.slow
 def test_real_scores_make_a_leaderboard(toy, tmp_path):
     assert run("score", "-m", "toy", "-m", "pixels", "-b", toy).exit_code == 0
     rows = json.loads(run("leaderboard", "--json").stdout)
@@ -428,6 +434,7 @@ def cells(text):
     return [lines[0], *lines[2:]]
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_told_apart_share_a_rank(folder):
     put_predictions(folder, "best", 0.1)
     put_predictions(folder, "good", 0.5, seed=1)
@@ -504,6 +511,7 @@ def test_brainscore_is_ranked_by_and_explained_variance_stands_beside_it(folder)
     assert line[4] == f"{rows[0]['value']:.3f}" != line[6] == f"{rows[0]['EV']:.3f}"
 
 
+@pytest.mark.slow
 def test_baselines_stand_in_their_place_without_a_rank(folder):
     put_predictions(folder, "good", 0.3)
     put_predictions(folder, "bad", 1.0)
@@ -566,6 +574,7 @@ def test_predictions_of_models_that_learn_stand_in_the_table_of_the_benchmarks_m
     assert render(rows).count("##") == 1
 
 
+@pytest.mark.slow
 def test_a_changed_recipe_is_noted_and_does_not_keep_a_model_from_its_rank(folder):
     put(folder, "net", 0.3)
     put_learner(folder, 0.4, recipe={"epochs": 3, "augment": ["flip"]})

@@ -28,6 +28,7 @@ def test_round_trip(tmp_path):
     xr.testing.assert_identical(read_score(path), score)
 
 
+@pytest.mark.slow
 def test_round_trip_of_a_real_score(toy, tmp_path):
     path = scored("-m", "toy", "-b", toy)["file"]
     score = read_score(tmp_path / "work" / path)
@@ -168,6 +169,7 @@ def test_sites_with_missing_responses_are_counted_not_averaged(toy, home):
     )
 
 
+@pytest.mark.slow
 def test_runs_that_differ_do_not_replace_each_other(toy, tmp_path):
     """Every pair of these is another question, so another file; the same question takes the former's place."""
     from itbench.models.weights import Weights

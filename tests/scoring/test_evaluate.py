@@ -37,6 +37,7 @@ def write_benchmark(home, name, recordings, splits="{kind: kfold, folds: 4}"):
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_perfect_model_reaches_one_without_noise_and_reliability_with_it(home, toy):
     clean = write_benchmark(home, "clean", toy_recordings(n=400, noise=0.0))
     noisy = write_benchmark(home, "noisy", toy_recordings(n=400, noise=2.0))  # four repetitions: reliability 1 / 2
@@ -114,6 +115,7 @@ def test_provenance_names_all_that_produced_the_score(toy):
     assert score.attrs["weights"] == "random-3"
 
 
+@pytest.mark.slow
 def test_seeds_are_reproducible_and_differ(toy):
     scores = [
         score_model("toy-net", str(toy), weights="random", seed=seed, cache=GramCache(toy.parent / str(i)))

@@ -15,6 +15,7 @@ def other(toy):
     return path
 
 
+@pytest.mark.slow
 def test_the_layer_is_the_one_chosen_there_and_the_score_says_so(toy, other):
     assert run("score", "-m", "toy", "-b", other).exit_code == 0
     shown = run("score", "-m", "toy", "-b", toy, "--layer-from", "other", "--json")
@@ -39,6 +40,7 @@ def test_what_cannot_be_is_refused(more, said, toy, other):
     assert said in shown.stderr
 
 
+@pytest.mark.slow
 def test_scores_that_chose_otherwise_are_not_decided_between(toy, other):
     for layer in ("good", "noise"):
         assert run("score", "-m", "toy", "-b", other, "-l", layer).exit_code == 0

@@ -54,6 +54,7 @@ def assert_same(one, other):
     xr.testing.assert_identical(first.assign_attrs(provenance=""), second.assign_attrs(provenance=""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", metrics("readout", "joint", "comparison"))
 def test_every_metric_says_what_it_says_of_the_model(metric, toy):
     source = scored("-m", "toy", "-b", toy)
@@ -62,6 +63,7 @@ def test_every_metric_says_what_it_says_of_the_model(metric, toy):
     assert_same(again, scored("-m", "toy", "-b", toy, "--metric", metric, *options))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -80,11 +82,13 @@ def test_layers_weights_and_degrees_are_those_of_the_score(arguments, options, t
     assert_same(rescored(source, "-b", toy, *metric, *options), scored(*arguments, "-b", toy, *metric, *options))
 
 
+@pytest.mark.slow
 def test_layers_that_were_read_together_are_read_one_by_one(toy):
     together = scored("-m", "toy", "-b", toy, "--metric", "stacked")
     assert_same(rescored(together, "-b", toy, "--metric", "ridge"), scored("-m", "toy", "-b", toy))
 
 
+@pytest.mark.slow
 def test_a_metric_of_its_own_keeps_the_options_that_were_given(toy):
     source = scored("-m", "toy", "-b", toy, "-o", "components=7", "-o", "per_site=false")
     kept = read_score(rescored(source, "-b", toy, "-o", "per_site=true"))
@@ -93,6 +97,7 @@ def test_a_metric_of_its_own_keeps_the_options_that_were_given(toy):
     assert provenance(other)["options"]["given"] == {}
 
 
+@pytest.mark.slow
 def test_the_model_is_neither_built_nor_needed(toy):
     source = scored("-m", "toy-net", "-b", toy, "--weights", "random")
     (toy.parent / "toy_plugin.py").unlink()
@@ -104,6 +109,7 @@ def test_the_model_is_neither_built_nor_needed(toy):
     assert len(list(Path("again").glob("*pls.nc"))) == 1
 
 
+@pytest.mark.slow
 def test_what_is_printed_is_what_score_prints(toy):
     printed = run("score", "-m", "toy", "-b", toy, "--metric", "ols").stdout.splitlines()
     again = run("rescore", "toy", "-b", toy).stdout.splitlines()
@@ -112,6 +118,7 @@ def test_what_is_printed_is_what_score_prints(toy):
     assert printed[3:] == again[3:]
 
 
+@pytest.mark.slow
 def test_a_model_is_named_as_in_the_results_folder(toy):
     scored("-m", "toy-net", "-b", toy, "--weights", "random", results="leaderboard/scores")
     scored("-m", "toy-net", "-b", toy, "--weights", "random", "--metric", "ols", results="leaderboard/scores")
@@ -123,6 +130,7 @@ def test_a_model_is_named_as_in_the_results_folder(toy):
     assert rescored("toy-net:random-1", "-b", toy, "--metric", "pls", results="leaderboard/scores").exists()
 
 
+@pytest.mark.slow
 def test_one_of_several_that_fails_does_not_stop_the_others(toy):
     first, second = scored("-m", "toy", "-b", toy), scored("-m", "toy-net", "-b", toy, "--weights", "random")
     assert run("cache", "clear", "-m", "toy-net").exit_code == 0
@@ -133,6 +141,7 @@ def test_one_of_several_that_fails_does_not_stop_the_others(toy):
     assert [path.name for path in Path("again").iterdir()] == ["toy--none--toy--ols.nc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -156,6 +165,7 @@ def test_a_missing_gram_is_named_with_the_command_that_makes_it(arguments, said,
     assert_same(rescored(source, "-b", toy), next(Path("made").glob("*.nc")))
 
 
+@pytest.mark.slow
 def test_the_command_names_a_file_of_weights(toy):
     import torch
     from torch import nn
@@ -170,6 +180,7 @@ def test_the_command_names_a_file_of_weights(toy):
     assert_same(rescored(source, "-b", toy), source)
 
 
+@pytest.mark.slow
 def test_a_damaged_gram_is_not_used(toy, home):
     source = scored("-m", "toy", "-b", toy)
     for path in (home / "cache").rglob("*.gram"):
@@ -182,6 +193,7 @@ def test_a_damaged_gram_is_not_used(toy, home):
     assert "no cached Gram of the layer noise" in done.stderr
 
 
+@pytest.mark.slow
 def test_other_recordings_are_refused(toy, home):
     source = scored("-m", "toy", "-b", toy)
     write_recordings(toy_recordings(noise=0.7), home / "data" / "toy.h5")
@@ -193,6 +205,7 @@ def test_other_recordings_are_refused(toy, home):
     assert "stimuli" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", metrics("channels"))
 def test_a_metric_that_needs_activations_is_refused(metric, toy):
     done = run("rescore", scored("-m", "toy", "-b", toy), "-b", toy, "--metric", metric)
@@ -201,12 +214,14 @@ def test_a_metric_that_needs_activations_is_refused(metric, toy):
     assert f"itbench score -m toy -b toy --metric {metric}" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_metric_of_one_model_refuses_several(toy):
     done = run("rescore", scored("-m", "toy+toy-net", "-b", toy, "--weights", "random"), "-b", toy, "--metric", "ridge")
     assert done.exit_code == 1
     assert "ridge reads one layer of one model at a time, not toy+toy-net" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -225,6 +240,7 @@ def test_bad_input_is_refused_in_words(arguments, said, toy):
     assert said in done.stderr
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_is_a_file_is_named(toy):
     source = scored("-m", "toy", "-b", toy)
     unnamed, other = run("rescore", source), run("rescore", source, "-b", "synthetic-it")
@@ -234,6 +250,7 @@ def test_a_benchmark_that_is_a_file_is_named(toy):
     assert "toy was scored on toy, not on synthetic-it" in other.stderr
 
 
+@pytest.mark.slow
 def test_what_is_of_no_model_is_refused(toy):
     source = scored("-m", "toy", "-b", toy)
     score = read_score(source)
@@ -246,6 +263,7 @@ def test_what_is_of_no_model_is_refused(toy):
     assert "other-animals on toy is of no model whose Grams were cached" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_baseline_stays_one(toy):
     from itbench.results.score_file import write_score
 
@@ -253,6 +271,7 @@ def test_a_baseline_stays_one(toy):
     assert read_score(rescored(write_score(score, Path("base")), "-b", toy)).attrs["baseline"] == "pixels"
 
 
+@pytest.mark.slow
 def test_arrays_are_not_of_the_first_metric(toy):
     """What is compared above differs between metrics: equality there says something."""
     source = scored("-m", "toy", "-b", toy)

@@ -85,6 +85,7 @@ def test_draws_of_sites_have_the_standard_error_of_a_mean():
     np.testing.assert_allclose(draws["explained_variance"].std(), ev.std() / np.sqrt(50), rtol=0.03)
 
 
+@pytest.mark.slow
 def test_draws_of_images_have_the_standard_error_of_a_correlation():
     """Of normal values it is (1 − ρ²) / √n in large samples (Fisher 1915)."""
     rng = np.random.default_rng(0)

@@ -19,6 +19,7 @@ def test_the_standard_error_of_a_mean_is_the_textbooks():
     assert jackknife_error(without_each(values)) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_draws_have_the_value_as_mean_and_the_jackknifes_covariance():
     rng = np.random.default_rng(0)
     one = rng.standard_normal(60)

@@ -71,6 +71,7 @@ def test_one_command_scores_them_all(home, toy):
     assert summary(found["ceiling"])["value"] > summary(found["pixels"])["value"] > 0.2
 
 
+@pytest.mark.slow
 def test_what_cannot_be_had_is_left_out_with_a_reason(home, toy):
     done = run("baselines", "-b", toy, "-m", "toy", "--json")
     assert done.exit_code == 0, done.output
@@ -130,6 +131,7 @@ def test_what_was_scored_before_is_kept_unless_asked_or_recorded_anew(home, toy)
     assert {name for name in first if mended[name] > other[name]} == {"ceiling--none--toy--ridge.nc"}
 
 
+@pytest.mark.slow
 def test_a_score_that_is_there_becomes_a_baseline_without_being_scored_again(home, toy):
     assert run("score", "-m", "pixels", "-b", toy, "--results", "scores").exit_code == 0
     (path,) = (home.parent / "work" / "scores").glob("*.nc")
@@ -141,6 +143,7 @@ def test_a_score_that_is_there_becomes_a_baseline_without_being_scored_again(hom
     assert after.identical(before)
 
 
+@pytest.mark.slow
 def test_shuffled_images_explain_nothing_where_the_model_explains_much(toy):
     model = summary(score_model("toy", str(toy)))
     shuffled = summary(one("shuffled", toy, model="toy"))
@@ -201,6 +204,7 @@ def test_animals_are_predicted_from_one_another(home, toy):
     assert summary(score)["ceiling"] > summary(score)["value"] > -0.1
 
 
+@pytest.mark.slow
 def test_random_weights_are_those_of_the_model_and_the_seed(home, toy):
     for seed in (0, 2):
         done = run("baselines", "-b", toy, "-m", "toy-net", "--weights", "random", "--seed", seed, "--results", "s")
@@ -213,6 +217,7 @@ def test_random_weights_are_those_of_the_model_and_the_seed(home, toy):
     assert len({stem for stem in stems if "shuffled" in stem}) == 2  # another seed is another order
 
 
+@pytest.mark.slow
 def test_shuffled_scores_of_two_files_of_weights_do_not_replace_each_other(home, toy, tmp_path):
     network = load_plugins().model("toy-net").factory
     for number, folder in enumerate(("a", "b")):
@@ -223,6 +228,7 @@ def test_shuffled_scores_of_two_files_of_weights_do_not_replace_each_other(home,
     assert len(list((home.parent / "work" / "s").glob("toy-net-shuffled--trained.pt--*"))) == 2
 
 
+@pytest.mark.slow
 def test_precision_and_pooling_are_of_the_model_that_is_named(toy):
     done = run("baselines", "-b", toy, "-m", "toy-net", "--weights", "random", "--precision", "bfloat16", "--json")
     assert done.exit_code == 0, done.output

@@ -105,6 +105,7 @@ def rows_of(done):
     return {row["row"]: row for row in json.loads(done.stdout)}
 
 
+@pytest.mark.slow
 def test_rows_that_fail_do_not_stop_the_others(suite):
     done = run("run", suite, "--json")
     rows = rows_of(done)
@@ -115,6 +116,7 @@ def test_rows_that_fail_do_not_stop_the_others(suite):
     assert done.stderr.endswith("Error: 3 of 7 rows failed; see above.\n")
 
 
+@pytest.mark.slow
 def test_the_numbers_are_those_of_itbench_score(suite, toy, tmp_path):
     alone = json.loads(run("score", "-m", "toy", "-l", "good", "-b", toy, "--results", tmp_path, "--json").stdout)[0]
     row = rows_of(run("run", suite, "--only", "toy good", "--json"))["toy good"]
@@ -134,6 +136,7 @@ def test_published_numbers_stand_beside_ours(suite):
     assert table.splitlines()[-1] == "[1] their report"
 
 
+@pytest.mark.slow
 def test_numbers_published_of_another_benchmark_are_not_compared(suite, toy):
     other = toy.parent / "other.yaml"
     other.write_text(toy.read_text().replace("name: toy", "name: other"))
@@ -142,6 +145,7 @@ def test_numbers_published_of_another_benchmark_are_not_compared(suite, toy):
     assert f"The published scores are on {toy} and are not compared." in run(*words).stdout
 
 
+@pytest.mark.slow
 def test_rows_that_were_scored_are_not_run_again(counted):
     words = counted("model: counted, layers: [one]", "model: counted, layers: [two]", "model: pixels")
     first = rows_of(run("run", *words, "--json"))
@@ -153,6 +157,7 @@ def test_rows_that_were_scored_are_not_run_again(counted):
     assert again == first
 
 
+@pytest.mark.slow
 def test_again_runs_them_again(suite):
     written = rows_of(run("run", suite, "--only", "toy good", "--json"))["toy good"]["file"]
     before = os.stat(written).st_mtime_ns
@@ -162,6 +167,7 @@ def test_again_runs_them_again(suite):
     assert os.stat(written).st_mtime_ns > before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["plugin", "splits", "recordings", "score"])
 def test_what_would_come_out_otherwise_is_run_again(counted, toy, change):
     words = counted("model: counted, layers: [one]")
@@ -182,6 +188,7 @@ def test_what_would_come_out_otherwise_is_run_again(counted, toy, change):
     assert rows_of(run("run", *words, "--json"))["counted one"]["scored_before"]
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_network_share_one_pass_over_the_images(counted):
     words = counted(
         "model: counted, layers: [one]",
@@ -209,6 +216,7 @@ def test_weights_that_a_network_learns_from_are_asked_for_once(counted):
     assert counted.seen() == ["asked"]
 
 
+@pytest.mark.slow
 def test_a_failure_is_kept_for_the_leaderboard(suite):
     run("run", suite)
     board = run("leaderboard").stdout
@@ -256,6 +264,7 @@ def test_a_dry_run_does_nothing(suite, home):
     assert not list(home.parent.glob("work/**/*.nc"))
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_was_scored_before(suite):
     run("run", suite, "--only", "toy good")
     rows = json.loads(run("run", suite, "--dry-run", "--json").stdout)["rows"]
@@ -295,6 +304,7 @@ def test_a_mistake_stops_everything_before_any_work(suite, words, message):
     assert message in done.stderr
 
 
+@pytest.mark.slow
 def test_recordings_that_cannot_be_had_are_said_once(tmp_path):
     suite = tmp_path / "s.yaml"
     suite.write_text("{benchmark: majaj-it, rows: [{model: pixels}, {model: gabor}]}")

@@ -78,6 +78,7 @@ def test_a_full_disk_leaves_the_last_one(tmp_path):
         assert torch.equal(Checkpoint(path).current["weight"], torch.zeros(50_000))
 
 
+@pytest.mark.slow
 def test_writing_takes_no_second_copy_in_memory(tmp_path):
     code = (
         "import torch\nfrom pathlib import Path\nfrom itbench.training.checkpoint import Checkpoint\n"

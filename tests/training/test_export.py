@@ -70,6 +70,7 @@ def scored_predictions():
 # ---- there and back
 
 
+@pytest.mark.slow
 def test_what_comes_back_predicts_what_was_scored(benchmark, registry):
     weights, _ = exported("learner", "--split", "fold0", "--output", "cnn")
     predictor = load_trained(weights, registry)
@@ -92,6 +93,7 @@ def test_another_machine_needs_the_file_and_the_plugin_alone(benchmark, tmp_path
     np.testing.assert_allclose(json.loads(elsewhere.stdout), here, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_of_a_core_come_with_it(toy):
     """Those that the core itself would fetch cannot be had here."""
     how = ("--weights", "random", "--recipe", "epochs=1", "--recipe", "batch=8")
@@ -167,6 +169,7 @@ def test_the_card_gives_the_inner_and_the_held_out_values(card):
     assert re.search(rf"explained variance of validation images, mean over sites +\| +{inner:.3f}", card)
 
 
+@pytest.mark.slow
 def test_held_out_values_of_other_weights_are_not_given(benchmark):
     scored(benchmark, "--seed", "1")
     Path("leaderboard/scores").rename("other")
@@ -177,6 +180,7 @@ def test_held_out_values_of_other_weights_are_not_given(benchmark):
     assert "of held-out images" in with_scores[1].read_text()
 
 
+@pytest.mark.slow
 def test_citation_and_licence_of_a_registered_benchmark(toy, home, monkeypatch):
     path = halves(toy)
     path.write_text(f"{path.read_text()}citation: Toy et al. (2030)\nlicence: CC0\n")
@@ -193,6 +197,7 @@ def test_citation_and_licence_of_a_registered_benchmark(toy, home, monkeypatch):
 # ---- what is refused
 
 
+@pytest.mark.slow
 def test_what_was_trained_in_several_ways_is_not_guessed(benchmark):
     scored(benchmark, "--seed", "1")
     said = refused("learner")

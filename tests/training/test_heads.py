@@ -91,6 +91,7 @@ def test_no_hook_stays_behind():
     assert all(not part._forward_hooks for part in core.module.modules())
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_torchvisions_feature_extractor():
     torch.manual_seed(0)
     ours, theirs = resnet18(weights=None), resnet18(weights=None)

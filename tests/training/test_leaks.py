@@ -37,6 +37,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_responses_to_held_out_images_do_not_reach_the_weights(case, benchmark, home, tmp_path, monkeypatch):
     how = {"recipe": case["recipe"]} if "recipe" in case else {}
@@ -47,6 +48,7 @@ def test_responses_to_held_out_images_do_not_reach_the_weights(case, benchmark, 
     np.testing.assert_array_equal(before[1], after[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["direct", "a teacher"])
 def test_one_response_that_is_learnt_from_reaches_them(case, benchmark, home, tmp_path, monkeypatch):
     how = {"recipe": CASES[case]["recipe"]} if "recipe" in CASES[case] else {}

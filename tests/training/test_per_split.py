@@ -240,6 +240,7 @@ def test_a_probe_without_a_linear_layer_is_refused():
         start_from_ridge(nn.Sequential(nn.Flatten()), None, "cpu")
 
 
+@pytest.mark.slow
 def test_a_score_of_a_model_that_learns_says_how_it_came_about(pupil):
     from itbench.results.score_file import provenance, read_score
 

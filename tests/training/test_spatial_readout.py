@@ -112,6 +112,7 @@ def test_drawn_places_have_the_mean_and_covariance_that_were_learnt():
     torch.testing.assert_close(draws.var(0)[even], covariance[even, 0, 0], rtol=0.05, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_penalty_of_a_gaussian_readout_is_that_of_its_feature_weights():
     readout = randomised(GaussianReadout(SHAPE, SITES, l1=0.3, l2=2.0))
     weight = readout.weight.detach().numpy()
@@ -182,6 +183,7 @@ def correlation(first, second):
     return torch.nn.functional.cosine_similarity(first.flatten(1), second.flatten(1)).abs()
 
 
+@pytest.mark.slow
 def test_a_gaussian_readout_finds_planted_places_and_weights():
     planted = randomised(GaussianReadout((4, 9, 9), 6)).eval()
     planted.position.data *= 1.6  # anywhere within 0.8 of the middle
@@ -191,6 +193,7 @@ def test_a_gaussian_readout_finds_planted_places_and_weights():
     assert correlation(found.weight, planted.weight).min() > 0.99
 
 
+@pytest.mark.slow
 def test_a_factorised_readout_finds_planted_masks_and_weights():
     planted = randomised(FactorisedReadout(SHAPE, SITES))
     seen = features(300)
@@ -199,6 +202,7 @@ def test_a_factorised_readout_finds_planted_masks_and_weights():
     assert correlation(found.weight, planted.weight).min() > 0.99
 
 
+@pytest.mark.slow
 def test_a_penalty_on_sizes_leaves_planted_features_alone_and_silences_others():
     planted = FactorisedReadout(SHAPE, SITES)
     planted.weight.data = nn.functional.one_hot(torch.arange(SITES) % SHAPE[0], SHAPE[0])[:, None].float()

@@ -67,6 +67,7 @@ def test_what_a_model_that_learns_cannot_have_is_refused(arguments, words, score
     assert words in refusal(*shlex.split(arguments.format(toy=scores)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["learner--trained-0--toy--ridge", "learner--trained-0--toy--direct"])
 def test_a_rescore_is_refused_with_a_command_that_trains_nothing(name, scores, home):
     said = refusal("rescore", f"leaderboard/scores/{name}.nc", "-b", scores, "--metric", "pls")
@@ -79,6 +80,7 @@ def test_a_rescore_is_refused_with_a_command_that_trains_nothing(name, scores, h
     assert {path: path.stat().st_mtime_ns for path in (home / "trained").iterdir()} == kept
 
 
+@pytest.mark.slow
 def test_the_command_that_scores_again_repeats_seed_and_recipe(scores):
     said = refusal("rescore", "learner:trained-3", "-b", scores)
     command = said.splitlines()[-1].partition("kept: ")[2]
@@ -95,6 +97,7 @@ def test_the_own_predictions_are_compared_with_a_readout_of_another_model(scores
     assert found["departures"] == ["metric: direct against ridge"]
 
 
+@pytest.mark.slow
 def test_a_difference_names_what_differs_in_the_recipe_and_the_seed(scores):
     done = run("diff", "learner:trained-0", "learner:trained-3", "-b", scores, "--metric", "direct")
     assert done.exit_code == 0, done.stderr
@@ -103,6 +106,7 @@ def test_a_difference_names_what_differs_in_the_recipe_and_the_seed(scores):
     assert done.stdout.count("The recipe's") == 1
 
 
+@pytest.mark.slow
 def test_an_account_says_what_was_learnt_and_mentions_layers_only_where_they_were_read(scores):
     own = run("explain", "learner:trained-0", "-b", scores, "--metric", "direct")
     assert own.exit_code == 0, own.stderr
@@ -115,6 +119,7 @@ def test_an_account_says_what_was_learnt_and_mentions_layers_only_where_they_wer
     assert "Training of the model" not in frozen.stdout
 
 
+@pytest.mark.slow
 def test_leaderboards_show_both_kinds_and_ceilings_need_no_model(scores):
     rows = json.loads(run("leaderboard", "-b", "toy", "--format", "json").stdout)
     names = {(row["model"], row["weights"], row["layer"]) for row in rows}

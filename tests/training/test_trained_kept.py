@@ -20,6 +20,7 @@ def kept():
     return {path.name: path.stat().st_mtime_ns for path in TrainedStore()._root.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_second_score_trains_nothing(benchmark):
     assert EPOCH.search(scored(benchmark))
     before = kept()
@@ -32,6 +33,7 @@ def test_a_second_score_trains_nothing(benchmark):
     assert kept() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "more"),
     [
@@ -49,6 +51,7 @@ def test_another_recipe_or_seed_trains_anew(recipe, more, benchmark):
     assert first.items() <= kept().items()
 
 
+@pytest.mark.slow
 def test_another_response_trains_anew_only_where_it_is_learnt_from(benchmark, home):
     scored(benchmark)
     first = kept()
@@ -58,6 +61,7 @@ def test_another_response_trains_anew_only_where_it_is_learnt_from(benchmark, ho
     assert sorted(entry["split"] for entry in TrainedStore().entries()) == ["fold0", "fold1", "fold1"]
 
 
+@pytest.mark.slow
 def test_a_changed_plugin_trains_anew(benchmark, tmp_path, monkeypatch):
     plugin = tmp_path / "learners.py"
     for text in (LEARNERS.read_text(), LEARNERS.read_text().replace("Dropout(0.3)", "Dropout(0.1)")):

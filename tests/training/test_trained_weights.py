@@ -160,6 +160,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
         assert not store.checkpoint(KEY).exists()
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_one_key_do_no_harm(store):
     code = (
         "import numpy as np, sys\nfrom pathlib import Path\nfrom itbench.training.trained_weights import TrainedStore\n"

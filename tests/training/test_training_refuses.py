@@ -156,6 +156,7 @@ def scored(*arguments):
     return json.loads(done.stdout)[0], done.stderr
 
 
+@pytest.mark.slow
 def test_sites_that_lack_responses_are_learnt_from_what_there_is_and_not_scored(toys, home):
     recordings = toy_recordings()
     recordings.responses[:, ::2, 1] = np.nan

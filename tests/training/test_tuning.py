@@ -61,6 +61,7 @@ def untimed(studies):
     return studies
 
 
+@pytest.mark.slow
 def test_every_split_has_a_study_and_a_file_of_its_best_recipe(shrunk, home):
     studies = tuned(shrunk)
     assert [study["split"] for study in studies] == ["fold0", "fold1", "fold2", "fold3"]
@@ -77,6 +78,7 @@ def test_every_split_has_a_study_and_a_file_of_its_best_recipe(shrunk, home):
     assert kept == [".journal"] * 4 + [".yaml"] * 4  # neither weights nor locks stay
 
 
+@pytest.mark.slow
 def test_the_known_optimum_is_found(shrunk):
     (study,) = tuned(shrunk, "--split", "fold1", trials=30)
     for trial in study["trials"]:
@@ -144,6 +146,7 @@ def test_another_seed_or_recipe_is_another_study(shrunk, difference):
     assert first["best"] != other["best"]
 
 
+@pytest.mark.slow
 def test_held_out_responses_do_not_enter_a_study(shrunk, tmp_path, monkeypatch):
     """Noise in their place leaves names, values and inner explained variances as they were, to the last digit."""
     before = tuned(shrunk, "--split", "fold0", trials=12)
@@ -184,6 +187,7 @@ def test_what_cannot_be_tuned_is_one_error(shrunk, home, arguments, said):
     assert not list((home / "studies").glob("*.yaml"))
 
 
+@pytest.mark.slow
 def test_without_optuna_the_command_that_installs_it_is_named(shrunk):
     code = f"""
 import sys
@@ -200,6 +204,7 @@ main(["tune", "shrunk", "-b", {str(shrunk)!r}])
     assert done.stderr == "Error: Tuning needs optuna, which is not installed.\npip install 'itbench[tune]'\n"
 
 
+@pytest.mark.slow
 def test_two_processes_do_not_tune_one_split_at_once(shrunk, home):
     command = ["tune", "shrunk", "-b", str(shrunk), "--split", "fold0"]
     first = start(*command, seconds=60)
@@ -213,6 +218,7 @@ def test_two_processes_do_not_tune_one_split_at_once(shrunk, home):
     assert f"shrunk on toy, fold0, is being tuned by process {first.pid}" in second.stderr
 
 
+@pytest.mark.slow
 def test_a_score_learns_by_each_splits_own_best_recipe(shrunk):
     studies = [tuned(shrunk, "--split", f"fold{number}", trials=1 + 2 * number)[0] for number in range(4)]
     best = {study["split"]: study["trials"][0]["changes"] for study in studies}
@@ -249,6 +255,7 @@ def test_a_network_is_tuned_and_scored_by_what_was_best(toy):
         assert split["inner_explained_variance"] == best["inner_explained_variance"]  # trained as in its trial
 
 
+@pytest.mark.slow
 def test_a_score_of_a_split_without_a_study_names_the_command_that_makes_it(shrunk, home):
     changes = ["--recipe", "epochs=5", "--recipe", "losses.classes=0"]
     tuned(shrunk, "--split", "fold0", *changes, "--seed", "2", trials=1)
