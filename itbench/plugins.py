@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -34,6 +35,9 @@ KINDS = {
     "itbench_datasets": "data set",
     "itbench_benchmarks": "benchmark",
 }
+
+
+_IMPORTED: dict[tuple[Path, int], ModuleType] = {}  # built-in plugins by file and time of its last change
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
@@ -136,6 +140,9 @@ def _warn(message: str) -> None:
 
 def _import(path: Path) -> Any:
     name = f"itbench_plugin_{re.sub(r'[^0-9a-zA-Z]', '_', str(path))}"
+    modified = path.stat().st_mtime_ns
+    if (path, modified) in _IMPORTED:
+        return _IMPORTED[path, modified]
     inside = [str(path.parent)] if path.name == "__init__.py" else None
     for loaded in [key for key in sys.modules if inside and key.startswith(f"{name}.")]:  # from an earlier call
         del sys.modules[loaded]
@@ -145,6 +152,8 @@ def _import(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
+    if path.is_relative_to(builtin_root()):
+        _IMPORTED[path, modified] = module
     return module
 
 
