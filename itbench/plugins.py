@@ -37,7 +37,7 @@ KINDS = {
 }
 
 
-_IMPORTED: dict[tuple[Path, int], ModuleType] = {}  # built-in plugins by file and time of its last change
+_IMPORTED: dict[tuple[Path, int], ModuleType] = {}  # built-in plugins of one file, by it and its last change
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
@@ -152,7 +152,7 @@ def _import(path: Path) -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
-    if path.is_relative_to(builtin_root()):
+    if not inside and path.is_relative_to(builtin_root()):
         _IMPORTED[path, modified] = module
     return module
 
