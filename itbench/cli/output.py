@@ -45,7 +45,7 @@ def print_rows(
 
 
 class Titled(Protocol):
-    """A run with a title for messages."""
+    """Protocol of a run that a command does in turn: its title begins the messages printed of it."""
 
     @property
     def title(self) -> str: ...
