@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.command import Command
 from itbench.cli.options import (
+    Command,
     load_registry,
     with_benchmarks,
     with_json,

@@ -6,8 +6,7 @@ import json
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import with_json
+from itbench.cli.options import Command, with_json
 from itbench.cli.output import print_rows
 from itbench.errors import UnknownName
 

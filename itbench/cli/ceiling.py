@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_benchmarks, with_json, with_plugins
+from itbench.cli.options import Command, load_registry, with_benchmarks, with_json, with_plugins
 from itbench.cli.output import TerminalReporter, print_rows
 
 OF_SITES = ("benchmark", "method", "median", "mean", "sites", "above 0", "repetitions")

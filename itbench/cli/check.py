@@ -7,8 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import with_json, with_plugins
+from itbench.cli.options import Command, with_json, with_plugins
 from itbench.cli.output import print_rows
 from itbench.errors import ItbenchError
 

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import find, load_registry, with_json, with_metric, with_naming, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.output import print_rows
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_json, with_plugins
+from itbench.cli.options import Command, load_registry, with_json, with_plugins
 from itbench.cli.output import TerminalReporter, print_rows, say
 from itbench.errors import BadOption, BadRecordings
 

@@ -7,8 +7,16 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import find, load_registry, with_json, with_metric, with_naming, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 
 
 @click.command(cls=Command)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_json, with_plugins, with_results
+from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_results
 
 
 @click.command(cls=Command)

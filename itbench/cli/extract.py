@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_json, with_plugins, with_running
+from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_running
 
 
 @click.command(cls=Command)

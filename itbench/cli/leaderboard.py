@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import with_results
+from itbench.cli.options import Command, with_results
 from itbench.cli.output import say
 from itbench.errors import BadOption
 
@@ -37,8 +36,7 @@ def leaderboard(
       itbench leaderboard
       itbench leaderboard -b synthetic-it --output leaderboard.csv
     """
-    from itbench.results.leaderboard import compile_leaderboard
-    from itbench.results.leaderboard_formats import form_of, render, write_leaderboard
+    from itbench.results.leaderboard import compile_leaderboard, form_of, render, write_leaderboard
     from itbench.util import folders
 
     if as_json and form not in (None, "json"):

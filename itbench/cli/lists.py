@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_json, with_plugins
+from itbench.cli.options import Command, load_registry, with_json, with_plugins
 from itbench.cli.output import print_rows
 from itbench.errors import BadOption
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry
+from itbench.cli.options import Command, load_registry
 from itbench.cli.output import say
 from itbench.errors import BadOption
 

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import find, load_registry, with_json, with_naming, with_options, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    find,
+    load_registry,
+    with_json,
+    with_naming,
+    with_options,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.output import Written, run_each
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.command import Command
-from itbench.cli.options import load_registry, with_json, with_plugins, with_recipe, with_running, with_scratch
+from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_recipe, with_running, with_scratch
 from itbench.cli.output import print_rows
 
 if TYPE_CHECKING:

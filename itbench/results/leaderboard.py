@@ -1,4 +1,4 @@
-"""Leaderboard of a folder of scores: ranked models, baselines, scores of another setup, failed and missing runs."""
+"""Leaderboard of score files: its rows, and their formats markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -7,14 +7,78 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from itbench.errors import UnknownName
-from itbench.results.leaderboard_formats import KEYS
+from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
 from itbench.results.score_file import failures, scores_in
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import draws_of
-from itbench.results.summary import sites_text, summary
+from itbench.results.summary import LABELS, interval_text, sites_text, summary
 from itbench.statistics.ranks import rank_intervals
+from itbench.util.files import write_text
+from itbench.util.tables import csv_text, markdown
+
+KEYS = (
+    *("benchmark", "table", "metric", "rank", "rank_low", "rank_high", "model", "weights", "baseline", "layer"),
+    *("measure", "value", "low", "high", "EV", "EV/ceiling", "correlation", "sites", "note"),
+)
+FORMS = {"markdown": (".md", ".markdown"), "csv": (".csv",), "json": (".json",)}  # and the endings of their files
+FIGURES = ("95 %", "EV", "EV/ceiling", "correlation")  # beside the headline; left out where no row has any
+
+
+def render(rows: Sequence[dict[str, Any]], form: str = "markdown") -> str:
+    """Return the rows of a leaderboard in a format: markdown (one table a benchmark and metric), CSV or JSON."""
+    if form == "json":
+        return json.dumps(list(rows), indent=2, ensure_ascii=False)
+    if form == "csv":
+        return csv_text(rows, KEYS)
+    if not rows:
+        return "No scores yet. Make some: itbench score -m pixels -m itbench-tiny"
+    tables = []
+    for table in dict.fromkeys((row["benchmark"], row["table"]) for row in rows):
+        here = [row for row in rows if (row["benchmark"], row["table"]) == table]
+        tables.append(f"## {table[0]} · {table[1]}\n\n{_table(here)}")
+    return "\n\n".join(tables)
+
+
+def write_leaderboard(text: str, path: Path) -> None:
+    """Write a formatted leaderboard to a file, whole or not at all."""
+    write_text(path, text + "\n")
+
+
+def form_of(output: Path | None, form: str | None) -> str:
+    """Return the format of a leaderboard by its name or by the ending of the output file; by default markdown.
+
+    Raises
+    ------
+    BadOption
+        If the two contradict each other.
+    """
+    endings = {ending: name for name, known in FORMS.items() for ending in known}
+    ending = output.suffix.lower() if output else ""
+    by_ending = endings.get(ending)
+    if form and by_ending and form != by_ending:
+        raise BadOption(
+            f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
+            todo=f"Leave out the format, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
+        )
+    return form or by_ending or "markdown"
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    measure = next((row["measure"] for row in rows if row["measure"]), "explained_variance")
+    label = LABELS.get(measure, measure)
+    cells = [_cells(row, label) for row in rows]
+    columns = dict.fromkeys(("rank", "model", "weights", "layer", label, *FIGURES, "sites", "note"))
+    filled = {name for name in (*FIGURES, "note") if any(row.get(name) not in (None, "") for row in cells)}
+    empty = {*FIGURES, "note"} - filled - {label}
+    return markdown(cells, [name for name in columns if name not in empty])
+
+
+def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
+    """Return a row of the table; baselines in italics."""
+    headline = {"95 %": interval_text(row["low"], row["high"]), label: row["value"]}
+    return {**row, **headline, "model": f"*{row['model']}*" if row["baseline"] else row["model"]}
+
 
 Row = dict[str, Any]
 CEILING = "ceiling"  # the baseline above all models

@@ -17,8 +17,8 @@ from itbench.extraction.gram_cache import CachedGrams, GramCache
 from itbench.extraction.loaded_model import LoadedModel, at_model_degrees, place_model, require_layers
 from itbench.gram import Gram
 from itbench.models.recipe import Recipe
+from itbench.training.optuna_study import best_changes
 from itbench.training.protocols import Predictor, Previewable, TrainableModel, Training
-from itbench.training.study_files import best_changes
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet

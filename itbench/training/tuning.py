@@ -16,10 +16,9 @@ from itbench.errors import BadOption, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
 from itbench.models.recipe import Recipe
-from itbench.training.optuna_study import OptunaStudy, RunTrial, Trial, TrialResult
+from itbench.training.optuna_study import OptunaStudy, RunTrial, StudyFiles, Trial, TrialResult, write_best
 from itbench.training.per_split import SplitTrainer, TeacherPredictions
 from itbench.training.search_space import recipe_values, search_space
-from itbench.training.study_files import StudyFiles, write_best
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.files import locked

@@ -8,8 +8,8 @@ import random
 import pytest
 
 from itbench.data.download import download
+from itbench.data.download.http import RetryPolicy
 from itbench.data.download.remote_file import RemoteFile
-from itbench.data.download.retry import RetryPolicy
 from itbench.errors import Unreachable
 from tests.kit.server import Heard, Started
 

@@ -11,8 +11,7 @@ import pytest
 import xarray as xr
 
 from itbench.errors import ItbenchWarning, UnknownName
-from itbench.results.leaderboard import compile_leaderboard
-from itbench.results.leaderboard_formats import KEYS, render
+from itbench.results.leaderboard import KEYS, compile_leaderboard, render
 from itbench.results.score_file import read_score, write_score
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.ranks import rank_intervals

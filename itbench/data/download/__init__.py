@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from itbench.data.download import google_drive, http
+from itbench.data.download.http import RetryPolicy, retry_download
 from itbench.data.download.partial_download import PartialDownload
 from itbench.data.download.remote_file import DRIVE, RemoteFile
-from itbench.data.download.retry import RetryPolicy, retry_download
 from itbench.errors import BadOption, DamagedFile, NoSpace
 from itbench.util.files import locked, set_aside
 from itbench.util.offline import forbid_network

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from itbench.data.download.http import network_errors
+from itbench.data.download.http import Interruption, RetryPolicy, network_errors
 from itbench.data.download.partial_download import PartialDownload
 from itbench.data.download.remote_file import DRIVE
-from itbench.data.download.retry import Interruption, RetryPolicy
 from itbench.util.files import check_space, disk_errors
 from itbench.util.progress import Reporter
 
