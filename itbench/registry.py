@@ -15,7 +15,7 @@ from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
 from itbench.metrics import options
 from itbench.metrics.comparison import ComparisonForm
 from itbench.metrics.form import Form
-from itbench.metrics.readout import DirectForm, JointReadoutForm, ReadoutForm
+from itbench.metrics.readout_forms import DirectForm, JointReadoutForm, ReadoutForm
 from itbench.metrics.single_feature import SingleFeatureForm
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights

@@ -8,7 +8,7 @@ from typing import Any
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, NoWeights, UnknownName
-from itbench.metrics.readout import OUTPUT
+from itbench.metrics.readout_forms import OUTPUT
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
