@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from itbench.check.checked_metric import SITES, TEST, CheckedMetric
@@ -11,6 +13,7 @@ from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
 
 OUTLIER = 1e6  # standard deviations
+UNITS = 1e-3  # of the features, which no readout may depend on
 SLACK = 1e-6  # of the predictions' scale, for sums in another order
 # A prediction trained on its own row moves with an outlier there by at least 1 / n of it (n training rows): its share
 # of their mean. One from other rows moves only as far as another choice of the penalty moves it.
@@ -100,6 +103,21 @@ def predicts_inner_rows_out_of_sample(subject: CheckedMetric) -> str:
     return "no training row predicts itself"
 
 
+def ignores_units(subject: CheckedMetric) -> str:
+    """Readout check: features in other units (10⁻³ X) get the same predictions."""
+    gram = subject.gram
+    small = replace(gram, matrix=UNITS**2 * gram.matrix, row_sums=UNITS * gram.row_sums)
+    result = subject.predict(subject.responses[subject.train], gram=small)
+    scale = float(np.abs(subject.readout_result.predictions).max())
+    difference = float(np.abs(result.predictions - subject.readout_result.predictions).max()) / scale
+    if difference > SLACK:
+        raise CheckWarning(
+            f"features times {UNITS:g} give other predictions (by {difference:.1%}): a penalty of its own must follow "
+            "the units of the features, as itbench.metrics.default_alphas does"
+        )
+    return f"features times {UNITS:g} give the same predictions"
+
+
 def predicts_related_sites(subject: CheckedMetric) -> str:
     """Readout check: it predicts sites linear in the features, and does not predict shuffled sites."""
     shuffled = np.random.default_rng(1).permutation(subject.responses)
@@ -131,5 +149,6 @@ READOUT_CHECKS = (
     Check("other rows", ignores_unused_rows, needs=("repeats",)),
     Check("sites", ignores_site_order, needs=("repeats",)),
     Check("inner predictions", predicts_inner_rows_out_of_sample, needs=("repeats",)),
+    Check("units", ignores_units, needs=("repeats",)),
     Check("signal", predicts_related_sites, needs=("repeats",)),
 )

@@ -114,7 +114,7 @@ class PartialFile:
         """Write activations of images from `row` on; return the checksum continued with theirs."""
         data = np.ascontiguousarray(values, FLOAT)  # channels may be last in memory, not in the file
         features = data.reshape(len(data), math.prod(data.shape[1:]))
-        if not np.isfinite(features.sum(axis=1)).all() and not np.isfinite(features).all():
+        if not np.isfinite(features.sum(axis=1, dtype=np.float64)).all() and not np.isfinite(features).all():
             raise not_finite_error(layer, self.ids[row : row + len(data)], features)
         view = data.reshape(-1).view(np.uint8).data
         checksum = zlib.crc32(view, checksum)

@@ -25,6 +25,8 @@ from itbench.util.files import disk_errors
 PANEL_BYTES = 192 * 2**20
 EXACT_FEATURES = 16_384  # up to here the product is in float64: narrow layers have rank to lose
 FLOAT = np.dtype(np.float32)
+LARGE = 1e15  # activations whose products may overflow in float32
+COLUMNS = 4096  # taken to float64 at a time
 
 Product = Callable[[NDArray[np.floating]], NDArray[np.floating]]
 
@@ -99,50 +101,75 @@ class GramReducer:
         """
         layer = self._layers[name]
         features = layer.flatten(activations)
-        sums = features.sum(axis=1)
+        if features.dtype != np.float64:
+            features = features.astype(FLOAT, copy=False)
+        if layer.reference is None:
+            mean = features.mean(axis=0, dtype=np.float64)
+            layer.reference = (mean if self.widths[name] > EXACT_FEATURES else _coarse(mean)).astype(features.dtype)
+        reference, width = layer.reference, len(layer.reference)
+        sums, along = _times(features, np.stack([np.ones(width), reference]))
         if not np.isfinite(sums).all():
             raise not_finite_error(name, self.ids[rows], features)
-        layer.row_sums[rows] = sums
-        if layer.reference is None:
-            layer.reference = features.mean(axis=0)
+        layer.row_sums[rows], layer.along[rows] = sums, along
+        if width > EXACT_FEATURES:  # the product of fewer is in float64
+            shift = ((sums - reference.sum(dtype=np.float64)) / width).astype(features.dtype)
+            layer.shift[rows] = shift
         for panel in layer.panels:
-            part, reference = features[:, panel.columns], layer.reference[panel.columns]
+            part = features[:, panel.columns] - reference[panel.columns]
+            if width > EXACT_FEATURES:
+                part -= shift[:, None]
             if panel.offset is None:
                 if panel.array is None:
                     panel.array = np.empty((len(self.ids), part.shape[1]), FLOAT)
-                np.subtract(part, reference, out=panel.array[rows])
+                panel.array[rows] = part
             else:
-                self._write(panel, rows, np.subtract(part, reference))
+                self._write(panel, rows, part)
 
     def gram(self, name: str) -> Gram:
         """Reduce the panels of one layer to its Gram, and free them.
 
-        Panels hold X − 1rᵀ with a reference row r (the first batch's mean), whose products lose fewer digits than those
-        of X; K = X Xᵀ follows from them in float64.
+        Panels hold Z = X − 1rᵀ − c1ᵀ, with a reference row r (the first batch's mean) and, of wide layers, the mean c of
+        every image less that of r: in single precision, products of Z lose fewer digits than those of X. With X r and X 1 in float64,
+        K = X Xᵀ = Z Zᵀ + 1aᵀ + a1ᵀ + c bᵀ + b cᵀ, where a = X r − |r|² / 2, b = X 1 − r · 1 − c p / 2, p the features.
+
+        Raises
+        ------
+        BadActivations
+            For activations so large that K overflows.
         """
-        n, width, row_sums = len(self.ids), self.widths[name], self._layers[name].row_sums
+        n, width, layer = len(self.ids), self.widths[name], self._layers[name]
         matrix = np.zeros((n, n))
-        along = np.zeros(n)
-        square = 0.0
-        for values, reference in self.panels(name):
-            if width <= EXACT_FEATURES:
-                values = values.astype(np.float64)
-            matrix += self.product(values)
-            along += values @ reference
-            square += float(reference.astype(np.float64) @ reference)
-        along += 0.5 * square
-        matrix += along[:, None] + along  # one sum, symmetric to the last bit
-        return Gram(matrix, row_sums, width, self.ids)
+        square, total = 0.0, 0.0
+        for values, reference in self._panels(name):
+            exact = width <= EXACT_FEATURES or max(values.max(), -values.min()) > LARGE
+            matrix += self.product(values.astype(np.float64) if exact else values)
+            square, total = square + reference @ reference, total + reference.sum()
+        a, b = layer.along - 0.5 * square, layer.row_sums - total - 0.5 * width * layer.shift
+        with np.errstate(over="ignore", invalid="ignore"):
+            matrix += a[:, None] + a  # sums of two, symmetric to the last bit
+            matrix += np.outer(b, layer.shift) + np.outer(layer.shift, b)
+        if not np.isfinite(matrix).all():
+            raise BadActivations(
+                f"Layer {name!r} gives values so large that their products overflow.",
+                todo="Look at the preprocessing and the weights, or leave the layer out.",
+            )
+        return Gram(matrix, layer.row_sums, width, self.ids)
 
     def panels(self, name: str) -> Iterator[tuple[NDArray[np.floating], NDArray[np.floating]]]:
         """Yield and free the reducer's panels (stimulus, some features) of one layer minus a row, and that row."""
+        shift = self._layers[name].shift.astype(FLOAT)[:, None]
+        for values, reference in self._panels(name):
+            yield values + shift, reference
+
+    def _panels(self, name: str) -> Iterator[tuple[NDArray[np.float32], Array]]:
         layer = self._layers.pop(name)
         assert layer.reference is not None, "put every batch before reading the panels"
+        reference = layer.reference.astype(np.float64)
         while layer.panels:
             panel = layer.panels.pop()
-            yield self._read(panel), layer.reference[panel.columns]
+            yield self._read(panel), reference[panel.columns]
 
-    def _write(self, panel: _Panel, rows: slice, part: NDArray[np.float32]) -> None:
+    def _write(self, panel: _Panel, rows: slice, part: NDArray[np.floating]) -> None:
         with disk_errors(self._folder):
             if self._scratch is None:
                 self._scratch = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  # closed on exit
@@ -152,7 +179,7 @@ class GramReducer:
             while view:
                 view = view[self._scratch.write(view) :]
 
-    def _read(self, panel: _Panel) -> NDArray[np.floating]:
+    def _read(self, panel: _Panel) -> NDArray[np.float32]:
         if panel.offset is None:
             assert panel.array is not None
             return panel.array
@@ -176,6 +203,21 @@ class GramReducer:
                 f"{free / 1e9:.1f} GB free in {self._folder}.",
                 todo="Name another folder with --scratch, grant more --memory, or score fewer --layer at a time.",
             )
+
+
+def _coarse(values: Array) -> Array:
+    """Round to 10 bits, so that a float32 less such a value is exact in float32 where it is not much smaller."""
+    mantissa, exponent = np.frexp(values)
+    return np.asarray(np.ldexp(np.round(mantissa * 2**10) / 2**10, exponent))
+
+
+def _times(features: NDArray[np.floating], vectors: Array) -> Array:
+    """Return the products (vector, stimulus) of features (stimulus, feature) with vectors (vector, feature), float64."""
+    total = np.zeros((len(vectors), len(features)))
+    for start in range(0, features.shape[1], COLUMNS):
+        columns = slice(start, start + COLUMNS)
+        total += vectors[:, columns] @ features[:, columns].astype(np.float64).T
+    return total
 
 
 def not_finite_error(layer: str, ids: Sequence[str], features: NDArray[np.floating]) -> BadActivations:
@@ -207,6 +249,8 @@ class _Panel:
 class _Layer:
     def __init__(self, panels: list[_Panel], row_sums: Array) -> None:
         self.panels, self.row_sums = panels, row_sums
+        self.along = np.zeros(len(row_sums))  # X r
+        self.shift = np.zeros(len(row_sums))  # c
         self.reference: NDArray[np.floating] | None = None
         self._axes: tuple[int, ...] | None = None
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.ridge import ALPHA_GRID as ALPHA_GRID
     from itbench.metrics.ridge import LeaveOneOut as LeaveOneOut
     from itbench.metrics.ridge import check_alphas as check_alphas
+    from itbench.metrics.ridge import default_alphas as default_alphas
     from itbench.metrics.ridge import leave_one_out as leave_one_out
     from itbench.metrics.ridge import leave_one_out_least_squares as leave_one_out_least_squares
     from itbench.metrics.ridge import ridge_predict as ridge_predict
@@ -61,6 +62,7 @@ _NAMES = {
         "ALPHA_GRID",
         "LeaveOneOut",
         "check_alphas",
+        "default_alphas",
         "leave_one_out",
         "leave_one_out_least_squares",
         "ridge_predict",

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.data.task import Task
-from itbench.errors import BadScore
+from itbench.errors import BadRecordings, BadScore
 from itbench.gram import Gram
 from itbench.metrics.form import Form, FrozenModels, Measured
 from itbench.metrics.neural_data import NeuralData
@@ -24,6 +24,8 @@ from itbench.statistics.jackknife import (
     jackknife_groups,
 )
 from itbench.util.arrays import Array
+
+FEWEST = 4  # images that a comparison needs, also without a group: an unbiased one of 3 is 0 / 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +121,16 @@ def compare_layers(
 
     Raises
     ------
+    BadRecordings
+        If there are fewer than 5 images: 4 and one to leave out.
     BadScore
         If a value is not finite.
     """
+    if len(recorded) <= FEWEST:
+        raise BadRecordings(
+            f"{len(recorded)} images are too few for a comparison and its interval.",
+            known=f"{FEWEST + 1} are needed: {FEWEST}, and one that is left out in turn.",
+        )
     groups = jackknife_groups(len(recorded), SEED)
     results: dict[str, ComparisonResult] = {}
     widths: dict[str, int] = {}

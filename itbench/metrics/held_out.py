@@ -37,6 +37,7 @@ class HeldOut:
         self.task, self.compare = task, compare
         self.remarks: list[str] = []
         self._recorded = task.recorded
+        self._mean = np.nanmean(task.recorded, axis=0)  # of each site
         self._per_site: dict[str, dict[str, Array]] = {name: {} for name in PER_SITE}
         self._agreement: dict[str, Array] = {}
         self._predicted: dict[str, NDArray[np.float32]] = {}
@@ -62,7 +63,8 @@ class HeldOut:
             self._per_site[name][layer] = np.array(values)
         if self.compare:
             self._agreement[layer] = np.array(agreement)
-        self._predicted[layer] = np.concatenate([result.predictions for result in results]).astype(np.float32)
+        predicted = np.concatenate([result.predictions for result in results])
+        self._predicted[layer] = (predicted - self._mean).astype(np.float32)  # far from 0 it would lose its digits
         self._widths[layer] = n_features
 
     def add_joint(
@@ -118,6 +120,7 @@ class HeldOut:
         ends = np.cumsum([0, *sizes])
         rows = [self._predicted[name][ends[i] : ends[i + 1]] for i, name in enumerate(chosen)]
         data["predictions"] = (("row", "site"), self.task.at_all_sites(np.concatenate(rows)))
+        data["response_mean"] = ("site", self.task.at_all_sites(self._mean))
         dataset = xr.Dataset(
             data,
             coords={

@@ -31,11 +31,14 @@ class Eigenbasis:
         U: the eigenvectors, orthonormal and orthogonal to the constant.
     cross : array of shape (test, component)
         Xc* Xcᵀ U of the test rows: their scores times Λ^½.
+    mean_square : float
+        trace(Kc) / n: the mean squared distance of the training rows from their mean, over all components.
     """
 
     values: Array
     vectors: Array
     cross: Array
+    mean_square: float
 
 
 def check_components(components: int | None) -> None:
@@ -80,6 +83,7 @@ def eigenbasis(gram: Gram, train: NDArray[np.integer], test: NDArray[np.integer]
     array([8.])
     """
     inner, outer = centre(gram.matrix, train, test)
+    mean_square = float(np.trace(inner)) / len(train)
     values, vectors = np.linalg.eigh(inner)  # scipy's would wake a second pool of threads beside numpy's
     values = values[::-1]
     for rows in np.array_split(vectors, BLOCKS):  # in place: memory touched for the first time takes longer to get
@@ -88,7 +92,7 @@ def eigenbasis(gram: Gram, train: NDArray[np.integer], test: NDArray[np.integer]
     keep = min(rank, gram.n_features, len(train) - 1)
     keep = keep if components is None else min(components, keep)
     vectors = vectors[:, :keep]
-    return Eigenbasis(values[:keep].copy(), vectors, outer @ vectors)
+    return Eigenbasis(values[:keep].copy(), vectors, outer @ vectors, mean_square)
 
 
 def rank_threshold(gram: Gram, train: NDArray[np.integer], largest: float) -> float:

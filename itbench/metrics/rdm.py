@@ -57,6 +57,8 @@ def rdm_of_gram(gram: Gram, distance: str) -> Array:
     Raises
     ------
     UnknownName
+    BadOption
+        For the correlation of patterns of a single feature.
 
     Examples
     --------
@@ -72,6 +74,11 @@ def rdm_of_gram(gram: Gram, distance: str) -> Array:
         return _distances(matrix)
     mean_square = np.diag(matrix).copy()
     if distance == "correlation":
+        if gram.n_features < 2:
+            raise BadOption(
+                "Patterns of one feature, or one site, have no correlation distance.",
+                todo="Use another one: -o distance=euclidean",
+            )
         mean = gram.row_sums / gram.n_features
         matrix -= np.multiply.outer(mean, mean)
     power = np.diag(matrix).copy()

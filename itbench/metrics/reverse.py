@@ -11,8 +11,11 @@ from itbench.data.splits import Split, SplitPlan
 from itbench.gram import Gram
 from itbench.metrics.kernel import centre
 from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.ridge import CERTAIN, GAIN, WIDEN, default_alphas
 from itbench.statistics.jackknife import Groups, JackknifeSums
 from itbench.util.arrays import Array
+
+FAR = 1e3  # beyond the ends of a grid of penalties
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +30,14 @@ class ReverseResult:
         |x − mean of the training rows|².
     alphas : array of shape (fold,)
         The chosen penalties.
+    remarks : tuple of str
+        Where penalties beyond the grid would do otherwise than those at its edge.
     """
 
     residual: Array
     power: Array
     alphas: Array
+    remarks: tuple[str, ...] = ()
 
     def explained(self, groups: Groups | None = None) -> Array:
         """Return the reverse explained variance 1 − Σ |x − x̂|² / Σ |x − x̄|² over images.
@@ -72,7 +78,7 @@ def seeded_folds(stimulus_ids: Sequence[str], folds: int, seed: int) -> list[Spl
 
 
 def reverse_prediction(
-    gram: Gram, factor: Array, splits: list[Split], alphas: Array, components: int | None
+    gram: Gram, factor: Array, splits: list[Split], alphas: Sequence[float] | None, components: int | None
 ) -> ReverseResult:
     """Predict a layer's activations on held-out images from the sites by ridge (reverse prediction), from its Gram.
 
@@ -87,7 +93,9 @@ def reverse_prediction(
         Y: the responses, or any matrix with their inner products.
     splits : list of Split
         Folds that test each image once.
-    alphas : array of shape (alpha,)
+    alphas : sequence of float, optional
+        Penalties, rising; by default those of `itbench.metrics.default_alphas`, which follow the units of the
+        responses.
     components : int, optional
         Number of principal components of the training rows to predict; else all features.
 
@@ -99,29 +107,53 @@ def reverse_prediction(
     ----------
     Muzellec & Kar (2025), bioRxiv 2025.08.08.669382.
     """
-    residual, power, chosen = np.zeros(len(gram)), np.zeros(len(gram)), []
+    residual, power = np.zeros(len(gram)), np.zeros(len(gram))
+    chosen, limits = [], []
     for split in splits:
         own, cross, square = _products(gram, split, components)
         y = factor - factor[split.train].mean(axis=0)
         u, s, vt = np.linalg.svd(y[split.train], full_matrices=False)
         inside = u.T @ own  # (dimension, train)
-        best = alphas[_errors(own, u, s, inside, alphas).argmin()]
+        grid = default_alphas(float(np.square(s).sum()) / len(u)) if alphas is None else np.array(alphas)
+        errors = _errors(own, u, s, inside, np.array([grid[0] / FAR, *grid, grid[-1] * FAR]))
+        best = grid[errors[1:-1].argmin()]
         p = (y[split.test] @ vt.T) * (s / (s**2 + best))  # P = p Uᵀ
         fitted = np.einsum("ij,ij->i", p @ (inside @ u), p)
         residual[split.test] = square - 2 * np.einsum("ij,ij->i", p, cross @ u) + fitted
         power[split.test] = square
         chosen.append(best)
-    return ReverseResult(residual, power, np.array(chosen))
+        limits.append(_limit(errors, grid, GAIN * float(np.trace(own))) if len(grid) > 1 else "")
+    remarks = [
+        f"{limits.count(limit)} of {len(splits)} folds {limit}; {WIDEN}"
+        for limit in dict.fromkeys(limits)
+        if limit
+    ]
+    return ReverseResult(residual, power, np.array(chosen), tuple(remarks))
+
+
+def _limit(errors: Array, grid: Array, slack: float) -> str:
+    """Say how a grid limited the choice, by the errors (1 + alpha + 1,) of it and of one penalty beyond each end."""
+    inner = errors[1:-1]
+    for edge, beyond, name in ((0, 0, "smallest"), (len(inner) - 1, -1, "largest")):
+        if inner.argmin() == edge and abs(errors[beyond] - inner[edge]) > slack:
+            return f"chose the {name} alpha of the grid, {grid[edge]:g}"
+    flat = np.ptp(inner) <= slack < abs(errors[-1] - errors[0])
+    return f"found every alpha of the grid, {grid[0]:g} to {grid[-1]:g}, as good or bad as any other" if flat else ""
 
 
 def _errors(own: Array, u: Array, s: Array, inside: Array, alphas: Array) -> Array:
-    crossed, square = inside.T, np.diag(own)  # K U (train, dimension)
-    middle = inside @ u
+    crossed, middle = inside.T, inside @ u  # K U (train, dimension), Uᵀ K U
+    beside = 1.0 - 1.0 / len(u) - (u * u).sum(axis=1)
+    met = beside < CERTAIN  # rows inside the dimensions: all of 1 − h, and of the residual, is what the penalty leaves
+    beside[met] = 0.0
+    rest = np.diag(own) - 2 * (u * crossed).sum(axis=1) + ((u @ middle) * u).sum(axis=1)
     errors = []
     for alpha in alphas:
-        hat = u * (s**2 / (s**2 + alpha))  # H = 1/n + hat Uᵀ
-        left = np.maximum(1.0 - 1.0 / len(u) - (hat * u).sum(axis=1), 1e-12)
-        residual = square - 2 * (hat * crossed).sum(axis=1) + ((hat @ middle) * hat).sum(axis=1)
+        kept = u * (alpha / (s**2 + alpha))  # 1 − H = 1 − 1/n − U Uᵀ + kept Uᵀ
+        left = beside + (kept * u).sum(axis=1)
+        within = ((kept @ middle) * kept).sum(axis=1)
+        across = ((crossed - u @ middle) * kept).sum(axis=1)
+        residual = np.where(met, within, np.maximum(rest, 0.0) + 2 * across + within)
         errors.append((residual / left**2).sum())
     return np.array(errors)
 

@@ -14,30 +14,53 @@ from itbench.metrics.principal_components import Eigenbasis, eigenbasis
 from itbench.metrics.readout import ReadoutResult
 from itbench.util.arrays import Array
 
-ALPHA_GRID = tuple(float(alpha) for alpha in np.geomspace(1e-2, 1e10, 25))  # of penalties, wide enough for any layer
+ALPHA_GRID = tuple(float(alpha) for alpha in np.geomspace(1e-6, 1e8, 29))
+"""Default penalties, from nearly none to nearly the mean, in units of trace(Kc) / n: see `default_alphas`."""
+
 CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
-GAIN = 1e-4  # of a site's variance: an edge of the grid that is better by less does not matter
+TINY = 1e-300  # in place of a variance of 0
+WIDEN = "widen it with -o alphas=low:high:count"
+GAIN = 1e-4  # of a site's variance: a difference of errors below it does not matter
 
 
-def check_alphas(alphas: Collection[float]) -> tuple[float, ...]:
-    """Return ridge penalties in rising order.
+def check_alphas(alphas: Collection[float] | None) -> tuple[float, ...] | None:
+    """Return ridge penalties in rising order; None stands for the default ones.
 
     Parameters
     ----------
-    alphas : collection of float
+    alphas : collection of float, optional
 
     Returns
     -------
-    tuple of float
+    tuple of float, or None
 
     Raises
     ------
     BadOption
         If there are none, or one is not positive and finite.
     """
+    if alphas is None:
+        return None
     if not alphas or not all(0 < alpha < np.inf for alpha in alphas):
         raise BadOption("Options alpha and alphas must be positive numbers.", todo="For almost none: -o alphas=1e-6")
     return tuple(sorted(alphas))
+
+
+def default_alphas(mean_square: float) -> Array:
+    """Return the default ridge penalties: `ALPHA_GRID` times the mean squared length of what they penalise.
+
+    So the units of the features do not matter: X and 10⁻⁶ X give the same predictions.
+
+    Parameters
+    ----------
+    mean_square : float
+        trace(Kc) / n of the training rows (`Eigenbasis.mean_square`).
+
+    Returns
+    -------
+    array of shape (alpha,)
+    """
+    return np.array(ALPHA_GRID) * (mean_square if mean_square > 0 else 1.0)
 
 
 def ridge_readout(
@@ -46,7 +69,7 @@ def ridge_readout(
     train: NDArray[np.integer],
     test: NDArray[np.integer],
     components: int | None,
-    alphas: Sequence[float],
+    alphas: Sequence[float] | None = None,
     *,
     per_site: bool = True,
 ) -> ReadoutResult:
@@ -66,16 +89,17 @@ def ridge_readout(
         Rows of the Gram.
     components : int, optional
         Number of principal components at most, else all.
-    alphas : sequence of float
-        Penalties to choose from, rising; of one, nothing is chosen.
+    alphas : sequence of float, optional
+        Penalties to choose from, rising, those of scikit-learn; of one, nothing is chosen. By default those of
+        `default_alphas`, which follow the units of the features.
     per_site : bool
         Choose a penalty for each site; else one for all sites.
 
     Returns
     -------
     ReadoutResult
-        With leave-one-out predictions of the training rows, and a remark where the best penalty is at an edge of
-        `alphas`.
+        With leave-one-out predictions of the training rows, and a remark where penalties beyond an edge of `alphas`
+        would do otherwise.
 
     References
     ----------
@@ -86,28 +110,39 @@ def ridge_readout(
     >>> rng = np.random.default_rng(0)
     >>> features = rng.standard_normal((50, 8))
     >>> rows = np.arange(50)
-    >>> result = ridge_readout(Gram.from_features(features), features[:40, :2], rows[:40], rows[40:], None, ALPHA_GRID)
+    >>> result = ridge_readout(Gram.from_features(features), features[:40, :2], rows[:40], rows[40:], None)
     >>> result.predictions.shape
     (10, 2)
     >>> bool(np.abs(result.predictions - features[40:, :2]).max() < 0.01)
     True
     """
     basis = eigenbasis(gram, train, test, components)
-    grid = np.array(alphas)
+    grid = default_alphas(basis.mean_square) if alphas is None else np.array(alphas)
     inner = leave_one_out(basis, responses, grid, per_site=per_site)
     alpha = grid[inner.best]
-    remarks = _edge_remarks(inner, grid, responses) if len(grid) > 1 else ()
+    remarks = _grid_remarks(inner, grid, basis, responses) if len(grid) > 1 else ()
     return ReadoutResult(ridge_predict(basis, responses, alpha), inner.predictions, alpha, remarks)
 
 
-def _edge_remarks(inner: LeaveOneOut, alphas: Array, responses: Array) -> tuple[str, ...]:
-    scaled = inner.error / np.maximum(responses.var(axis=0), 1e-300)
+def _grid_remarks(inner: LeaveOneOut, alphas: Array, basis: Eigenbasis, responses: Array) -> tuple[str, ...]:
+    """Say where penalties beyond an edge of the grid differ from its edge, or those of the grid not from one another.
+
+    Beyond the smallest lies least squares, beyond the largest the mean; an edge that has arrived there is no limit.
+    """
+    variance = np.maximum(responses.var(axis=0), TINY)
+    least = np.square(responses - leave_one_out_least_squares(basis, responses)).mean(axis=0)
+    most = responses.var(axis=0) * (len(responses) / max(len(responses) - 1, 1)) ** 2
+    flat = np.ptp(inner.error, axis=0) <= GAIN * variance
     remarks = []
-    for edge, neighbour, name in ((0, 1, "smallest"), (len(alphas) - 1, -2, "largest")):
-        sites = int(((inner.best == edge) & (scaled[neighbour] - scaled[edge] > GAIN)).sum())
-        if sites:
+    for edge, beyond, name in ((0, least, "smallest"), (len(alphas) - 1, most, "largest")):
+        limited = (inner.best == edge) & (np.abs(beyond - inner.error[edge]) > GAIN * variance)
+        flat &= ~limited
+        if sites := int(limited.sum()):
             chosen = f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}"
-            remarks.append(f"{chosen}; widen it with -o alphas=low:high:count")
+            remarks.append(f"{chosen}; {WIDEN}")
+    if sites := int((flat & (np.abs(most - least) > GAIN * variance)).sum()):
+        same = f"at {sites} of {responses.shape[1]} sites every alpha of the grid, {alphas[0]:g} to {alphas[-1]:g}, is"
+        remarks.append(f"{same} as good or bad as any other; {WIDEN}")
     return tuple(remarks)
 
 
@@ -133,7 +168,8 @@ class LeaveOneOut:
 def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_site: bool) -> LeaveOneOut:
     """Return ridge predictions of every training row from all others, for every penalty, in closed form.
 
-    y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Λ (Λ + α)⁻¹ Uᵀ.
+    y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Λ (Λ + α)⁻¹ Uᵀ. Both are summed from
+    1 − Λ (Λ + α)⁻¹ = α (Λ + α)⁻¹, which keeps their digits where the penalty is small.
 
     Parameters
     ----------
@@ -155,13 +191,13 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
     """
     centred = responses - responses.mean(axis=0)
     projected = basis.vectors.T @ centred
-    shrink = basis.values[:, None] / (basis.values[:, None] + alphas)  # (component, alpha)
-    # a row that alone spans a component has leverage 1: without it nothing is known but the mean
-    left = np.maximum(1.0 - 1.0 / len(responses) - basis.vectors**2 @ shrink, 1e-12)  # (train, alpha)
+    kept = alphas / (basis.values[:, None] + alphas)  # (component, alpha): what a penalty leaves unexplained
+    beside, rest = _outside(basis, centred, projected)
+    left = beside[:, None] + basis.vectors**2 @ kept  # 1 − h (train, alpha)
 
     def residual(index: int, sites: NDArray[np.bool_] | slice = slice(None)) -> Array:
-        fitted = basis.vectors @ (shrink[:, index, None] * projected[:, sites])
-        return (centred[:, sites] - fitted) / left[:, index, None]
+        unfitted = rest[:, sites] + basis.vectors @ (kept[:, index, None] * projected[:, sites])
+        return unfitted / left[:, index, None]
 
     error = np.stack([np.square(residual(index)).mean(axis=0) for index in range(len(alphas))])
     if per_site:
@@ -217,10 +253,18 @@ def leave_one_out_least_squares(basis: Eigenbasis, responses: Array) -> Array:
     """
     centred = responses - responses.mean(axis=0)
     projected = basis.vectors.T @ centred
-    left = 1.0 - 1.0 / len(responses) - (basis.vectors**2).sum(axis=1)
-    met = left < CERTAIN
-    residual = centred - basis.vectors @ projected
+    left, residual = _outside(basis, centred, projected)
+    met = left == 0
     residual[~met] /= left[~met, None]
     inverse = basis.vectors[met] / basis.values
     residual[met] = inverse @ projected / (inverse * basis.vectors[met]).sum(axis=1, keepdims=True)
     return responses - residual
+
+
+def _outside(basis: Eigenbasis, centred: Array, projected: Array) -> tuple[Array, Array]:
+    """Return 1 − 1/n − Σ u² of every training row, and its responses outside the components; 0 of rows inside."""
+    left = 1.0 - 1.0 / len(centred) - (basis.vectors**2).sum(axis=1)
+    met = left < CERTAIN
+    rest = centred - basis.vectors @ projected
+    left[met], rest[met] = 0.0, 0.0
+    return left, rest

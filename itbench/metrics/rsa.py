@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from itbench.errors import UnknownName
+from itbench.errors import BadRecordings, UnknownName
 from itbench.metrics.cka import centred_alignment, normalised
 from itbench.metrics.neural_data import centred_from_distances
 from itbench.metrics.rank_correlation import kendall_of_pairs, spearman_of_pairs
@@ -82,6 +82,8 @@ def compare_rdms(one: Array, other: Array, compare: str, groups: Groups | None =
     Raises
     ------
     UnknownName
+    BadRecordings
+        For fewer than 3 images: a single pair has nothing to vary with.
 
     Examples
     --------
@@ -90,6 +92,8 @@ def compare_rdms(one: Array, other: Array, compare: str, groups: Groups | None =
     array([1.])
     """
     check_comparison(compare)
+    if len(one) < 3:
+        raise BadRecordings(f"RDMs of {len(one)} images cannot be compared.", known="3 images are needed at least.")
     return COMPARISONS[compare](one, other, groups)
 
 

@@ -82,10 +82,10 @@ class ImageSums:
 def moments(recorded: Array, predicted: Array) -> Array:
     """Return y, y², f, f² and yf (row, 5, site) of responses y and predictions f, the terms that resampling sums.
 
-    Centred on the mean of y first, so that variances do not come out as small differences of large numbers.
+    Both are centred first: neither measure depends on their means, and variances do not come out as small differences
+    of large numbers.
     """
-    centre = recorded.mean(axis=0)
-    y, f = recorded - centre, predicted - centre
+    y, f = recorded - recorded.mean(axis=0), predicted - predicted.mean(axis=0)
     return np.stack([y, y * y, f, f * f, y * f], axis=1)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from itbench.errors import BadOption
 from itbench.gram import Gram
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.ridge import ALPHA_GRID, leave_one_out
+from itbench.metrics.ridge import default_alphas, leave_one_out
 from itbench.training.batches import batches
 from itbench.training.loop import LoopData
 
@@ -47,7 +47,7 @@ def start_from_ridge(module: nn.Module, data: LoopData, device: str) -> None:
     gram = Gram.from_features(features)
     every = np.arange(len(features))
     basis = eigenbasis(gram, every, every[:0], None)
-    grid = np.array(ALPHA_GRID)
+    grid = default_alphas(basis.mean_square)
     alpha = grid[leave_one_out(basis, recorded[:, sites], grid, per_site=True).best]
     mean, centre = recorded[:, sites].mean(axis=0), features.mean(axis=0)
     dual = basis.vectors @ ((basis.vectors.T @ (recorded[:, sites] - mean)) / (basis.values[:, None] + alpha))

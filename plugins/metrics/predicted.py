@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from itbench import Gram, hookimpl
 from itbench.metrics import (
-    ALPHA_GRID,
     centred_alignment,
     check_alphas,
     check_comparison,
@@ -29,8 +28,9 @@ def itbench_metrics(register):
 @dataclass(frozen=True)
 class Predicted:
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
-    alphas: tuple[float, ...] = field(
-        default=ALPHA_GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+    alphas: tuple[float, ...] | None = field(
+        default=None,
+        metadata={"help": "penalties to choose from: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(Kc) / n"},
     )
 
     def __post_init__(self):

@@ -11,9 +11,6 @@ import numpy as np
 from itbench import BadOption, ComparisonResult, hookimpl
 from itbench.metrics import check_alphas, check_components, reverse_prediction, seeded_folds
 
-GRID = tuple(float(alpha) for alpha in np.geomspace(1e-4, 1e8, 25))
-
-
 @hookimpl
 def itbench_metrics(register):
     register("reverse", ReversePrediction, description="variance of a layer's activations that the sites explain")
@@ -31,8 +28,9 @@ class ReversePrediction:
     components: int | None = field(
         default=None, metadata={"help": "principal components of the layer to predict; none: all features"}
     )
-    alphas: tuple[float, ...] = field(
-        default=GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+    alphas: tuple[float, ...] | None = field(
+        default=None,
+        metadata={"help": "penalties to choose from: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(YᵀY) / n"},
     )
     folds: int = field(default=5, metadata={"help": "folds of the images; each is predicted from the others"})
     seed: int = field(default=0, metadata={"help": "of the folds"})
@@ -45,16 +43,6 @@ class ReversePrediction:
 
     def __call__(self, gram, recorded, groups):
         splits = seeded_folds(gram.stimulus_ids, self.folds, self.seed)
-        alphas = np.array(self.alphas)
-        result = reverse_prediction(gram, recorded.factor, splits, alphas, self.components)
+        result = reverse_prediction(gram, recorded.factor, splits, self.alphas, self.components)
         value, *without = result.explained(groups)
-        return ComparisonResult(float(value), np.array(without), remarks(result.alphas, alphas))
-
-
-def remarks(chosen, alphas):
-    """Warn where a penalty below the grid might have been better."""
-    folds = int((chosen == alphas[0]).sum())
-    if len(alphas) == 1 or not folds:
-        return ()
-    at_edge = f"{folds} of {len(chosen)} folds chose the smallest alpha of the grid, {alphas[0]:g}"
-    return (f"{at_edge}; widen it with -o alphas=low:high:count",)
+        return ComparisonResult(float(value), np.array(without), result.remarks)

@@ -7,7 +7,7 @@ per site. Everything is fitted on the training images alone.
 from dataclasses import dataclass, field
 
 from itbench import hookimpl
-from itbench.metrics import ALPHA_GRID, check_alphas, check_components, check_kernel, kernel_gram, ridge_readout
+from itbench.metrics import check_alphas, check_components, check_kernel, kernel_gram, ridge_readout
 
 
 @hookimpl
@@ -24,8 +24,9 @@ class Ridge:
     )
 
     components: int | None = field(default=1000, metadata={"help": "principal components at most; none: all features"})
-    alphas: tuple[float, ...] = field(
-        default=ALPHA_GRID, metadata={"help": "penalties to choose from: low:high:count or a,b,c"}
+    alphas: tuple[float, ...] | None = field(
+        default=None,
+        metadata={"help": "penalties to choose from: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(Kc) / n"},
     )
     alpha: float | None = field(default=None, metadata={"help": "one fixed penalty instead of the choice"})
     per_site: bool = field(default=True, metadata={"help": "choose a penalty for each site; false: one for all sites"})

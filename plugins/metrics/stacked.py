@@ -9,7 +9,6 @@ from typing import ClassVar
 
 from itbench import hookimpl
 from itbench.metrics import (
-    ALPHA_GRID,
     check_alphas,
     check_components,
     check_kernel,
@@ -37,8 +36,9 @@ class Stacked:
     components: int | None = field(
         default=1000, metadata={"help": "principal components of each layer at most; none: all features"}
     )
-    alphas: tuple[float, ...] = field(
-        default=ALPHA_GRID, metadata={"help": "penalties of each layer to choose from: low:high:count or a,b,c"}
+    alphas: tuple[float, ...] | None = field(
+        default=None,
+        metadata={"help": "penalties of each layer to choose from: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(Kc) / n"},
     )
     penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})

@@ -84,6 +84,7 @@ DOUBTFUL_METRICS = [
     ("unmoved", "relation", "0.50 of linear sites, 0.50 of shuffled ones"),
     ("mean", "signal", "EV -0.00 from features"),
     ("silent", "options", "no help for depth"),
+    ("units", "units", "features times 0.001 give other predictions"),
     ("constant", "signal", "EV -0.00 of linear sites"),
 ]
 

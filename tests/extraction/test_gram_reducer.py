@@ -11,6 +11,7 @@ import pytest
 from itbench.errors import BadActivations, NoSpace
 from itbench.extraction import gram_reducer
 from itbench.extraction.gram_reducer import GramReducer
+from itbench.metrics.rdm import rdm_of_gram
 
 IDS = [f"image{number}" for number in range(50)]
 
@@ -54,6 +55,42 @@ def test_centred_gram_of_a_wide_layer_keeps_its_digits(tmp_path):
     gram, _ = reduced(values, tmp_path)
     centring = np.eye(len(IDS)) - 1 / len(IDS)
     np.testing.assert_allclose(centring @ gram.matrix @ centring, centred @ centred.T, atol=2e-6 * 40_000)
+
+
+@pytest.mark.parametrize("each", [False, True], ids=["one offset", "an offset for each image"])
+@pytest.mark.parametrize("offset", [1e3, 1e4])
+@pytest.mark.parametrize("width", [500, 40_000])
+def test_correlation_distances_keep_their_digits_beside_an_offset(width, offset, each, tmp_path):
+    values = activations((width,), offset=0.0)
+    values += np.float32(offset) * (np.linspace(0.5, 2, len(IDS), dtype=np.float32)[:, None] if each else 1)
+    gram, _ = reduced(values, tmp_path)
+    np.testing.assert_allclose(
+        rdm_of_gram(gram, "correlation"), 1 - np.corrcoef(values.astype(np.float64)), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("kind", "value"), [(np.float16, 6e4), (np.float32, 3e38), (np.float64, 1e30)])
+def test_large_values_whose_sum_would_overflow_are_taken(kind, value, tmp_path):
+    values = np.full((len(IDS), 200), value, kind)
+    values[::2, ::3] *= kind(0.5)
+    wide = values.astype(np.float64)
+    gram, _ = reduced(values, tmp_path)
+    np.testing.assert_allclose(gram.row_sums, wide.sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(gram.matrix, wide @ wide.T, rtol=1e-6)
+
+
+def test_activations_in_float64_keep_their_digits(tmp_path):
+    values = np.random.default_rng(0).standard_normal((len(IDS), 300)) + 1e9
+    centred = values - values.mean(axis=0)
+    centring = np.eye(len(IDS)) - 1 / len(IDS)
+    gram, _ = reduced(values - 1e9 + 1e5, tmp_path)  # in float32 the fourth digit would be lost
+    np.testing.assert_allclose(centring @ gram.matrix @ centring, centred @ centred.T, atol=2e-4 * 300)
+
+
+def test_products_that_overflow_are_refused(tmp_path):
+    values = np.full((len(IDS), 20), 1e200)
+    with pytest.raises(BadActivations, match="Layer 'layer' gives values so large"):
+        reduced(values, tmp_path)
 
 
 @pytest.mark.parametrize("memory", [0, 300_000, 10**9])

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from itbench import ReadoutResult, hookimpl
-from itbench.metrics import ALPHA_GRID, eigenbasis, leave_one_out, ridge_predict
+from itbench.metrics import default_alphas, eigenbasis, leave_one_out, ridge_predict
 
 
 @hookimpl
@@ -38,7 +38,7 @@ class Ridge:
 
     def __call__(self, gram, responses, train, test):
         basis = eigenbasis(gram, train, test, self.components)
-        alphas = np.array(ALPHA_GRID)
+        alphas = default_alphas(basis.mean_square)
         inner = leave_one_out(basis, responses, alphas, per_site=True)
         alpha = alphas[inner.best]
         return ReadoutResult(ridge_predict(basis, responses, alpha), inner.predictions, alpha)

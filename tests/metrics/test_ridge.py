@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.ridge import leave_one_out, ridge_predict
+from itbench.metrics.ridge import ALPHA_GRID, leave_one_out, ridge_predict
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
 from tests.kit.regression import SHAPES, data
@@ -64,6 +64,53 @@ def test_agrees_with_sklearn(shape, per_site, components):
     np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, responses.shape[1]), rtol=1e-9)
     expected = explained_variance(scaled[test], oracle.predict(features[test]).reshape(scaled[test].shape))
     np.testing.assert_allclose(explained_variance(responses[test], reading.predictions), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("units", [1e-6, 1.0, 1e5])
+def test_default_penalties_follow_the_units_of_the_features(units):
+    features, responses, train, test = data((60, 300, "plain"))
+    features = units * features
+    centred = features[train] - features[train].mean(axis=0)
+    alphas = np.array(ALPHA_GRID) * np.square(centred).sum() / len(train)
+    oracle = RidgeCV(alphas, alpha_per_target=True).fit(features[train], responses[train])
+    reading = ridge(components=None)(Gram.from_features(features), responses[train], train, test)
+    np.testing.assert_allclose(reading.alpha, oracle.alpha_, rtol=1e-9)
+    np.testing.assert_allclose(reading.predictions, oracle.predict(features[test]), atol=1e-6)
+    assert reading.remarks == ()
+
+
+def test_penalties_that_the_user_names_are_those_of_sklearn():
+    features, responses, train, test = data((60, 300, "plain"))
+    for units in (1.0, 1e-2):
+        reading = ridge(components=None, alphas=(1.0, 10.0))(
+            Gram.from_features(units * features), responses[train], train, test
+        )
+        oracle = RidgeCV((1.0, 10.0), alpha_per_target=True).fit(units * features[train], responses[train])
+        np.testing.assert_allclose(reading.predictions, oracle.predict(units * features[test]), atol=1e-8)
+
+
+@pytest.mark.parametrize("units", [1.0, 1e3, 1e6])
+@pytest.mark.parametrize("shape", [(40, 5000, "plain"), (40, 12, "plain"), (60, 90, "duplicated images")], ids=str)
+def test_leave_one_out_keeps_its_digits_at_any_penalty(shape, units):
+    """Where there is nothing to learn, an error of 0 at a small penalty would be believed."""
+    rng = np.random.default_rng(0)
+    features, _, train, test = data(shape)
+    responses = rng.standard_normal((len(features), 3))
+    basis = eigenbasis(Gram.from_features(units * features), train, test, None)
+    scores = basis.vectors * np.sqrt(basis.values)  # as the features, in fewer columns
+    alphas = np.geomspace(1e-14, 1e4, 7)
+    found = leave_one_out(basis, responses[train], alphas, per_site=True).error
+    everyone = np.arange(len(train))
+    for alpha, error in zip(alphas, found, strict=True):
+        left_out = []
+        for row in everyone:
+            kept = np.delete(everyone, row)
+            x, y = scores[kept], responses[train][kept]
+            u, s, vt = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+            real = s > 1e-10 * s[0]
+            weights = vt[real].T @ ((s[real] / (s[real] ** 2 + alpha))[:, None] * (u[:, real].T @ (y - y.mean(axis=0))))
+            left_out.append(responses[train][row] - y.mean(axis=0) - (scores[row] - x.mean(axis=0)) @ weights)
+        np.testing.assert_allclose(error, np.square(left_out).mean(axis=0), rtol=1e-4)
 
 
 def test_leave_one_out_is_what_leaving_one_out_gives():
@@ -142,6 +189,15 @@ def test_says_when_the_best_alpha_is_at_an_edge():
     narrow = ridge(alphas=(1e-8, 1e-7))(gram, responses[train], train, test)
     assert any("largest alpha of the grid, 1e-07" in remark for remark in narrow.remarks)
     assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
+
+
+def test_says_when_every_penalty_of_the_grid_is_as_bad():
+    features, responses, train, test = data((60, 300, "plain"))
+    small = Gram.from_features(1e-7 * features)
+    remarks = ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(small, responses[train], train, test).remarks
+    assert sum(int(remark.split(" of 6 sites")[0].split()[-1]) for remark in remarks) == 6, remarks
+    assert any("every alpha of the grid, 0.01 to 1e+10, is as good or bad as any other" in remark for remark in remarks)
+    assert ridge()(small, responses[train], train, test).remarks == ()
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ def after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measu
     """Swap the predictions of some images in plain sight, and measure both models."""
     at = np.isin(row_stimulus, swapped)[:, None]
     values = []
+    for split in np.unique(row_split):  # a constant that a model adds must not be swapped: no measure sees it
+        rows = row_split == split
+        first, second = (np.where(rows[:, None], f - f[rows].mean(axis=0), f) for f in (first, second))
     for predicted in (np.where(at, second, first), np.where(at, first, second)):
         parts = [row_split == split for split in np.unique(row_split)]
         of = explained_variance if measure.startswith("explained") else correlation
@@ -75,6 +78,17 @@ def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
     np.testing.assert_allclose(given.difference, differences[0])
     np.testing.assert_allclose(given.site_difference, (as_they_are[0] - as_they_are[1]).mean(axis=0))
     np.testing.assert_allclose(given.p, exact, atol=4 * np.sqrt(exact * (1 - exact) / 20_000))
+
+
+@pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
+def test_p_does_not_depend_on_what_a_model_adds_to_its_predictions(measure):
+    recorded, first, second = two_models()
+    rows, splits = np.arange(60), FOLDS
+    plain, moved = (
+        permutation_test(recorded, (first + added, second), rows, splits, measure=measure, n=500) for added in (0, 10)
+    )
+    assert moved.p == plain.p
+    np.testing.assert_array_equal(moved.site_p, plain.site_p)
 
 
 def test_p_of_a_site_is_that_of_scipy():

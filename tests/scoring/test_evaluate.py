@@ -49,6 +49,18 @@ def test_a_perfect_model_reaches_one_without_noise_and_reliability_with_it(home,
     assert float(half.correlation.mean()) == pytest.approx(np.sqrt(0.5), abs=0.05)
 
 
+@pytest.mark.parametrize("offset", [1e5, 1e9])
+def test_responses_far_from_zero_get_the_same_interval(offset, home, toy):
+    recordings = toy_recordings()
+    plain = score_model("toy", write_benchmark(home, "plain", recordings))
+    moved = Recordings("moved", recordings.stimuli, recordings.responses + offset)
+    score = score_model("toy", write_benchmark(home, "moved", moved))
+    np.testing.assert_allclose(score.correlation.sel(layer="good"), plain.correlation.sel(layer="good"), atol=1e-6)
+    for name in ("explained_variance", "predictions", "draws", "ceiling"):
+        np.testing.assert_allclose(score[name], plain[name], atol=1e-5)
+    np.testing.assert_allclose(score.response_mean, plain.response_mean + offset, rtol=1e-12)
+
+
 def test_noise_features_explain_nothing_and_are_not_chosen(toy):
     score = score_model("toy", str(toy))
     assert float(score.sel(layer="noise").explained_variance.mean()) < 0.05
@@ -106,7 +118,7 @@ def test_provenance_names_all_that_produced_the_score(toy):
     assert (source["model"], source["weights"]["kind"], source["weights"]["seed"]) == ("toy-net", "random", 3)
     assert source["weights"]["digest"] == about["digests"]["weights"]
     assert about["options"]["given"] == {"components": "9"}
-    assert about["options"]["defaulted"]["alphas"] == "0.01:1e+10:25"
+    assert about["options"]["defaulted"]["alphas"] == "none"
     assert set(about["seconds"]) == {"data", "model", "activations", "readout", "statistics"}
     assert {"weights", "stimuli", "responses"} <= set(about["digests"])
     assert {"itbench", "torch", "numpy"} <= set(about["versions"])
