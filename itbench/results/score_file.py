@@ -13,10 +13,11 @@ import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, ItbenchWarning
 from itbench.results.score_variables import has_predictions
-from itbench.util.checksum import seal_file, seal_line, unseal
-from itbench.util.files import whole_file
+from itbench.util.checksum import PIECE, seal_file, seal_line, unseal
+from itbench.util.files import kind_of_file, whole_file
 
 FORMAT = "itbench score 1"
+MARKS = (b"itbench score", b"file_stem")  # one of which is in every score file, even in a damaged one
 FAILED = ".failed.json"
 NAMES = ("model", "weights", "benchmark", "metric")  # identify a row of a leaderboard
 
@@ -47,12 +48,20 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
     Raises
     ------
     BadScore
-        If it is missing, or no score file of this version.
+        If it is missing, or no score file of this version; says what it is.
     DamagedFile
         If it is truncated or was altered.
     """
     try:
+        with path.open("rb") as file:  # of gigabytes of something else, only the ends
+            ends = file.read(PIECE)
+            file.seek(max(0, path.stat().st_size - PIECE))
+            ends += file.read()
+        if not any(mark in ends for mark in MARKS):
+            raise _no_score(path, ends)
         sealed = path.read_bytes()
+    except IsADirectoryError as error:
+        raise _no_score(path, b"") from error
     except OSError as error:
         raise BadScore(
             f"No score file {path}: {error.strerror}.", todo="See what has been scored with: itbench leaderboard"
@@ -65,8 +74,16 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
         )
     score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", drop_variables=list(without))
     if score.attrs.pop("format", None) != FORMAT:
-        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Remove it and score again.")
+        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Score again with this version.")
     return score
+
+
+def _no_score(path: Path, content: bytes) -> BadScore:
+    """Return the error for a file that never was a score, and that nobody should remove for it."""
+    kind = "recordings" if b"itbench recordings" in content else kind_of_file(path) or "of another kind"
+    return BadScore(
+        f"{path} is no score file: it is {kind}.", todo="See what has been scored with: itbench leaderboard"
+    )
 
 
 def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Path, xr.Dataset]]:
@@ -89,6 +106,21 @@ def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             yield path, {**{key: record[key] for key in (*NAMES, "failed")}, "beside": record.get("beside", "")}
         except (OSError, ValueError, KeyError, TypeError):
             warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
+
+
+def superseded(record: Mapping[str, str], path: Path, scores: Mapping[tuple[str, ...], float]) -> bool:
+    """Return whether a failed run was scored later.
+
+    Parameters
+    ----------
+    record : mapping
+        Of the failure, with the keys `NAMES`.
+    path : Path
+        Its file.
+    scores : mapping of tuple to float
+        When the latest score of each model, weights, benchmark and metric was written.
+    """
+    return scores.get(tuple(record[key] for key in NAMES), 0.0) >= path.stat().st_mtime
 
 
 def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:
