@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from itbench.errors import BadOption, ItbenchWarning, NoWeights
+from itbench.errors import BadOption, ItbenchWarning, NoWeights, Unreachable
 from itbench.models.weights_file import load_file
 from itbench.util.offline import is_offline, keep_offline
 
@@ -92,8 +92,9 @@ def with_weights(
             with redirect_stdout(sys.stderr):  # torch.hub prints its downloads, and stdout is for results
                 module = build(True)
         except Exception as error:
-            offline = "itbench is offline, and no cache on this machine holds them."
-            reason = offline if is_offline() else f"{type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}"
+            if is_offline():
+                reason = "itbench is offline, and no cache on this machine holds them."
             raise NoWeights(
                 f"The pretrained weights of {name} are not available: {reason}",
                 todo="Use --weights FILE for a file that you have, or --weights random for an untrained network.",

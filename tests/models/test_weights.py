@@ -296,7 +296,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
             return (exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",))
 
     torch.save({"weight": torch.ones(2, 2), "more": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(NoWeights, match=r"of the class \w+\.exec") as refused:
+    with pytest.raises(NoWeights, match=r"of the class exec\.") as refused:
         load_file(torch.nn.Linear(2, 2), tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
     assert "weights_only" not in str(refused.value)
@@ -316,7 +316,7 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_two_ways_on(name, toy
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there
+        monkeypatch.setenv(variable, NOBODY)
     with pytest.raises(NoWeights, match="are not available") as refused:
         score_model(name, str(toy))
     assert "--weights FILE" in str(refused.value)
@@ -337,8 +337,12 @@ def test_a_torchvision_cache_on_disk_is_found_without_a_network(monkeypatch, tmp
     assert torch.equal(loaded.module.fc.weight, network.fc.weight)
 
 
+NOBODY = "http://127.0.0.1:9"  # nobody listens there
+
+
 @pytest.mark.slow
-def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
+@pytest.mark.parametrize("environment", [{"ITBENCH_OFFLINE": "1"}, {"HF_ENDPOINT": NOBODY}], ids=["offline", "no hub"])
+def test_a_hub_cache_on_disk_is_found_without_a_network(environment, tmp_path):
     """As huggingface_hub lays it out: refs name a commit, its snapshot holds the files."""
     import timm
 
@@ -354,7 +358,7 @@ def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
         "model = load_plugins().model('timm/resnet10t').factory(Weights('pretrained'))\n"
         "print(model.identity['weights'])"
     )
-    found = run_python(code, ITBENCH_OFFLINE="1", HF_HOME=str(tmp_path))
+    found = run_python(code, **environment, HF_HOME=str(tmp_path))
     assert found.returncode == 0, found.stderr
     fits = from_timm("resnet10t", Weights("file", path=cache / "snapshots" / "abc123" / "model.safetensors"))
     assert found.stdout.strip() == fits.identity["weights"]
