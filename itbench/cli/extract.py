@@ -11,7 +11,7 @@ from itbench.cli.options import Command, load_registry, with_json, with_plugins,
 from itbench.cli.output import print_json
 
 
-@click.command(cls=Command, kept="Activations of finished images are in OUTPUT.partial; the same command resumes.")
+@click.command(cls=Command, kept="Activations of finished images are in {output}.partial; the same command resumes.")
 @click.argument("model")
 @click.option(
     "--images",

@@ -37,6 +37,14 @@ class Program(click.Group):
         legible_streams()
         return super().main(*args, **kwargs)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; Ctrl-C while its arguments are read exits as one that comes later."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            say("\nInterrupted.")
+            context.exit(INTERRUPTED)
+
 
 class Command(click.Command):
     """Command that prints an error as one message and exits 1; ``--debug`` prints the traceback.
@@ -44,7 +52,8 @@ class Command(click.Command):
     Parameters
     ----------
     kept : str
-        Sentences for a user who ended the command by Ctrl-C: what is kept, and how to go on.
+        Sentences for a user who ended the command by Ctrl-C: what is kept, and how to go on; ``{output}`` stands for
+        the value of that option.
     """
 
     def __init__(self, *args: Any, kept: str = "", **kwargs: Any) -> None:
@@ -76,7 +85,7 @@ class Command(click.Command):
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
-                say(f"\nInterrupted. {self.kept}".rstrip())
+                say(f"\nInterrupted. {self.kept.format(**context.params)}".rstrip())
                 context.exit(INTERRUPTED)
             except Exception as error:
                 if context.meta.get("itbench.debug"):

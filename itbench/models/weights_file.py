@@ -216,7 +216,7 @@ def _load(path: Path) -> Any:
                 todo=TODO,
             ) from error
         first = next(iter(str(error).splitlines()), "")
-        said = "" if "weights_only" in first else f" ({first[:200]})"  # torch advises to switch its safety off
+        said = "" if re.search("weights_only", first) else f" ({first[:200]})"  # torch advises to switch its safety off
         raise NoWeights(
             f"{path} cannot be read as weights: it is truncated or damaged{said}.", todo="Fetch it again."
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
-from itbench.results.score_file import NAMES, failures, scores_in, superseded
+from itbench.results.score_file import NAMES, failures, provenance, scores_in, superseded
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import draws_of
 from itbench.results.summary import LABELS, interval_text, sites_text, summary
@@ -57,7 +57,7 @@ def form_of(output: Path | None, form: str | None) -> str:
     ending = output.suffix.lower() if output else ""
     by_ending = endings.get(ending)
     if output and not form:
-        refuse_ending(output, endings)
+        refuse_ending(output, [*endings, ".txt"])
     if form and by_ending and form != by_ending:
         raise BadOption(
             f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
@@ -187,10 +187,9 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, its ``setup``, its ``table``, and
     ``changes`` of a recipe.
     """
-    runs, written = [], dict[tuple[str, ...], float]()
-    for path, score in scores_in(folder, without=("predictions",)):
-        names = tuple(score.attrs[key] for key in NAMES)
-        written[names] = max(written.get(names, 0.0), path.stat().st_mtime)
+    runs, scored = [], []
+    for _, score in scores_in(folder, without=("predictions",)):
+        scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
         figures, setup = summary(score), Setup.of(score)
         more = {
             "draws": draws_of(score),
@@ -199,7 +198,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             "changes": _recipe_changes(setup),
         }
         runs.append({**figures, **more})
-    failed = [record for path, record in failures(folder) if not superseded(record, path, written)]
+    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
     return runs + [{**record, "table": record["beside"] or record["metric"]} for record in failed]
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -103,24 +104,23 @@ def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     for path in sorted(folder.glob(f"*{FAILED}")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, "beside": record.get("beside", "")}
+            later = {key: record.get(key, "") for key in ("beside", "date")}  # which former versions did not write
+            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, **later}
         except (OSError, ValueError, KeyError, TypeError):
             warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
 
 
-def superseded(record: Mapping[str, str], path: Path, scores: Mapping[tuple[str, ...], float]) -> bool:
-    """Return whether a failed run was scored later.
+def superseded(failure: Mapping[str, str], scores: Iterable[Mapping[str, str]]) -> bool:
+    """Return whether one of the scores, each with the keys `NAMES` and ``date``, is of a failed run and not older.
 
-    Parameters
-    ----------
-    record : mapping
-        Of the failure, with the keys `NAMES`.
-    path : Path
-        Its file.
-    scores : mapping of tuple to float
-        When the latest score of each model, weights, benchmark and metric was written.
+    A failure or score without a date, as former versions wrote it, is taken as the older one.
     """
-    return scores.get(tuple(record[key] for key in NAMES), 0.0) >= path.stat().st_mtime
+    dates = [score["date"] for score in scores if all(score[key] == failure[key] for key in NAMES)]
+    return bool(dates) and (not failure["date"] or _moment(failure["date"]) <= max(map(_moment, dates)))
+
+
+def _moment(date: str) -> float:
+    return datetime.fromisoformat(date).timestamp() if date else 0.0
 
 
 def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:

@@ -22,6 +22,7 @@ import psutil
 from itbench.errors import BadOption, ItbenchError, ItbenchWarning, NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)  # the last two: a file is in the way
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
@@ -60,7 +61,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         code = getattr(error, "errno", None)
         if code == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
             raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
-        if isinstance(error, OSError) and code in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and code in UNWRITABLE:
             raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
         raise
 
