@@ -74,8 +74,10 @@ def pack(
     from itbench.data.catalog import new_recordings_path
     from itbench.data.pack import pack_recordings
     from itbench.data.recordings_file import read_recordings, write_recordings
+    from itbench.util.files import check_writable
 
     path = new_recordings_path(name, _datasets(plugin_files), replace)
+    check_writable(path.parent)
     axes = [part.strip() for part in dims.split(",")] if dims else None
     write_recordings(
         pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path

@@ -288,8 +288,17 @@ def with_recipe(function: Decorated) -> Decorated:
         "--recipe",
         multiple=True,
         metavar="KEY=VALUE|FILE",
+        callback=_refuse_key_twice,
         help="Change of a trainable model's recipe, such as epochs=20, or a YAML file of changes. May be repeated.",
     )(function)
+
+
+def _refuse_key_twice(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    keys = [key for key, equals, _ in (change.partition("=") for change in value) if equals]
+    for key in dict.fromkeys(keys):
+        if keys.count(key) > 1:
+            raise click.BadParameter(f"{key} is given {keys.count(key)} times; give it once.")
+    return value
 
 
 def with_scratch(function: Decorated) -> Decorated:

@@ -17,6 +17,7 @@ TWICE = {
     "metric": (("score", "-m", "toy", "--metric", "ridge", "--metric=pls"), "--metric is given 2 times"),
     "short and long": (("compare", "a", "b", "-b", "x", "--benchmark", "x"), "--benchmark is given 2 times"),
     "three": (("extract", "toy", "--images", "a", *("--output", "a") * 3), "--output is given 3 times"),
+    "recipe": (("score", "-m", "x", "--recipe", "lr=1", "--recipe", "lr=2"), "lr is given 2 times"),
     "flags": (("score", "-m", "toy", "--keep-predictions", "--no-predictions"), "contradict each other"),
     "window": (("data", "pack", "x", "--images", ".", "--responses", "r", *("--window", "0", "1") * 2), "2 times"),
 }
