@@ -207,7 +207,7 @@ def _load(path: Path) -> Any:
         with safe(_notes()), path.open("rb") as file:
             return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
-        classes = re.findall(r"GLOBAL ([\w.]+)", str(error))
+        classes = re.findall(r"(?:GLOBAL |but got <class ')([\w.]+)", str(error))
         if classes:
             whole = "a whole network, saved as an object" if _holds_network(path) else "objects beside tensors"
             raise NoWeights(

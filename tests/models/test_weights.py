@@ -290,6 +290,16 @@ def test_a_file_that_holds_no_weights_is_named_for_what_it_is(ending, name, tmp_
     assert "weights_only" not in str(refused.value)
 
 
+class Settings(dict):
+    """A mapping of a trainer, as Lightning stores its settings in."""
+
+
+def test_a_class_that_is_not_built_is_named(tmp_path):
+    torch.save({"weight": torch.ones(2, 2), "settings": Settings(lr=1)}, tmp_path / "w.pt")
+    with pytest.raises(NoWeights, match=r"objects beside tensors, of the class tests\.models\.test_weights\.Settings"):
+        load_file(torch.nn.Linear(2, 2), tmp_path / "w.pt")
+
+
 def test_code_in_a_file_is_not_run(tmp_path):
     class Evil:
         def __reduce__(self):
