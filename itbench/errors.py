@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 200  # characters of an unknown name in an error
+
 
 class ItbenchError(Exception):
     """Base of all itbench errors: printed as one message, without a traceback.
@@ -31,6 +33,7 @@ class UnknownName(ItbenchError):
     def of(cls, kind: str, name: str, known: Iterable[str], *, todo: str = "", where: str = "") -> UnknownName:
         """Return the error for an unknown name, with the most similar known names."""
         names = sorted(set(known))
+        name = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         listed = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
         hint = f"Did you mean {' or '.join(near)}? " if near else ""

@@ -155,11 +155,14 @@ def save_score(score: xr.Dataset, folder: str | Path | None = None) -> Path:
     return write_score(score, _results(folder))
 
 
-def leaderboard(folder: str | Path | None = None, benchmarks: Sequence[str] = ()) -> pd.DataFrame:
-    """Return the leaderboard of a folder of score files, by default ``leaderboard/scores`` here, one row a score."""
+def leaderboard(folder: str | Path | None = None, benchmarks: Sequence[str] = (), every: bool = False) -> pd.DataFrame:
+    """Return the leaderboard of a folder of score files, by default ``leaderboard/scores`` here, one row a score.
+
+    With `every`, models that were scored elsewhere in the folder have a row ``not run`` in every table.
+    """
     import pandas as pd
 
-    return pd.DataFrame(compile_leaderboard(_results(folder), benchmarks))
+    return pd.DataFrame(compile_leaderboard(_results(folder), benchmarks, every))
 
 
 def _results(folder: str | Path | None) -> Path:

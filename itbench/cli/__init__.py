@@ -18,13 +18,14 @@ from itbench.cli.extract import extract
 from itbench.cli.leaderboard import leaderboard
 from itbench.cli.lists import benchmarks, layers, metrics, models
 from itbench.cli.new import new
+from itbench.cli.options import Program
 from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
 from itbench.cli.tune import tune
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="itbench")
 def main() -> None:
     """Compare vision networks with recordings from the brain.

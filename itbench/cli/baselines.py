@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itbench.cli.options import (
+    KEPT,
     Command,
+    check_folders,
     load_registry,
     with_benchmarks,
     with_json,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from itbench.sweeps.baselines import Baseline
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept=KEPT)
 @with_benchmarks
 @click.option(
     "-m",
@@ -78,6 +80,7 @@ def baselines(
 
     if weights != "pretrained" and not model:
         raise BadOption(f"--weights {weights} needs a model.", todo="Name one with --model.")
+    check_folders(results, scratch)
     registry, folder = load_registry(plugin_files), results or folders.results()
     arguments: dict[str, Any] = {
         "model": model,

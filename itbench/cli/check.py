@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from itbench.cli.options import Command, with_json, with_plugins
-from itbench.cli.output import print_rows
+from itbench.cli.output import print_json, print_rows
 from itbench.errors import ItbenchError
 
 
@@ -63,7 +62,7 @@ def check(
             print_rows([asdict(finding) for finding in report.findings], ("check", "result", "seen"), False)
             click.echo()
     if as_json:
-        click.echo(json.dumps([asdict(report) for report in reports], indent=2, ensure_ascii=False))
+        print_json([asdict(report) for report in reports])
     failed = [f"{report.kind} {report.name}: {', '.join(report.failed)}" for report in reports if report.failed]
     if failed:
         raise ItbenchError(f"Failed: {'; '.join(failed)}.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from itbench.cli.options import (
     with_plugins,
     with_results,
 )
-from itbench.cli.output import print_rows
+from itbench.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
     from itbench.results.paired_comparison import ComparedModel, PairedComparison
@@ -71,7 +70,7 @@ def compare(
         responses = responses_of(first, bench, TerminalReporter(bench.name))
     compared = compare_scores(first, second, responses)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(compared), indent=2, ensure_ascii=False))
+        print_json(dataclasses.asdict(compared))
     else:
         _print(compared)
 

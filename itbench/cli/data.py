@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins
-from itbench.cli.output import TerminalReporter, print_rows, say
+from itbench.cli.options import Command, FiniteRange, load_registry, with_json, with_plugins
+from itbench.cli.output import TerminalReporter, print_json, print_rows, say
 from itbench.errors import BadOption, BadRecordings
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def data() -> None:
     help="CSV with one row per image; its columns become stimulus coordinates.",
 )
 @click.option("--region", help="Such as V4.")
-@click.option("--window", nargs=2, type=float, help="Start and end of the counting window, ms after onset.")
+@click.option("--window", nargs=2, type=FiniteRange(), help="Start and end of the counting window, ms after onset.")
 @click.option("--replace", is_flag=True, help="Replace recordings of the same name.")
 @with_plugins
 def pack(
@@ -75,8 +74,10 @@ def pack(
     from itbench.data.catalog import new_recordings_path
     from itbench.data.pack import pack_recordings
     from itbench.data.recordings_file import read_recordings, write_recordings
+    from itbench.util.files import check_writable
 
     path = new_recordings_path(name, _datasets(plugin_files), replace)
+    check_writable(path.parent)
     axes = [part.strip() for part in dims.split(",")] if dims else None
     write_recordings(
         pack_recordings(name, images, responses, axes, stimuli=stimuli, region=region, window=window), path
@@ -85,7 +86,7 @@ def pack(
     say(f"Wrote {path}")
 
 
-@data.command(cls=Command)
+@data.command(cls=Command, kept="What was downloaded is kept; the same command resumes.")
 @click.argument("names", nargs=-1, required=True)
 @click.option("--mirror", help="URL or folder with files of the same names; those in a folder are used in place.")
 @click.option("--replace", is_flag=True, help="Fetch again what is in the data folder already.")
@@ -222,7 +223,7 @@ def link(averaged: str | None, repeated: str | None, dry_run: bool, plugin_files
     if not dry_run:
         write_recordings(matched, recordings_path(averaged))
         say(f"Wrote {recordings_path(averaged)}")
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2))
+    print_json(dataclasses.asdict(report))
 
 
 def _datasets(plugin_files: tuple[str, ...]) -> Datasets:
@@ -245,4 +246,4 @@ def _print_contents(recordings: Recordings, path: Path) -> None:
     from itbench.data.recordings import describe_recordings
 
     contents = {**describe_recordings(recordings), "file": str(path)}
-    click.echo(json.dumps(contents, indent=2, ensure_ascii=False, default=str))
+    print_json(contents)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from itbench.cli.options import (
     with_plugins,
     with_results,
 )
+from itbench.cli.output import print_json
 
 
 @click.command(cls=Command)
@@ -54,4 +54,7 @@ def diff(
         [a, b], load_registry(plugin_files), results, benchmark, weights=weights, metric=metric, command="diff"
     )
     found = difference(first, second)
-    click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False) if as_json else render(found))
+    if as_json:
+        print_json(found.as_dict())
+    else:
+        click.echo(render(found))

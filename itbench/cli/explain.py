@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from itbench.cli.options import (
     with_plugins,
     with_results,
 )
+from itbench.cli.output import print_json
 
 
 @click.command(cls=Command)
@@ -54,6 +54,6 @@ def explain(
     (found,) = find([score], registry, results, benchmark, weights=weights, metric=metric, command="explain")
     steps = explain_score(found, registry)
     if as_json:
-        click.echo(json.dumps([step.as_dict() for step in steps], indent=2, ensure_ascii=False))
+        print_json([step.as_dict() for step in steps])
     else:
         click.echo(render(heading(found, steps), steps))

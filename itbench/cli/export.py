@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import click
 
 from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_results
+from itbench.cli.output import print_json
 
 
 @click.command(cls=Command)
@@ -47,7 +47,10 @@ def export(
     In Python, itbench.load_trained("cnn.safetensors").predict(images) returns the predicted responses.
     """
     from itbench.training.export import export_trained
+    from itbench.util.files import refuse_ending
 
+    if output:
+        refuse_ending(output, [".safetensors"])
     paths = export_trained(
         name,
         (output or Path(re.sub(r"[^\w.-]+", "_", name))).expanduser(),
@@ -58,7 +61,7 @@ def export(
         replace=replace,
     )
     if as_json:
-        click.echo(json.dumps([str(path) for path in paths], indent=2, ensure_ascii=False))
+        print_json([str(path) for path in paths])
     else:
         for path in paths:
             click.echo(f"Wrote {path}")

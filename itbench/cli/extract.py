@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_running
+from itbench.cli.output import print_json
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept="Activations of finished images are in {output}.partial; the same command resumes.")
 @click.argument("model")
 @click.option(
     "--images",
@@ -82,7 +82,7 @@ def extract(
     )
     written = _contents(path)
     if as_json:
-        click.echo(json.dumps(written, indent=2, ensure_ascii=False))
+        print_json(written)
     else:
         click.echo(f"Wrote {path} ({written['MB']} MB)")
         for layer in written["layers"]:

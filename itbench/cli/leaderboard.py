@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from itbench.cli.options import Command, with_results
-from itbench.cli.output import say
+from itbench.cli.output import print_json, say
 from itbench.errors import BadOption
 
 
@@ -21,9 +21,15 @@ from itbench.errors import BadOption
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
+@click.option("--all", "every", is_flag=True, help="Also list models that were not run on a benchmark or metric.")
 @with_results
 def leaderboard(
-    benchmarks: tuple[str, ...], form: str | None, as_json: bool, output: Path | None, results: Path | None
+    benchmarks: tuple[str, ...],
+    form: str | None,
+    as_json: bool,
+    output: Path | None,
+    every: bool,
+    results: Path | None,
 ) -> None:
     """Compile the scores into a leaderboard.
 
@@ -38,15 +44,20 @@ def leaderboard(
     """
     from itbench.results.leaderboard import compile_leaderboard, form_of, render, write_leaderboard
     from itbench.util import folders
+    from itbench.util.files import check_writable
 
     if as_json and form not in (None, "json"):
         raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
     form = form_of(output, "json" if as_json else form)
-    text = render(compile_leaderboard(results or folders.results(), benchmarks), form)
     if output:
-        write_leaderboard(text, output)
+        check_writable(output.absolute().parent)
+    rows = compile_leaderboard(results or folders.results(), benchmarks, every)
+    if output:
+        write_leaderboard(render(rows, form), output)
         say(f"Wrote {output}")
+    elif form == "json":
+        print_json(rows)
     else:
-        click.echo(text)
+        click.echo(render(rows, form))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.output import say
+from itbench.cli.output import legible_streams, say
 from itbench.errors import ItbenchWarning, readable
 
 if TYPE_CHECKING:
@@ -19,16 +22,59 @@ if TYPE_CHECKING:
     from itbench.registry import Registry
 
 
-class Command(click.Command):
-    """Command that prints an error as one message and exits 1; ``--debug`` prints the traceback."""
+KEPT = (
+    "Finished scores are in the results folder, finished forward passes in the cache, finished epochs of training "
+    "beside the trained weights; the same command uses them."
+)
+INTERRUPTED = 130  # exit status of a command that Ctrl-C ended: 128 + SIGINT
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+
+class Program(click.Group):
+    """Group of all commands, whose output is legible in any encoding of the terminal."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line."""
+        legible_streams()
+        return super().main(*args, **kwargs)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command; Ctrl-C while its arguments are read exits as one that comes later."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            say("\nInterrupted.")
+            context.exit(INTERRUPTED)
+
+
+class Command(click.Command):
+    """Command that prints an error as one message and exits 1; ``--debug`` prints the traceback.
+
+    Parameters
+    ----------
+    kept : str
+        Sentences for a user who ended the command by Ctrl-C: what is kept, and how to go on; ``{output}`` stands for
+        the value of that option.
+    """
+
+    def __init__(self, *args: Any, kept: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.kept = kept
         self.params.append(
             click.Option(
                 ["--debug"], is_flag=True, expose_value=False, callback=_store_debug, help="Print tracebacks of errors."
             )
         )
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; of an option given twice, click would take the last value in silence."""
+        if not context.resilient_parsing:
+            order = self.make_parser(context).parse_args(list(args))[2]
+            for option in dict.fromkeys(order):
+                if isinstance(option, click.Option) and _takes_one(option) and order.count(option) > 1:
+                    names = " and ".join([option.opts[-1], *option.secondary_opts])
+                    words = "contradict each other" if option.is_flag else f"is given {order.count(option)} times"
+                    raise click.UsageError(f"{names} {words}; give it once.", context)
+        return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
         """Run; print errors and warnings."""
@@ -38,11 +84,19 @@ class Command(click.Command):
                 return super().invoke(context)
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
+            except KeyboardInterrupt:
+                say(f"\nInterrupted. {self.kept.format(**context.params)}".rstrip())
+                context.exit(INTERRUPTED)
             except Exception as error:
                 if context.meta.get("itbench.debug"):
                     raise
                 say(f"Error: {readable(error)}")
                 context.exit(1)
+
+
+def _takes_one(option: click.Option) -> bool:
+    """Return whether a second value would replace the first; the same flag twice does not."""
+    return not option.multiple and not option.count and (not option.is_flag or bool(option.secondary_opts))
 
 
 def _store_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
@@ -111,6 +165,20 @@ def with_results(function: Decorated) -> Decorated:
     )(function)
 
 
+def check_folders(results: Path | None, scratch: Path | None, *more: Path) -> None:
+    """Refuse folders of scores, caches and temporary files that cannot be written, before the work is done.
+
+    `scratch` is checked where it is named; its default is rarely used.
+    """
+    from itbench.util import folders
+    from itbench.util.files import check_writable
+
+    for folder in (results or folders.results(), folders.cache(), *more):
+        check_writable(folder)
+    if scratch or os.environ.get("ITBENCH_SCRATCH"):
+        check_writable(scratch or folders.scratch())
+
+
 def load_registry(plugin_files: Sequence[str]) -> Registry:
     """Load all plugins, those of the option ``--plugin`` too, and return their registry."""
     from itbench.plugins import load_plugins
@@ -118,17 +186,34 @@ def load_registry(plugin_files: Sequence[str]) -> Registry:
     return load_plugins(plugin_files)
 
 
+SIZE = re.compile(r"(\d+\.?\d*|\.\d+)(e\d+)?\s*(?:([KMGT])(I?))?(B?)", re.IGNORECASE)
+LEAST = 10**6  # bytes without a unit; 4 is not 4 bytes
+
+
 def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    """Parse the size of a command-line option, such as ``4GB``, ``500MB`` or ``2e9``, as bytes."""
-    text = value.strip().upper().removesuffix("B").removesuffix("I")
-    factor = {"K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}.get(text[-1:], 1)
-    try:
-        size = int(float(text if factor == 1 else text[:-1]) * factor)
-    except (ValueError, OverflowError):
-        size = 0
-    if size <= 0:
+    """Parse the size of a command-line option as bytes: ``4GB`` or ``4e9`` is 4 × 10^9, ``4GiB`` is 4 × 2^30."""
+    found = SIZE.fullmatch(value.strip())
+    if not found:
         raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
-    return size
+    number, exponent, letter, binary, _ = found.groups()
+    unit = (1024 if binary else 1000) ** ("KMGT".index(letter.upper()) + 1) if letter else 1
+    size = float(number + (exponent or "")) * unit
+    if not letter and 0 < size < LEAST:
+        raise click.BadParameter(f"{value!r} is not a size: it has no unit. Is {number}GB meant?")
+    if not 0 < size < math.inf:
+        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
+    return int(size)
+
+
+class FiniteRange(click.FloatRange):
+    """Range of a number of a command-line option, without NaN and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number of a text."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
 
 
 SETTINGS = (
@@ -141,7 +226,7 @@ SETTINGS = (
     ),
     click.option(
         "--degrees",
-        type=click.FloatRange(0, min_open=True),
+        type=FiniteRange(0, min_open=True),
         help="Visual angle of the model's input, degrees; a benchmark's images are cropped or padded with grey to it.",
     ),
     click.option(
@@ -203,8 +288,17 @@ def with_recipe(function: Decorated) -> Decorated:
         "--recipe",
         multiple=True,
         metavar="KEY=VALUE|FILE",
+        callback=_refuse_key_twice,
         help="Change of a trainable model's recipe, such as epochs=20, or a YAML file of changes. May be repeated.",
     )(function)
+
+
+def _refuse_key_twice(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    keys = [key for key, equals, _ in (change.partition("=") for change in value) if equals]
+    for key in dict.fromkeys(keys):
+        if keys.count(key) > 1:
+            raise click.BadParameter(f"{key} is given {keys.count(key)} times; give it once.")
+    return value
 
 
 def with_scratch(function: Decorated) -> Decorated:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +31,47 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def print_json(value: Any) -> None:
+    """Print a value as JSON to stdout, in ASCII where stdout cannot have every character."""
+    every = codecs.lookup(sys.stdout.encoding or "utf-8").name.startswith("utf")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not every, default=str))
+
+
+PLAIN = {"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~"}
+PLAIN |= {"±": "+-", "‘": "'", "’": "'", "“": '"', "”": '"', "²": "^2", "ᵀ": "^T", "√": "sqrt ", "∞": "inf", "█": "#"}
+ASCII = "itbench_ascii"
+
+
+def legible_streams() -> None:
+    """Make stdout and stderr replace characters that their encoding lacks by similar ones: ``-`` for ``–``."""
+    codecs.register_error(ASCII, _plain)
+    codecs.register(_own_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=ASCII if ascii_only else stream.encoding, errors=ASCII)
+
+
+def _own_ascii(name: str) -> codecs.CodecInfo | None:
+    """Return ASCII under a name of ours: click writes UTF-8 to a stream whose encoding is called ASCII."""
+    if name != ASCII:
+        return None
+    usual = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        usual.encode, usual.decode, usual.streamreader, usual.streamwriter,
+        usual.incrementalencoder, usual.incrementaldecoder, ASCII,
+    )  # fmt: skip
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Return ASCII in the place of the characters that could not be encoded, and where they end."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    parts = (PLAIN.get(one) or unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode() for one in lacking)
+    return "".join(part or "?" for part in parts), error.end
+
+
 def print_rows(
     rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet."
 ) -> None:
@@ -35,11 +79,7 @@ def print_rows(
     from itbench.util.tables import markdown
 
     if as_json:
-        click.echo(
-            json.dumps(
-                [{key: row.get(key) for key in columns} for row in rows], indent=2, ensure_ascii=False, default=str
-            )
-        )
+        print_json([{key: row.get(key) for key in columns} for row in rows])
     else:
         click.echo(markdown(rows, columns) if rows else empty)
 
@@ -88,7 +128,7 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
 
     rows = [{**summary(score), "file": str(path)} for score, path in written]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows)
     elif rows:
         _print_figures([_row(row) for row in rows], FIRST_COLUMNS, LAST_COLUMNS)
         if len(rows) == 1 and len(rows[0]["layers"]) > 1:

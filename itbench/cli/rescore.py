@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from itbench.cli.options import (
+    KEPT,
     Command,
+    check_folders,
     find,
     load_registry,
     with_json,
@@ -19,7 +21,7 @@ from itbench.cli.options import (
 from itbench.cli.output import Written, run_each
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept=KEPT)
 @click.argument("scores", metavar="SCORE...", nargs=-1, required=True)
 @click.option("--metric", help="A metric.  [default: the score's own]")
 @with_options
@@ -56,6 +58,7 @@ def rescore(
     from itbench.scoring.rescore import rescore as rescore_plan
     from itbench.util import folders
 
+    check_folders(results, None)
     registry, folder = load_registry(plugin_files), results or folders.results()
     bench = registry.benchmark(benchmark) if benchmark else None
     found = find(scores, registry, folder, benchmark, weights=weights, command="rescore", alike=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from itbench.cli.options import (
+    KEPT,
     Command,
+    check_folders,
     load_registry,
     with_json,
     with_plugins,
@@ -18,7 +19,7 @@ from itbench.cli.options import (
     with_scratch,
     with_settings,
 )
-from itbench.cli.output import print_rows, say
+from itbench.cli.output import print_json, print_rows, say
 from itbench.errors import ItbenchError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from itbench.sweeps.runner import Outcome
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept=KEPT)
 @click.argument("suite")
 @click.option(
     "-b", "--benchmark", default="", help="Benchmark: a name, or the path of a YAML file.  [default: the suite's]"
@@ -101,6 +102,7 @@ def run(
     if dry_run:
         _print_estimate(estimate(planned, folder, plan.images, again), extraction.device, as_json)
         return
+    check_folders(results, scratch, folders.trained(), *([output.absolute().parent] if output else []))
     comparable = plan.is_about(registry.benchmark(benchmark or plan.benchmark))
     outcomes: list[Outcome] = []
     for outcome in run_suite(planned, folder, GramCache(), TerminalReporter, again):
@@ -138,7 +140,7 @@ def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
     seconds = found.multiplications / multiplications_per_second(device) if found.multiplications else 0.0
     if as_json:
         about = {"rows": found.rows, "downloads": found.downloads, "seconds": seconds}
-        click.echo(json.dumps({**about, "unknown": found.unknown, "bytes": found.disk}, indent=2, ensure_ascii=False))
+        print_json({**about, "unknown": found.unknown, "bytes": found.disk})
         return
     print_rows(found.rows, ("row", "model", "weights", "layers", "metric", "state"), False)
     if found.downloads:

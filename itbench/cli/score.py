@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itbench.cli.options import (
+    KEPT,
     Command,
+    check_folders,
     load_registry,
     with_benchmarks,
     with_json,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept=KEPT)
 @click.option(
     "-m",
     "--model",
@@ -112,8 +114,11 @@ def score(
     from itbench.scoring.layer_choice import with_layer_from
     from itbench.scoring.plan import plan_run
     from itbench.scoring.provenance import keep_failure
+    from itbench.scoring.trainable_run import TrainableRun
     from itbench.util import folders
+    from itbench.util.files import check_writable
 
+    check_folders(results, scratch)
     registry = load_registry(plugin_files)
     folder = results or folders.results()
     arguments: dict[str, Any] = {
@@ -128,6 +133,8 @@ def score(
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
     runs = [plan_run(registry, model, benchmark, **arguments) for model, benchmark in pairs]
+    if any(isinstance(run, TrainableRun) for run in runs):
+        check_writable(folders.trained())
     if layer_from:
         runs = [with_layer_from(run, layer_from, folder) for run in runs]
 

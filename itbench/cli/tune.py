@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_recipe, with_running, with_scratch
-from itbench.cli.output import print_rows
+from itbench.cli.output import print_json, print_rows
 
 if TYPE_CHECKING:
     from itbench.training.optuna_study import Trial
     from itbench.training.tuning import Study
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, kept="Finished trials are kept; the same command resumes the study.")
 @click.argument("model")
 @click.option(
     "-b",
@@ -64,7 +63,11 @@ def tune(
     from itbench.scoring.plan import plan_run
     from itbench.scoring.trainable_run import tune_run
     from itbench.util import folders
+    from itbench.util.files import check_writable
 
+    check_writable(folders.studies())
+    if scratch:
+        check_writable(scratch)
     run = plan_run(
         load_registry(plugin_files),
         model,
@@ -81,7 +84,7 @@ def tune(
         if not as_json:
             _print(study)
     if as_json:
-        click.echo(json.dumps([_as_json(study) for study in studies], indent=2, ensure_ascii=False))
+        print_json([_as_json(study) for study in studies])
 
 
 def _print(study: Study) -> None:

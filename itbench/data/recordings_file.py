@@ -21,7 +21,7 @@ from itbench.data.responses import DIMS, check_sites
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings, DamagedFile
 from itbench.util.checksum import ArrayInBlocks, digest
-from itbench.util.files import check_space, whole_file
+from itbench.util.files import check_space, kind_of_file, whole_file
 
 
 def read_recordings(path: Path) -> Recordings:
@@ -43,8 +43,15 @@ def read_recordings(path: Path) -> Recordings:
     except DamagedFile:
         raise
     except Exception as error:  # HDF5 and h5py say in many ways that a file is broken
+        kind = kind_of_file(path)
+        if kind and not kind.startswith(("empty", "an HDF5")):
+            raise _no_recordings(path, kind) from error
         raise DamagedFile(_damage(path), known=f"It cannot be read: {error}.", todo=_mend(path)) from error
-    raise BadRecordings(f"{path} is not a file of recordings.", todo="Make one with: itbench data pack")
+    raise _no_recordings(path, "another HDF5 or netCDF file")
+
+
+def _no_recordings(path: Path, kind: str) -> BadRecordings:
+    return BadRecordings(f"{path} is not a file of recordings: it is {kind}.", todo="Make one with: itbench data pack")
 
 
 def _read(file: h5py.File, path: Path) -> Recordings:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadBenchmark, ItbenchError, UnknownName
+from itbench.util.schema import read_as, shown
 
 KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify"), "none": ("kind",)}
 MOST = 2**32 - 1  # the largest seed that scikit-learn takes
@@ -66,23 +67,30 @@ class SplitPlan:
         """Parse a split plan from a benchmark's key ``splits``; errors begin with `where`."""
         if not isinstance(spec, Mapping) or "kind" not in spec:
             raise BadBenchmark(
-                f"{where}key 'splits' must be a mapping with a kind, not {spec!r}.",
+                f"{where}key 'splits' must be a mapping with a kind, not {shown(spec)}.",
                 known="Such as {kind: provided} or {kind: kfold, folds: 5, seed: 0, stratify: category}.",
             )
-        if str(spec["kind"]) not in KEYS:
-            raise UnknownName.of("kind of splits", str(spec["kind"]), KEYS, where=where)
+        kind = spec["kind"]
+        if not isinstance(kind, str):
+            raise BadBenchmark(
+                f"{where}key 'splits: kind' must be a word, not {shown(kind)}{read_as(kind)}.",
+                known=f"Known: {', '.join(KEYS)}.",
+            )
+        if kind not in KEYS:
+            raise UnknownName.of("kind of splits", kind, KEYS, where=where)
         for key in spec:
-            if key not in KEYS[spec["kind"]]:
-                raise UnknownName.of("key of splits", str(key), KEYS[spec["kind"]], where=where)
+            if key not in KEYS[kind]:
+                raise UnknownName.of("key of splits", str(key), KEYS[kind], where=where)
         for key, least in (("folds", 2), ("seed", 0)):
             value = spec.get(key, least)
             if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
                 raise BadBenchmark(
-                    f"{where}key 'splits: {key}' must be a whole number from {least} to {MOST}, not {value!r}."
+                    f"{where}key 'splits: {key}' must be a whole number from {least} to {MOST}, not {shown(value)}."
                 )
         if not isinstance(spec.get("stratify"), str | None):
             raise BadBenchmark(
-                f"{where}key 'splits: stratify' must be the name of a stimulus coordinate, not {spec['stratify']!r}."
+                f"{where}key 'splits: stratify' must be the name of a stimulus coordinate, "
+                f"not {shown(spec['stratify'])}{read_as(spec['stratify'])}."
             )
         return cls(**spec)
 

@@ -27,7 +27,7 @@ from itbench.plugins import load_plugins
 from itbench.registry import ModelSpec, Registry, weights_of
 from itbench.util import environment
 from itbench.util.checksum import canonical_json
-from itbench.util.files import locked
+from itbench.util.files import locked, refuse_ending
 from itbench.util.progress import Reporter, SilentReporter
 
 
@@ -106,6 +106,7 @@ def extract_activations(
             todo=f"Score its layers on a benchmark: itbench score -m {model} --metric ridge",
         )
     spec = ModelSpec(entry, weights_of(entry, weights, seed), tuple(layers))
+    refuse_ending(path, (".h5", ".hdf5", ".nc"))
     with locked(path.with_name(f"{path.name}.lock"), f"{path} is being written"):
         _refuse_taken(path, replace)
         source = find_stimuli(str(images), registry, reporter)

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from itbench.errors import BadOption, ItbenchWarning, NoWeights
+from itbench.errors import BadOption, ItbenchWarning, NoWeights, Unreachable
+from itbench.models.weights_file import load_file
 from itbench.util.offline import is_offline, keep_offline
 
 if TYPE_CHECKING:  # plugins import this module when they are listed, and listing takes no torch
     import torch
 
-    State = Mapping[str, torch.Tensor]
+    from itbench.models.weights_file import Adapt
 
-LISTED = 8  # names of misfits in an error, of each kind
-WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "net")  # keys under which trainers put a state dict
-COUNTER = "num_batches_tracked"  # of batch norm; files older than it lack it, and eval mode does not read it
-# torchvision's own DenseNet files write denselayer1.norm.1.weight for what is now denselayer1.norm1.weight
-OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 FEWEST = 1000  # values that a tensor needs for its kurtosis to be informative
 HEAVY = 3.2  # kurtosis above which values were not drawn from a normal (3) or uniform (1.8) distribution
 
@@ -53,7 +48,8 @@ class Weights:
         path = Path(text).expanduser()
         if not path.is_file():
             raise BadOption(
-                f"No weights {text!r}.", known="Known: pretrained, random, or the path of a file that exists."
+                f"No weights {text!r}{', which is a folder' if path.is_dir() else ''}.",
+                known="Known: pretrained, random, or the path of a file that exists.",
             )
         return cls("file", seed, path)
 
@@ -69,7 +65,7 @@ def with_weights(
     name: str,
     build: Callable[[bool], torch.nn.Module],
     weights: Weights,
-    adapt: Callable[[State, torch.nn.Module], State] | None = None,
+    adapt: Adapt | None = None,
 ) -> torch.nn.Module:
     """Build a torch module with pretrained weights, seeded random weights, or the weights of a file.
 
@@ -96,8 +92,9 @@ def with_weights(
             with redirect_stdout(sys.stderr):  # torch.hub prints its downloads, and stdout is for results
                 module = build(True)
         except Exception as error:
-            offline = "itbench is offline, and no cache on this machine holds them."
-            reason = offline if is_offline() else f"{type(error).__name__}: {error}"
+            reason = str(error) if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}"
+            if is_offline():
+                reason = "itbench is offline, and no cache on this machine holds them."
             raise NoWeights(
                 f"The pretrained weights of {name} are not available: {reason}",
                 todo="Use --weights FILE for a file that you have, or --weights random for an untrained network.",
@@ -115,44 +112,6 @@ def with_weights(
             stacklevel=2,
         )
     return module
-
-
-def load_file(
-    module: torch.nn.Module, path: Path, adapt: Callable[[State, torch.nn.Module], State] | None = None
-) -> None:
-    """Load a ``.safetensors``, ``.pt`` or ``.pth`` weights file into a torch module, every tensor or none.
-
-    Other entries of a training checkpoint are ignored, and a prefix such as ``module.`` before every name is removed.
-
-    Raises
-    ------
-    NoWeights
-        If it cannot be read or does not fit; lists the names that are missing, unexpected or of another shape.
-    """
-    expected = module.state_dict()
-    state = _without_prefix(_read(path), expected)
-    if adapt is not None and any(_misfits(state, expected).values()):
-        try:
-            state = adapt(state, module)
-        except Exception as error:
-            raise _misfit_error(path, _misfits(state, expected)) from error
-    load_state(module, state, path)
-
-
-def load_state(module: torch.nn.Module, state: State, source: str | Path) -> None:
-    """Load a state dict of weights into a torch module, every tensor or none; errors name `source`.
-
-    Raises
-    ------
-    NoWeights
-        If it does not fit the module.
-    """
-    expected = module.state_dict()
-    misfits = _misfits(state, expected)
-    if any(misfits.values()):
-        raise _misfit_error(source, misfits)
-    counters = {key: tensor for key, tensor in expected.items() if key.endswith(COUNTER)}
-    module.load_state_dict({**counters, **state}, strict=True)
 
 
 def looks_untrained(module: torch.nn.Module) -> bool:
@@ -178,61 +137,3 @@ def _kurtosis(tensor: torch.Tensor) -> float:
     deviations = values - values.mean()
     variance = deviations.square().mean()
     return float(deviations.pow(4).mean() / variance.square()) if float(variance) else 0.0
-
-
-def _misfits(state: State, expected: State) -> dict[str, list[str]]:
-    found, wanted = ({name: tuple(tensor.shape) for name, tensor in each.items()} for each in (state, expected))
-    return {
-        "missing": sorted(name for name in wanted.keys() - found.keys() if not name.endswith(COUNTER)),
-        "unexpected": sorted(found.keys() - wanted.keys()),
-        "of another shape": sorted(name for name in wanted.keys() & found.keys() if wanted[name] != found[name]),
-    }
-
-
-def _misfit_error(source: str | Path, misfits: Mapping[str, list[str]]) -> NoWeights:
-    lines = [
-        f"{len(names)} {what}: {', '.join(names[:LISTED])}{', …' if len(names) > LISTED else ''}"
-        for what, names in misfits.items()
-        if names
-    ]
-    return NoWeights(f"The weights in {source} do not fit the network.", known="\n".join(lines))
-
-
-def _without_prefix(state: State, expected: State) -> State:
-    state = {OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
-    longest = max(expected, key=len, default="")
-    for name in state:
-        prefix = name.removesuffix(longest)
-        if prefix != name and prefix.endswith(".") and all(key.startswith(prefix) for key in state):
-            return {key.removeprefix(prefix): tensor for key, tensor in state.items()}
-    return state
-
-
-def _read(path: Path) -> State:
-    import torch
-
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file as load_safetensors
-
-            return load_safetensors(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise NoWeights(f"{path} cannot be read as weights: {type(error).__name__}: {error}") from error
-    for state in _unwrapped(content):
-        if isinstance(state, dict) and state and all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-            return state
-    known = ", ".join(map(str, list(content)[:LISTED])) if isinstance(content, dict) else ""
-    raise NoWeights(
-        f"{path} holds no state dict of tensors.",
-        known=f"It holds a {type(content).__name__}{f' with the keys {known}' if known else ''}.",
-        todo="Save the network's weights alone: torch.save(model.state_dict(), FILE)",
-    )
-
-
-def _unwrapped(content: Any) -> Iterator[Any]:
-    yield content
-    if isinstance(content, dict):
-        for key in WRAPPERS:
-            if key in content:
-                yield content[key]

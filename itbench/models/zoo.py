@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from itbench.models.weights import Weights, with_weights
-from itbench.util.offline import keep_offline
+from itbench.util.offline import hub_or_cache, keep_offline
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,8 @@ def from_timm(
     from itbench.models.network import Network
 
     def build(pretrained: bool) -> torch.nn.Module:
-        return timm.create_model(name, pretrained=pretrained, **arguments)
+        with hub_or_cache() if pretrained else nullcontext():
+            return timm.create_model(name, pretrained=pretrained, **arguments)
 
     module = with_weights(name, build, weights, _timm_state_dict)
     size = arguments.get("img_size")

@@ -63,6 +63,9 @@ def find_scores(
         if name.endswith(ENDING):
             return Path(name).expanduser()
         fitting = [found for found in scores if name in _names(found[1], weights)]
+        path = Path(name).expanduser()
+        if not fitting and (path.is_file() or (path.is_dir() and path.name != name)):
+            return path  # which is read, and refused for what it is
         if not fitting:
             raise _unknown(name, scores, folder, benchmark, weights)
         fitting = [found for found in fitting if Setup.of(found[1]).default] or fitting

@@ -9,12 +9,12 @@ from typing import Any
 
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
-from itbench.results.score_file import failures, scores_in
+from itbench.results.score_file import NAMES, failures, provenance, scores_in, superseded
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import draws_of
 from itbench.results.summary import LABELS, interval_text, sites_text, summary
 from itbench.statistics.ranks import rank_intervals
-from itbench.util.files import write_text
+from itbench.util.files import refuse_ending, write_text
 from itbench.util.tables import csv_text, markdown
 
 KEYS = (
@@ -51,11 +51,13 @@ def form_of(output: Path | None, form: str | None) -> str:
     Raises
     ------
     BadOption
-        If the two contradict each other.
+        If the two contradict each other, or the ending is of no format.
     """
     endings = {ending: name for name, known in FORMS.items() for ending in known}
     ending = output.suffix.lower() if output else ""
     by_ending = endings.get(ending)
+    if output and not form:
+        refuse_ending(output, [*endings, ".txt"])
     if form and by_ending and form != by_ending:
         raise BadOption(
             f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
@@ -84,7 +86,7 @@ Row = dict[str, Any]
 CEILING = "ceiling"  # the baseline above all models
 
 
-def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Row]:
+def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: bool = False) -> list[Row]:
     """Compile the leaderboard of a folder of scores.
 
     Parameters
@@ -92,6 +94,8 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Ro
     folder : Path
     benchmarks : sequence of str, optional
         Only these.
+    every : bool, optional
+        Whether models that were scored elsewhere in the folder have a row in every table, with the note ``not run``.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Ro
 
         - baselines, sorted by value among the models, and a ceiling, which comes first;
         - scores whose setup is not the most common one, below the others, with a note of what differs;
-        - models whose run failed, or was never started, which have no numbers either.
+        - models whose run failed, and with `every` those never run, which have no numbers either.
     """
     runs = read_runs(folder)
     known = sorted({run["benchmark"] for run in runs})
@@ -119,7 +123,7 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = ()) -> list[Ro
         absent = [
             {"model": model, "weights": weights, "note": "not run"}
             for model, weights in entrants
-            if (model, weights) not in present
+            if every and (model, weights) not in present
         ]
         for row in [*_rows(here), *sorted(absent, key=lambda row: row["model"])]:
             rows.append({**dict.fromkeys(KEYS), "benchmark": table[0], "table": table[1], "metric": table[1], **row})
@@ -178,13 +182,14 @@ def _layer(run: Row) -> str:
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """Return what a leaderboard needs of every score in a folder, and the records of failed runs.
+    """Return what a leaderboard needs of every score in a folder, and the records of failures that no score followed.
 
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, its ``setup``, its ``table``, and
     ``changes`` of a recipe.
     """
-    runs = []
+    runs, scored = [], []
     for _, score in scores_in(folder, without=("predictions",)):
+        scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
         figures, setup = summary(score), Setup.of(score)
         more = {
             "draws": draws_of(score),
@@ -193,7 +198,8 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             "changes": _recipe_changes(setup),
         }
         runs.append({**figures, **more})
-    return runs + [{**record, "table": record["beside"] or record["metric"]} for _, record in failures(folder)]
+    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
+    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in failed]
 
 
 def _recipe_changes(setup: Setup) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, ItbenchWarning
 from itbench.results.score_variables import has_predictions
-from itbench.util.checksum import seal_file, seal_line, unseal
-from itbench.util.files import whole_file
+from itbench.util.checksum import PIECE, seal_file, seal_line, unseal
+from itbench.util.files import kind_of_file, whole_file
 
 FORMAT = "itbench score 1"
+MARKS = (b"itbench score", b"file_stem")  # one of which is in every score file, even in a damaged one
 FAILED = ".failed.json"
 NAMES = ("model", "weights", "benchmark", "metric")  # identify a row of a leaderboard
 
@@ -47,12 +49,20 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
     Raises
     ------
     BadScore
-        If it is missing, or no score file of this version.
+        If it is missing, or no score file of this version; says what it is.
     DamagedFile
         If it is truncated or was altered.
     """
     try:
+        with path.open("rb") as file:  # of gigabytes of something else, only the ends
+            ends = file.read(PIECE)
+            file.seek(max(0, path.stat().st_size - PIECE))
+            ends += file.read()
+        if not any(mark in ends for mark in MARKS):
+            raise _no_score(path, ends)
         sealed = path.read_bytes()
+    except IsADirectoryError as error:
+        raise _no_score(path, b"") from error
     except OSError as error:
         raise BadScore(
             f"No score file {path}: {error.strerror}.", todo="See what has been scored with: itbench leaderboard"
@@ -65,8 +75,16 @@ def read_score(path: Path, without: Collection[str] = ()) -> xr.Dataset:
         )
     score = xr.load_dataset(io.BytesIO(content), engine="h5netcdf", drop_variables=list(without))
     if score.attrs.pop("format", None) != FORMAT:
-        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Remove it and score again.")
+        raise BadScore(f"{path} is no score that this version of itbench reads.", todo="Score again with this version.")
     return score
+
+
+def _no_score(path: Path, content: bytes) -> BadScore:
+    """Return the error for a file that never was a score, and that nobody should remove for it."""
+    kind = "recordings" if b"itbench recordings" in content else kind_of_file(path) or "of another kind"
+    return BadScore(
+        f"{path} is no score file: it is {kind}.", todo="See what has been scored with: itbench leaderboard"
+    )
 
 
 def scores_in(folder: Path, without: Collection[str] = ()) -> Iterator[tuple[Path, xr.Dataset]]:
@@ -86,9 +104,23 @@ def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     for path in sorted(folder.glob(f"*{FAILED}")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, "beside": record.get("beside", "")}
+            later = {key: record.get(key, "") for key in ("beside", "date")}  # which former versions did not write
+            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, **later}
         except (OSError, ValueError, KeyError, TypeError):
             warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
+
+
+def superseded(failure: Mapping[str, str], scores: Iterable[Mapping[str, str]]) -> bool:
+    """Return whether one of the scores, each with the keys `NAMES` and ``date``, is of a failed run and not older.
+
+    A failure or score without a date, as former versions wrote it, is taken as the older one.
+    """
+    dates = [score["date"] for score in scores if all(score[key] == failure[key] for key in NAMES)]
+    return bool(dates) and (not failure["date"] or _moment(failure["date"]) <= max(map(_moment, dates)))
+
+
+def _moment(date: str) -> float:
+    return datetime.fromisoformat(date).timestamp() if date else 0.0
 
 
 def forget_failures(folder: Path, about: Mapping[str, Any]) -> None:

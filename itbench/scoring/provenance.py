@@ -163,11 +163,15 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         **scored.about,
         "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
         "seconds": dict(seconds),
-        "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "date": _now(),
         "versions": environment.versions(),
         "git": environment.git_commit(),
         "machine": environment.machine(),
     }
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def splits_of(metric: Metric, task: Task) -> dict[str, Any]:
@@ -184,7 +188,7 @@ def write_failure(folder: Path, stem: str, run: dict[str, str], error: Exception
     """Write the provenance of a failed run, which a leaderboard shows until a later score removes it."""
     forget_failures(folder, run)
     failed = next(iter(str(error).splitlines()), type(error).__name__)
-    write_text(folder / f"{stem}{FAILED}", json.dumps({**run, "failed": failed}, ensure_ascii=False))
+    write_text(folder / f"{stem}{FAILED}", json.dumps({**run, "failed": failed, "date": _now()}, ensure_ascii=False))
 
 
 def keep_failure(folder: Path, run: Run, error: Exception) -> None:

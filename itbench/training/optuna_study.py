@@ -19,11 +19,13 @@ from itbench.data.splits import Split
 from itbench.data.task import Task
 from itbench.errors import BadOption, DamagedFile, ItbenchError, NoSpace
 from itbench.extraction.forward import ExtractionSettings
+from itbench.models.recipe import CHECKS
 from itbench.training.search_space import Space
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.util import folders
 from itbench.util.checksum import digest
 from itbench.util.files import disk_errors, write_text
+from itbench.util.schema import read_yaml
 
 if TYPE_CHECKING:
     import optuna
@@ -258,7 +260,7 @@ def best_changes(spec: TrainableSpec, task: Task, settings: ExtractionSettings, 
             known=f"The best recipe would be {path}.",
             todo=f"Tune it first: {tune_command(spec, task.benchmark, settings)}",
         )
-    return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return read_yaml(path, "recipe", BadOption, CHECKS)
 
 
 def tune_command(spec: TrainableSpec, benchmark: Benchmark, settings: ExtractionSettings) -> str:

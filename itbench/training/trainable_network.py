@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadOption
 from itbench.models.network import Network, resolve_device
-from itbench.models.weights import load_state
+from itbench.models.weights_file import load_state
 from itbench.training.checkpoint import Checkpoint
 from itbench.training.frozen_features import (
     Forward,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import fcntl
 import os
@@ -11,16 +12,17 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
 import psutil
 
-from itbench.errors import ItbenchError, ItbenchWarning, NoSpace
+from itbench.errors import BadOption, ItbenchError, ItbenchWarning, NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
+UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)  # the last two: a file is in the way
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
@@ -59,7 +61,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
         code = getattr(error, "errno", None)
         if code == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
             raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
-        if isinstance(error, OSError) and code in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if isinstance(error, OSError) and code in UNWRITABLE:
             raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
         raise
 
@@ -78,10 +80,73 @@ def check_space(folder: Path, size: int) -> None:
         )
 
 
+def check_writable(folder: Path) -> None:
+    """Raise NoSpace if no file can be written in a folder, or the folder cannot be made; nothing is left there."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
+
+
+def refuse_ending(path: Path, known: Iterable[str]) -> None:
+    """Raise BadOption if the ending of an output file, such as ``.html``, is none of the known; ``.5`` is no ending."""
+    endings = list(known)
+    ending = path.suffix.lower()
+    if re.fullmatch(r"\.[a-z]\w*", ending) and ending not in endings:
+        raise BadOption(f"{path}: no file ends in {ending} here.", known=f"Known endings: {', '.join(endings)}.")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+SIGNATURES = {
+    b"version https://git-lfs": "a Git LFS pointer, without the file itself: git lfs pull",
+    b"\x89HDF\r\n": "an HDF5 or netCDF file",
+    b"CDF\x01": "a netCDF file",
+    b"CDF\x02": "a netCDF file",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"\x93NUMPY": "a NumPy file",
+    b"MATLAB": "a MATLAB file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "an image",
+    b"\xff\xd8\xff": "an image",
+}
+
+
+def kind_of_file(path: Path) -> str:
+    """Return in words what a file is by its first bytes, such as ``a web page`` or ``empty``; empty if unknown.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    if path.is_dir():
+        return "a folder"
+    with path.open("rb") as file:
+        head = file.read(512)
+    if not head:
+        return "empty"
+    for signature, kind in SIGNATURES.items():
+        if head.startswith(signature):
+            return kind
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        return "a web page"
+    with suppress(UnicodeDecodeError):
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # the last character may be cut off
+        if all(one.isprintable() or one.isspace() for one in text):
+            return "text"
+    return ""
 
 
 def replace_damaged(path: Path, damage: str, remedy: str, stacklevel: int = 2) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from itbench.errors import Unreachable
 
+SECONDS = 5.0  # to wait for a connection
 VARIABLE = "ITBENCH_OFFLINE"
 EVENTS = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname")
 
@@ -37,6 +42,47 @@ def keep_offline() -> None:
         if not _guarded:
             sys.addaudithook(_refuse)  # cannot be removed, so it looks at the variable again each time
             _guarded = True
+
+
+@contextmanager
+def hub_or_cache() -> Iterator[None]:
+    """Let huggingface_hub look into its cache alone while the block runs, if its server cannot be reached.
+
+    It tries for most of a minute otherwise, even for files that it has.
+
+    Raises
+    ------
+    Unreachable
+        If the block fails then; names the server.
+    """
+    import huggingface_hub.constants as hub
+
+    server, reason = ("", "") if hub.HF_HUB_OFFLINE else _try_server(hub.ENDPOINT)
+    if not reason:
+        yield
+        return
+    hub.HF_HUB_OFFLINE = True
+    try:
+        yield
+    except Exception as error:
+        raise Unreachable(f"{server} cannot be reached ({reason}), and no cache on this machine holds them.") from error
+    finally:
+        hub.HF_HUB_OFFLINE = False
+
+
+def _try_server(address: str) -> tuple[str, str]:
+    """Connect to the server of an address, or to the proxy before it; return its name and why it failed, if it did."""
+    url = urllib.parse.urlsplit(address)
+    server = url.hostname or address
+    proxy = urllib.request.getproxies().get(url.scheme)
+    if proxy and not urllib.request.proxy_bypass(server):
+        url = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    try:
+        port = url.port or (80 if url.scheme == "http" else 443)
+        socket.create_connection((url.hostname or server, port), SECONDS).close()
+    except OSError as error:
+        return server, error.strerror or str(error)
+    return server, ""
 
 
 def forbid_network(what: str) -> None:

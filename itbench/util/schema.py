@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
+import reprlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,40 @@ from itbench.errors import ItbenchError, UnknownName
 
 Check = Callable[[Any], Any]  # returns the value to use, or raises ValueError with the words for what it must be
 ENDINGS = (".yaml", ".yml")
+DEEPEST = 20  # values within one another
+LARGEST = 10**6  # bytes of a file
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads ``1e-4`` as a number, as YAML 1.2 does; PyYAML wants a point and a sign in it."""
+    """Reads numbers as YAML 1.2 does; refuses references, deep nesting and a key given twice."""
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        mark = self.peek_event().start_mark
+        if self.check_event(yaml.AliasEvent):  # a few lines of references to references stand for gigabytes
+            raise yaml.MarkedYAMLError(None, None, "references (*name) are not read, write the value out;", mark)
+        if self._depth > DEEPEST:
+            raise yaml.MarkedYAMLError(None, None, f"more than {DEEPEST} values lie within one another;", mark)
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                name, line = self.construct_object(key), key.start_mark.line + 1
+                if name in seen:
+                    words = f"the key {key.value!r} is there twice, first in line {seen[name]};"
+                    raise yaml.MarkedYAMLError(None, None, words, key.start_mark)
+                seen[name] = line
+        return dict(super().construct_mapping(node, deep))
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -25,11 +57,22 @@ class _Loader(yaml.SafeLoader):
         except (yaml.YAMLError, RecursionError):
             raise
         except Exception as error:  # such as an impossible date, or !!int of a word
-            raise yaml.constructor.ConstructorError(None, None, f"{node.value!r}: {error}", node.start_mark) from error
+            words = f"{shown(node.value)}: {error}"
+            raise yaml.constructor.ConstructorError(None, None, words, node.start_mark) from error
 
 
+INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_Loader.yaml_implicit_resolvers = {  # YAML 1.1 reads 1:30 as 90, 010 as 8, and 1e-4 as text
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (INT, FLOAT)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(INT, re.compile(r"[-+]?(0|[1-9][\d_]*)$"), list("-+0123456789"))
 _Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+    FLOAT,
+    re.compile(
+        r"[-+]?(\d[\d_]*\.[\d_]*|\.\d[\d_]*|\d+(?=[eE]))([eE][-+]?\d+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+    ),
+    list("-+0123456789."),
 )
 
 
@@ -48,6 +91,8 @@ def read_yaml(path: Path, kind: str, error: type[ItbenchError], keys: Iterable[s
         The keys that such a file may have, for errors.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise error(f"{path} is no {kind} file: it has {path.stat().st_size / 1e6:.0f} MB.")
         text = path.read_text(encoding="utf-8")
     except OSError as reason:
         raise error(f"Cannot read the {kind} file {path}: {reason.strerror}.") from reason
@@ -63,7 +108,7 @@ def parse_yaml(text: str, name: str, error: type[ItbenchError]) -> Any:
     try:
         return yaml.load(text, _Loader)
     except (yaml.YAMLError, RecursionError) as reason:
-        words = " ".join(str(reason).split()).replace('"<unicode string>", ', "")
+        words = " ".join(str(reason).split()).replace('in "<unicode string>", ', "in ")
         raise error(f"{name} is not YAML: {words}.") from reason
 
 
@@ -101,7 +146,7 @@ def check_mapping(
     _require_mapping(content, kind, error, where, checks)
     for key in content:
         if key not in checks:
-            raise UnknownName.of(f"key of a {kind}", str(key), checks, where=where)
+            raise UnknownName.of(f"key of a {kind}", f"{key}{read_as(key)}", checks, where=where)
     for key in required:
         if content.get(key) in (None, ""):
             raise error(f"{where}key {key!r} is missing.", known=f"Known keys: {', '.join(checks)}.")
@@ -110,13 +155,26 @@ def check_mapping(
         try:
             checked[key] = checks[key](value)
         except (TypeError, ValueError) as reason:
-            raise error(f"{where}key {key!r} must be {reason}, not {value!r}.") from None
+            raise error(f"{where}key {key!r} must be {reason}, not {shown(value)}{read_as(value)}.") from None
     return checked
+
+
+def shown(value: Any) -> str:
+    """Return a value of a YAML file for an error, shortened."""
+    return _short.repr(value)
+
+
+def read_as(value: Any) -> str:
+    """Return a clause for an error where YAML has read a word as a value that is no text; empty for others."""
+    if value is None or isinstance(value, bool):
+        words = "null and ~" if value is None else "yes, on and true" if value else "no, off and false"
+        return f": YAML reads {words} as {'null' if value is None else str(value).lower()}; put a word in quotes"
+    return ": YAML reads it as a date; put text in quotes" if isinstance(value, datetime.date) else ""
 
 
 def _require_mapping(content: Any, kind: str, error: type[ItbenchError], where: str, keys: Iterable[str]) -> None:
     if not isinstance(content, Mapping):
-        what = f"{where}a {kind} must be a mapping of keys to values, not {content!r}."
+        what = f"{where}a {kind} must be a mapping of keys to values, not {shown(content)}."
         raise error(what, known=f"Known keys: {', '.join(keys)}.")
 
 

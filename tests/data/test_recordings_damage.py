@@ -125,7 +125,7 @@ def test_another_hdf5_file_is_no_recordings(path):
     path.parent.mkdir(parents=True)
     with h5py.File(path, "w") as file:
         file["responses"] = np.ones(3)
-    with pytest.raises(BadRecordings, match=r"mine\.h5 is not a file of recordings"):
+    with pytest.raises(BadRecordings, match=r"mine\.h5 is not a file of recordings: it is another HDF5"):
         read_recordings(path)
 
 
@@ -232,3 +232,19 @@ def test_other_errors_pass(path):
     with pytest.raises(RuntimeError, match="another"), whole_file(path):
         raise RuntimeError("another")
     assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"1,2,3", "text"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        (b"<html>", "a web page"),
+    ],
+)
+def test_a_file_that_never_held_recordings_is_not_to_be_removed(content, kind, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(BadRecordings, match=rf"mine\.h5 is not a file of recordings: it is {kind}") as refused:
+        read_recordings(path)
+    assert "emove" not in str(refused.value)

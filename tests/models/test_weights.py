@@ -1,6 +1,10 @@
 """Weights: pretrained, random, from a file; what cannot be had is said, never replaced."""
 
+import argparse
 import warnings
+import zipfile
+from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +15,8 @@ from torch import nn
 from itbench import ItbenchWarning, with_weights
 from itbench.api.score import score_model
 from itbench.errors import NoWeights
-from itbench.models.weights import Weights, load_file, looks_untrained
+from itbench.models.weights import Weights, looks_untrained
+from itbench.models.weights_file import load_file
 from itbench.models.zoo import from_timm
 from itbench.plugins import load_plugins
 from tests.kit.commands import run_python
@@ -74,11 +79,71 @@ def test_what_trainers_put_around_a_state_dict_is_taken_off(change, tmp_path):
     assert loaded.identity["weights"] == build(TINY, Weights("random", 5)).identity["weights"]
 
 
-def test_a_prefix_before_some_names_only_is_not_guessed_at(tmp_path):
-    state = tensors(build(TINY, Weights("random")))
-    torch.save({**{f"model.{name}": tensor for name, tensor in state.items()}, "loss.weight": torch.ones(2)}, "w.pt")
-    with pytest.raises(NoWeights, match=r"unexpected: loss\.weight, model\.head\.bias"):
-        build(TINY, Weights("file", path=tmp_path / "work" / "w.pt"))
+def prefixed(prefix, state):
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def zeros(state):
+    return {name: torch.zeros_like(tensor) for name, tensor in state.items()}
+
+
+CHECKPOINTS = {  # what is saved, and what is said of it
+    "lightning": (
+        lambda state: {"state_dict": {**prefixed("net.", state), "loss.weight": torch.ones(3)}},
+        "loss.weight",
+    ),
+    "averaged": (lambda state: {**prefixed("module.", state), "n_averaged": torch.tensor(3)}, "not read: n_averaged"),
+    "nested": (lambda state: {"epoch": 3, "checkpoint": {"model": {"state_dict": state}}}, ""),
+    "ema alone": (lambda state: {"ema": state}, "read from ema"),
+    "timm ema": (lambda state: {"state_dict_ema": state, "state_dict": zeros(state)}, "not read: state_dict"),
+    "model ema": (lambda state: {"model": zeros(state), "model_ema": state}, "read from model_ema"),
+    "dino": (
+        lambda state: {
+            "student": prefixed("module.backbone.", zeros(state)),
+            "teacher": {**prefixed("backbone.", state), "head.mlp": torch.ones(2)},
+        },
+        "read from teacher / backbone.*; other weights that fit are not read: student / module.backbone.*",
+    ),
+    "flat ema": (lambda state: {**zeros(state), **prefixed("ema_model.", state)}, "read from ema_model.*"),
+    "the same twice": (lambda state: {"model": state, "net": state}, ""),
+    "arguments": (lambda state: {"model": state, "args": argparse.Namespace(lr=1, path=Path("x"))}, ""),
+    "numpy": (lambda state: {"model": state, "best": np.float64(3), "loss": np.ones(2, np.int8)}, ""),
+    "numbers beside": (lambda state: {**state, "epoch": 3, "when": datetime.now()}, ""),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_the_weights_that_fit_are_found_in_a_checkpoint_and_named(name, tmp_path):
+    wrap, said = CHECKPOINTS[name]
+    torch.manual_seed(0)
+    source, target = (
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)),
+        nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)),
+    )
+    torch.save(wrap(source.state_dict()), tmp_path / "w.pt")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        load_file(target, tmp_path / "w.pt")
+    for key, tensor in source.state_dict().items():
+        assert torch.equal(target.state_dict()[key], tensor)
+    messages = [str(item.message) for item in caught if item.category is ItbenchWarning]
+    assert len(messages) == bool(said)
+    assert said in "".join(messages)
+
+
+def test_two_sets_of_weights_that_cannot_be_told_apart_are_refused(tmp_path):
+    network = nn.Linear(2, 2)
+    torch.save({"model": network.state_dict(), "net": zeros(network.state_dict())}, tmp_path / "w.pt")
+    with pytest.raises(NoWeights, match=r"several weights that fit the network and differ: model, net\."):
+        load_file(nn.Linear(2, 2), tmp_path / "w.pt")
+
+
+def test_the_closest_of_several_state_dicts_is_compared_with_the_network(tmp_path):
+    state = nn.Linear(2, 2).state_dict()
+    torch.save({"model_ema": {"other": torch.ones(3)}, "model": {**state, "extra": torch.ones(1)}}, tmp_path / "w.pt")
+    with pytest.raises(NoWeights) as refused:
+        load_file(nn.Linear(2, 2), tmp_path / "w.pt")
+    assert refused.value.known == "1 unexpected: extra"
 
 
 @pytest.mark.slow
@@ -167,13 +232,72 @@ def test_pretrained_weights_that_look_untrained_raise_a_warning(kind, warned):
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights", b"PK\x03\x04 half a zip"])
+class Whole(nn.Module):
+    """A network that is saved as an object."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+
+
+def zipped(name):
+    with zipfile.ZipFile(name, "w") as archive:
+        archive.writestr("saved_model.pb", b"1")
+    return Path(name).read_bytes()
+
+
+def saved(content, name="made.pt", **how):
+    torch.save(content, name, **how)
+    return Path(name).read_bytes()
+
+
+OTHER_FILES = {
+    "empty": (lambda: b"", "it is empty"),
+    "text": (lambda: b"not weights", "it is text"),
+    "lfs": (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "it is a Git LFS pointer"),
+    "page": (lambda: b"\n<!DOCTYPE html><html>", "it is a web page"),
+    "half a zip": (lambda: b"PK\x03\x04 half a zip", "it is truncated or damaged"),
+    "truncated": (lambda: saved({"weight": torch.ones(99)})[:700], "it is truncated or damaged"),
+    "keras": (lambda: b"\x89HDF\r\n\x1a\n", "it is an HDF5"),
+    "tensorflow": (lambda: zipped("made.zip"), "it is a zip archive of saved_model.pb"),
+    "whole": (
+        lambda: saved(Whole()),
+        "a whole network, saved as an object, of the class tests.models.test_weights.Whole",
+    ),
+    "old whole": (lambda: saved(Whole(), _use_new_zipfile_serialization=False), "a whole network, saved as an object"),
+    "script": (lambda: saved_script(), "it is a TorchScript module"),
+    "list": (lambda: saved([("weight", torch.ones(2))]), "holds no state dict of tensors"),
+    "none": (lambda: saved({}), "holds no state dict of tensors"),
+}
+
+
+def saved_script():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(nn.Linear(2, 2)).save("script.pt")
+    return Path("script.pt").read_bytes()
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
 @pytest.mark.parametrize("ending", [".pt", ".safetensors"])
-def test_a_file_that_holds_no_weights_is_refused(ending, content, tmp_path):
+def test_a_file_that_holds_no_weights_is_named_for_what_it_is(ending, name, tmp_path):
+    make, said = OTHER_FILES[name]
     path = tmp_path / f"broken{ending}"
-    path.write_bytes(content)
-    with pytest.raises(NoWeights, match=f"broken{ending} cannot be read as weights"):
+    path.write_bytes(make())
+    with pytest.raises(NoWeights, match=f"broken{ending}") as refused:
         load_file(torch.nn.Linear(2, 2), path)
+    assert said in str(refused.value)
+    assert "weights_only" not in str(refused.value)
+
+
+class Settings(dict):
+    """A mapping of a trainer, as Lightning stores its settings in."""
+
+
+def test_a_class_that_is_not_built_is_named(tmp_path):
+    torch.save({"weight": torch.ones(2, 2), "settings": Settings(lr=1)}, tmp_path / "w.pt")
+    with pytest.raises(NoWeights, match=r"objects beside tensors, of the class tests\.models\.test_weights\.Settings"):
+        load_file(torch.nn.Linear(2, 2), tmp_path / "w.pt")
 
 
 def test_code_in_a_file_is_not_run(tmp_path):
@@ -181,10 +305,11 @@ def test_code_in_a_file_is_not_run(tmp_path):
         def __reduce__(self):
             return (exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",))
 
-    torch.save({"weight": Evil()}, tmp_path / "evil.pt")
-    with pytest.raises(NoWeights):
+    torch.save({"weight": torch.ones(2, 2), "more": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(NoWeights, match=r"of the class exec\.") as refused:
         load_file(torch.nn.Linear(2, 2), tmp_path / "evil.pt")
     assert not (tmp_path / "ran").exists()
+    assert "weights_only" not in str(refused.value)
 
 
 def test_random_weights_leave_the_callers_generator_alone():
@@ -201,7 +326,7 @@ def test_pretrained_weights_out_of_reach_are_an_error_with_two_ways_on(name, toy
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hf"))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # nobody listens there
+        monkeypatch.setenv(variable, NOBODY)
     with pytest.raises(NoWeights, match="are not available") as refused:
         score_model(name, str(toy))
     assert "--weights FILE" in str(refused.value)
@@ -222,8 +347,12 @@ def test_a_torchvision_cache_on_disk_is_found_without_a_network(monkeypatch, tmp
     assert torch.equal(loaded.module.fc.weight, network.fc.weight)
 
 
+NOBODY = "http://127.0.0.1:9"  # nobody listens there
+
+
 @pytest.mark.slow
-def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
+@pytest.mark.parametrize("environment", [{"ITBENCH_OFFLINE": "1"}, {"HF_ENDPOINT": NOBODY}], ids=["offline", "no hub"])
+def test_a_hub_cache_on_disk_is_found_without_a_network(environment, tmp_path):
     """As huggingface_hub lays it out: refs name a commit, its snapshot holds the files."""
     import timm
 
@@ -239,7 +368,7 @@ def test_a_hub_cache_on_disk_is_found_offline(tmp_path):
         "model = load_plugins().model('timm/resnet10t').factory(Weights('pretrained'))\n"
         "print(model.identity['weights'])"
     )
-    found = run_python(code, ITBENCH_OFFLINE="1", HF_HOME=str(tmp_path))
+    found = run_python(code, **environment, HF_HOME=str(tmp_path))
     assert found.returncode == 0, found.stderr
     fits = from_timm("resnet10t", Weights("file", path=cache / "snapshots" / "abc123" / "model.safetensors"))
     assert found.stdout.strip() == fits.identity["weights"]

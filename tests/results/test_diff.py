@@ -226,7 +226,7 @@ def test_text_fits_a_terminal_and_names_both(toy, network):
         ("nobody", "unknown score"),
         ("nothing.nc", "No score file nothing.nc"),
         ("torn.nc", "truncated or was altered"),
-        ("text.nc", "truncated or was altered"),
+        ("text.nc", "is no score file: it is text"),
     ],
 )
 def test_bad_input_is_refused_in_words(name, said, toy):

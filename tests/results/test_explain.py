@@ -314,7 +314,7 @@ def test_it_says_when_where_and_by_what(toy):
         (["nobody"], "unknown score"),
         (["nothing.nc"], "No score file nothing.nc"),
         (["torn.nc"], "truncated or was altered"),
-        (["text.nc"], "truncated or was altered"),
+        (["text.nc"], "is no score file: it is text"),
     ],
 )
 def test_bad_input_is_refused_in_words(arguments, said, toy):

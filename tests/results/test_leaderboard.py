@@ -50,15 +50,15 @@ def put(folder, model, ev, benchmark="b", metric="ridge", weights="pretrained", 
     return write_score(score, folder)
 
 
-def fail(folder, model, benchmark="b", said="no route to host"):
+def fail(folder, model, benchmark="b", said="no route to host", **more):
     folder.mkdir(exist_ok=True)
     names = {"model": model, "weights": "pretrained", "benchmark": benchmark, "metric": "ridge"}
     path = folder / f"{model}--pretrained--{benchmark}--ridge.failed.json"
-    path.write_text(json.dumps({**names, "failed": said}))
+    path.write_text(json.dumps({**names, "failed": said, **more}))
     return path
 
 
-def rows_of(folder, *benchmarks):
+def rows_of(folder, *benchmarks, every=False):
     """Return (benchmark, rank, model, EV, note) of every row."""
     return [
         (
@@ -68,7 +68,7 @@ def rows_of(folder, *benchmarks):
             row["EV"] if row["EV"] is None else round(row["EV"], 9),
             row["note"],
         )
-        for row in compile_leaderboard(folder, benchmarks)
+        for row in compile_leaderboard(folder, benchmarks, every)
     ]
 
 
@@ -95,18 +95,34 @@ def test_ranks_by_explained_variance_within_benchmark_and_metric(folder):
 
 
 @pytest.mark.slow
-def test_a_model_never_run_on_a_benchmark_is_no_zero(folder):
+def test_a_model_never_run_on_a_benchmark_is_no_zero_and_listed_where_all_are(folder):
     put(folder, "everywhere", 0.5, "a")
     put(folder, "everywhere", -0.1, "b")
     put(folder, "once", 0.4, "a")
-    assert rows_of(folder) == [
-        ("a", "1", "everywhere", 0.5, ""),
-        ("a", "2", "once", 0.4, ""),
-        ("b", "1", "everywhere", -0.1, ""),
-        ("b", None, "once", None, "not run"),
-    ]
-    (line,) = [line for line in render(compile_leaderboard(folder)).splitlines() if "not run" in line]
+    run_before = [("a", "1", "everywhere", 0.5, ""), ("a", "2", "once", 0.4, ""), ("b", "1", "everywhere", -0.1, "")]
+    assert rows_of(folder) == run_before
+    assert rows_of(folder, every=True) == [*run_before, ("b", None, "once", None, "not run")]
+    shown = run("leaderboard", "--results", folder, "--all").stdout
+    (line,) = [line for line in shown.splitlines() if "not run" in line]
     assert [cell.strip() for cell in line.strip("|").split("|")] == ["–", "once", "pretrained", *"––––", "not run"]
+
+
+@pytest.mark.parametrize(
+    ("failed", "scored", "shown"),
+    [
+        ({}, {}, False),  # of former versions
+        ({"date": "2026-01-02T10:00:00+0000"}, {"date": "2026-01-02T10:30:00+0100"}, True),
+        ({"date": "2026-01-02T10:00:00+0000"}, {"date": "2026-01-02T09:30:00-0100"}, False),
+        ({"date": "2026-01-02T10:00:00+0000"}, {}, True),
+    ],
+    ids=["no dates", "failed later", "scored later", "one date"],
+)
+def test_a_failure_is_not_shown_beside_a_later_score(failed, scored, shown, folder):
+    """Also where the score was copied into the folder, so that nothing removed the record."""
+    put(folder, "net", 0.5, **scored)
+    fail(folder, "net", **failed)
+    notes = ["", "failed: no route to host"] if shown else [""]
+    assert [row[4] for row in rows_of(folder)] == notes
 
 
 def test_a_model_that_failed_is_no_zero(folder):
@@ -243,7 +259,7 @@ def test_the_order_of_files_does_not_matter(folder, tmp_path):
 def test_only_the_benchmarks_asked_for(folder):
     put(folder, "one", 0.5, "alpha")
     put(folder, "two", 0.4, "beta")
-    assert rows_of(folder, "beta") == [("beta", "1", "two", 0.4, ""), ("beta", None, "one", None, "not run")]
+    assert rows_of(folder, "beta") == [("beta", "1", "two", 0.4, "")]
 
 
 def test_an_unknown_benchmark_gives_the_nearest(folder):
@@ -518,7 +534,7 @@ def test_baselines_stand_in_their_place_without_a_rank(folder):
     put_predictions(folder, "other-animals", 0.1, weights="none", baseline="animals")
     put_predictions(folder, "ceiling", 0.2, weights="none", baseline="ceiling", splits={"kind": "none"}, n_draws=0)
     put(folder, "elsewhere", 0.5, "a")
-    rows = [row for row in compile_leaderboard(folder) if row["benchmark"] == "b"]
+    rows = [row for row in compile_leaderboard(folder, every=True) if row["benchmark"] == "b"]
     assert [(row["rank"], row["model"], row["note"]) for row in rows] == [
         (None, "ceiling", "baseline: ceiling"),
         (None, "other-animals", "baseline: animals"),
@@ -533,7 +549,8 @@ def test_baselines_stand_in_their_place_without_a_rank(folder):
         ["1", "good"],
         ["–", "*pixels*"],
     ]
-    absent = [row["model"] for row in compile_leaderboard(folder) if row["benchmark"] == "a" and row["note"]]
+    every = compile_leaderboard(folder, every=True)
+    absent = [row["model"] for row in every if row["benchmark"] == "a" and row["note"]]
     assert absent == ["bad", "good"]
 
 

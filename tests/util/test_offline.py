@@ -115,3 +115,17 @@ def test_the_hub_is_not_asked_again_and_again(home):
     done = run_python(code, ITBENCH_OFFLINE="1", HF_HOME=str(home / "hub"))
     assert "no cache on this machine holds them" in done.stdout
     assert "--weights random" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_hub_that_cannot_be_reached_is_named_within_seconds(home):
+    code = (
+        "import time\nfrom itbench import Weights, from_timm\nfrom itbench.errors import NoWeights\n"
+        "start = time.time()\n"
+        "try:\n    from_timm('resnet18', Weights('pretrained'))\nexcept NoWeights as error:\n    print(error)\n"
+        "assert time.time() - start < 20"
+    )
+    done = run_python(code, HF_ENDPOINT="http://127.0.0.1:9", HF_HOME=str(home / "hub"))
+    assert done.returncode == 0, done.stderr
+    assert "127.0.0.1 cannot be reached (Connection refused), and no cache on this machine holds them" in done.stdout
+    assert "Retrying" not in done.stderr
