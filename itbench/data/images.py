@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from itbench.data.labels import join_labels
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 from itbench.util.checksum import digest
@@ -75,20 +76,9 @@ def order_images(wanted: Sequence[str], present: Sequence[str], images: Path) ->
     Raises
     ------
     BadRecordings
-        For files that one of the two lacks, and for those that the CSV lists twice.
+        For names that no rule joins one-to-one with the files.
     """
-    missing, surplus = sorted(set(wanted) - set(present)), sorted(set(present) - set(wanted))
-    if missing or surplus or len(set(wanted)) != len(wanted):
-        repeated = sorted({name for name in wanted if wanted.count(name) > 1})
-        raise BadRecordings(
-            f"The CSV and {images} do not name the same images.",
-            known="; ".join(
-                f"{len(names)} {what}: {', '.join(names[:5])}"
-                for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
-                if names
-            ),
-        )
-    return list(wanted)
+    return [present[row] for row in join_labels(wanted, present, ("the CSV", str(images))).rows]
 
 
 def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:

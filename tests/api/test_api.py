@@ -88,7 +88,7 @@ def test_labelled_responses_are_joined_with_files_by_name(tmp_path):
     expected = itbench.score("pixels", images=IMAGES, responses=RATES)
     assert value(itbench.score("pixels", images=tmp_path, responses=shuffled)) == value(expected)
     other = shuffled.assign_coords(stimulus=[f"other{number}" for number in range(60)])
-    with pytest.raises(BadRecordings, match="labels do not match"):
+    with pytest.raises(BadRecordings, match="do not match one-to-one"):
         itbench.score("pixels", images=tmp_path, responses=other)
 
 
