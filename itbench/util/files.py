@@ -18,10 +18,11 @@ from typing import TextIO
 
 import psutil
 
-from itbench.errors import ItbenchError, ItbenchWarning, NoSpace
+from itbench.errors import BadOption, ItbenchError, ItbenchWarning, NoSpace
 
 PARTIAL = ".partial"  # the ending of a file that is still being written
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
+LONGEST = 255  # bytes of a file name
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
 
@@ -59,6 +60,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
         code = getattr(error, "errno", None)
         if code == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
             raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
+        if code == errno.ENAMETOOLONG:
+            raise ItbenchError(f"A file name in {folder} is too long.", todo="Choose shorter names.") from error
         if isinstance(error, OSError) and code in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
         raise
@@ -76,6 +79,29 @@ def check_space(folder: Path, size: int) -> None:
             known=f"{size / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free.",
             todo="Free some, or name another folder.",
         )
+
+
+def check_file_name(name: str, what: str) -> str:
+    """Return a file name that `whole_file` can write; refuse one that is too long for a file system.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        The names that it is made of, for the error: ``The names of the model and the benchmark``.
+
+    Raises
+    ------
+    BadOption
+    """
+    longest = LONGEST - len(f"..{_writer()}.{8 * '_'}{PARTIAL}")  # the temporary name has all that besides
+    if len(name.encode()) > longest:
+        raise BadOption(
+            f"{what} are too long for a file: {len(name.encode())} bytes, {name[:60]}….",
+            known=f"A file name has at most {longest} bytes.",
+            todo="Choose shorter names.",
+        )
+    return name
 
 
 def write_text(path: Path, text: str) -> None:

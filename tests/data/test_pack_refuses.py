@@ -214,7 +214,9 @@ def test_what_cannot_be_scored_is_refused_in_one_message(case, home):
     assert leftovers(home) == []
 
 
-@pytest.mark.parametrize("name", ["a b", "a/b", "../a", ".hidden", "", "mine.h5", "mine.nc", "a\n", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["a b", "a/b", "../a", ".hidden", "", "mine.h5", "mine.nc", "a\n", "x" * 200, "é" * 60]
+)
 def test_bad_names_are_refused(name, home):
     refused(pack(name), [f"{name!r} is no name for recordings", "letters, digits"])
     assert leftovers(home) == []
