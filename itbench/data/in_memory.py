@@ -45,7 +45,8 @@ def stimuli_in_memory(
     BadRecordings
         For arrays of another shape or range.
     """
-    columns = {key: np.asarray(column) for key, column in (metadata or {}).items()}
+    given = {} if metadata is None else dict(metadata.items())
+    columns = {str(key): np.asarray(column) for key, column in given.items()}
     if isinstance(images, StimulusSet):
         if columns:
             raise BadOption(
@@ -57,9 +58,10 @@ def stimuli_in_memory(
         pixels: Any = stimuli.images
         if isinstance(pixels, MixedSizeImages):
             raise BadRecordings(f"The images in {images} differ in size.", todo="Bring them to one size first.")
-        join = find_label_join(
-            {key: column.tolist() for key, column in columns.items()}, {"the image files": pixels.names}, "stimuli"
-        )
+        labels = {key: column.tolist() for key, column in columns.items()}
+        indices = [index for column in given.values() if (index := _text_index(column))]
+        labels |= {"index": indices[0]} if indices else {}
+        join = find_label_join(labels, {"the image files": pixels.names}, "the metadata", own=("index",))
         if join:
             stimuli = stimuli.take(np.argsort(join.rows))
             pixels = stimuli.images
@@ -166,9 +168,17 @@ def _from_pandas(responses: Any) -> Any:
     if not isinstance(responses, pd.DataFrame):
         return responses
     array = xr.DataArray(responses.to_numpy(), dims=("stimulus", "site"))
-    if isinstance(responses.index, pd.RangeIndex):
-        return array
-    return array.assign_coords(stimulus=responses.index.to_numpy())
+    index = _text_index(responses)
+    return array.assign_coords(stimulus=index) if index else array
+
+
+def _text_index(table: Any) -> list[Any] | None:
+    """Return the index of a pandas table or column if it is text."""
+    import pandas as pd
+
+    if isinstance(table, pd.Series | pd.DataFrame) and not pd.api.types.is_numeric_dtype(table.index):
+        return list(map(str, table.index))
+    return None
 
 
 def _stimulus_labels(responses: Any) -> dict[str, list[Any]]:

@@ -134,23 +134,32 @@ def _from_old_matlab(path: Path, variable: str) -> tuple[NDArray[Any], None, dic
     from scipy.io import loadmat
 
     found = {name: item for name, item in loadmat(path).items() if not name.startswith("__")}
-    labels = {}
-    for name, item in found.items():
-        if is_label_name(name) and item.dtype.kind in "OU":
-            labels[name] = [str(np.squeeze(cell)) for cell in item.ravel()]
+    labels = {name: column for name, item in found.items() if (column := _cells_of_text(item))}
     name = _choose(path, variable, [key for key in found if variable or key not in labels])
     values = found[name]
     return values.toarray() if hasattr(values, "toarray") else values, None, {"": labels}  # sparse matrices
 
 
+def _cells_of_text(item: Any) -> list[str] | None:
+    """Return the texts of a variable of an older MATLAB file: cells of text, or rows of letters."""
+    cells = [np.squeeze(cell) for cell in item.ravel()] if getattr(item, "dtype", np.dtype(int)).kind in "OU" else []
+    return [str(cell).rstrip() for cell in cells] if all(cell.dtype.kind == "U" for cell in cells) else None
+
+
 def _label_column(file: h5py.File, name: str, item: h5py.Dataset) -> list[Any] | None:
-    """Return the labels in an HDF5 variable whose name says that it names images, MATLAB's cells of text too."""
-    if not is_label_name(name.rpartition("/")[2]) or item.size != max(item.shape, default=0):
+    """Return the labels in an HDF5 variable: text, cells or rows of letters of MATLAB, or numbers that are named so."""
+    kind = label_text(item.attrs.get("MATLAB_class", ""))
+    if kind == "char" and item.ndim == 2:
+        return ["".join(map(chr, letters)).rstrip() for letters in item[:].T]
+    if item.size != max(item.shape, default=0):
         return None
-    if h5py.check_string_dtype(item.dtype) or item.dtype.kind in "Siu":
+    if h5py.check_ref_dtype(item.dtype) and kind == "cell":
+        cells = [file[cell] for cell in item[:].ravel()]
+        text = all(label_text(cell.attrs.get("MATLAB_class", "")) == "char" for cell in cells)
+        return ["".join(map(chr, cell[:].ravel())) for cell in cells] if text else None
+    named = item.dtype.kind in "iu" and is_label_name(name.rpartition("/")[2])
+    if h5py.check_string_dtype(item.dtype) or named:
         return _decoded(item[:].ravel())
-    if h5py.check_ref_dtype(item.dtype) and label_text(item.attrs.get("MATLAB_class", "")) == "cell":
-        return ["".join(map(chr, file[cell][:].ravel())) for cell in item[:].ravel()]
     return None
 
 

@@ -7,6 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -244,6 +245,11 @@ def test_a_table_of_pandas_is_joined_by_its_index(tmp_path):
     frame = table.to_pandas()
     assert_paired(recordings_in_memory(write_images(tmp_path / "images"), frame))
     assert_paired(recordings_in_memory(tmp_path / "images", frame.iloc[np.argsort(order)].reset_index(drop=True)))
+    metadata = {"number": pd.Series(order, index=frame.index)}
+    assert_paired(recordings_in_memory(tmp_path / "images", RATES[order], metadata=metadata))
+    with pytest.raises(BadRecordings, match="'index' of the metadata do not match"):
+        recordings_in_memory(tmp_path / "images", RATES, metadata={"number": pd.Series(order, index=list("abcdefghi"))})
+    assert_paired(recordings_in_memory(tmp_path / "images", frame, metadata=pd.DataFrame({"number": range(N)})))
 
 
 def test_recordings_order_responses_and_rdms_as_their_stimuli():

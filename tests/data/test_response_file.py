@@ -47,6 +47,17 @@ def test_older_matlab_files_are_read_as_scipy_reads_them():
     assert read.labels == {"stimulus": {"filename": NAMES}}
 
 
+def test_rows_of_letters_are_labels_in_both_kinds_of_matlab_files():
+    letters = ["a.png ", "bb.png", "ccc   "]  # MATLAB pads them to one length
+    savemat("old.mat", {"rates": VALUES, "shown": np.array(letters)})
+    write_matlab73("new.mat")
+    with h5py.File("new.mat", "a") as file:
+        file["shown"] = np.array([list(map(ord, row)) for row in letters], "u2").T
+        file["shown"].attrs["MATLAB_class"] = np.bytes_("char")
+    for path in ("old.mat", "new.mat"):
+        assert read_response_file(path, DIMS).labels == {"stimulus": {"shown": ["a.png", "bb.png", "ccc"]}}
+
+
 def test_hdf5_without_an_attribute_of_matlab_keeps_its_axes():
     with h5py.File("rates.h5", "w") as file:
         file["day/rates"] = VALUES
@@ -81,7 +92,7 @@ def test_sparse_matrices_of_matlab_are_filled():
 REFUSED = {
     "text of MATLAB": (
         lambda path: write_matlab73(path, np.full((3, 4), 97), kind="char"),
-        "rates.mat",
+        "rates.mat:rates",
         BadRecordings,
         "rates is no array of numbers but MATLAB's char",
     ),
