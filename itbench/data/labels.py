@@ -109,7 +109,8 @@ def find_label_join(
     """Find the column, or coordinate, whose values name the stimuli, and join it with their labels.
 
     A column whose name says that it names images (`is_label_name`) must match some target one-to-one, unless another
-    such column does. Without one, a column of text that matches is taken; None if there is none.
+    such column does. Without one, a column of text that matches is taken. None if there is none: then the rows can be
+    taken in order, since no column tells otherwise.
 
     Parameters
     ----------
@@ -125,7 +126,7 @@ def find_label_join(
     Raises
     ------
     BadRecordings
-        If labels match no target, if two columns disagree, or if whole numbers may be labels or an order.
+        If labels match no target, if two columns disagree, or if a column may name the images and does not match.
     """
     named = sorted((name for name in columns if is_label_name(name) or name in own), key=_preference)
     joins = [join for name in named if (join := _first_join(name, columns[name], targets))]
@@ -135,16 +136,11 @@ def find_label_join(
         raise _unlike(wanted, columns[labels[0]], (target, f"{labels[0]!r} of {where}"))
     if not joins:
         others = {name: column for name, column in columns.items() if name not in named}
-        text = [name for name, column in others.items() if parse_column(list(map(label_text, column))).dtype == object]
-        joins = [join for name in text if (join := _first_join(name, others[name], targets))]
-        for name in sorted(others.keys() - set(text)) if not joins else ():
-            join = _first_join(name, others[name], targets)
-            if join and not _in_order(join):
-                raise BadRecordings(
-                    f"{name!r} of {where} holds the numbers of {join.target} in another order.",
-                    known="It may name the images, or say something else of them.",
-                    todo="If it names them, call it filename; else add a column filename.",
-                )
+        joins = [
+            join for name, column in others.items() if _is_text(column) and (join := _first_join(name, column, targets))
+        ]
+        for name, column in others.items() if not joins else ():
+            _refuse_unclear(name, column, targets, where)
     for other in joins[1:]:
         if not np.array_equal(other.rows, joins[0].rows):
             raise BadRecordings(
@@ -179,6 +175,28 @@ def _first_join(name: str, column: Sequence[Any], targets: Mapping[str, Sequence
         if join:
             return LabelJoin(join.rows, join.rule, name, target)
     return None
+
+
+def _refuse_unclear(name: str, column: Sequence[Any], targets: Mapping[str, Sequence[Any]], where: str) -> None:
+    """Refuse a column under any name that names half of the images, or counts the rows in another order."""
+    if _is_text(column):
+        for target, labels in targets.items():
+            a, b = (set(_keys(list(map(label_text, side)), PARTS[-1], True, True)) for side in (labels, column))
+            if 2 * len(a & b) >= len(a):
+                raise _unlike(labels, column, (target, f"{name!r} of {where}"))
+        return
+    joins = [join for labels in targets.values() if (join := match_labels(labels, column))]
+    counts = _counts_rows(sorted(column, key=lambda number: float(label_text(number)))) and not _counts_rows(column)
+    if counts or any(not _in_order(join) for join in joins):
+        raise BadRecordings(
+            f"{name!r} of {where} holds the numbers of the images or rows in another order.",
+            known="It may name the images, or say something else of them.",
+            todo="If it names them, call it filename; else add a column filename.",
+        )
+
+
+def _is_text(column: Sequence[Any]) -> bool:
+    return parse_column(list(map(label_text, column))).dtype == object
 
 
 def _one_to_one(first: Sequence[str], second: Sequence[str]) -> NDArray[np.intp] | None:

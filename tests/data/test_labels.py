@@ -152,8 +152,20 @@ def test_numbers_in_another_order_than_the_files_are_labels_only_under_a_known_n
     files = ("1.png", "2.png", "3.png")
     assert found({"image": ["3", "1", "2"]}, files) == ("image", [1, 2, 0])
     assert found({"trial": ["1", "2", "3"]}, files) is None
-    with pytest.raises(BadRecordings, match=r"'trial' of table\.csv holds the numbers of files in another order"):
+    with pytest.raises(
+        BadRecordings, match=r"'trial' of table\.csv holds the numbers of the images or rows in another"
+    ):
         found({"trial": ["3", "1", "2"]}, files)
+
+
+def test_a_column_of_any_name_that_may_name_the_images_is_refused_if_it_does_not_match():
+    with pytest.raises(BadRecordings, match=r"'Bild' of table\.csv do not match"):
+        found({"Bild": ["a", "b", "other"]})
+    with pytest.raises(BadRecordings, match=r"'Bild' of table\.csv do not match"):
+        found({"Bild": ["a.png", "b.png", "b.png"]})
+    with pytest.raises(BadRecordings, match=r"'nr' of table\.csv holds the numbers"):
+        found({"nr": ["1", "3", "2"]})
+    assert found({"kind": ["a", "y", "z"], "size": ["10", "30", "20"], "nr": ["0", "1", "2"]}) is None
 
 
 @pytest.mark.parametrize("first", [0, 1])
