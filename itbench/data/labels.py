@@ -71,11 +71,14 @@ def match_labels(first: Sequence[Any], second: Sequence[Any]) -> LabelJoin | Non
     rows = _one_to_one(a, b)
     if rows is not None:
         return LabelJoin(rows, "equal labels")
-    for fold, unpadded, part in product((False, True), (False, True), PARTS):
-        rows = _one_to_one(_keys(a, part, unpadded, fold), _keys(b, part, unpadded, fold))
-        if rows is not None:
-            extra = (", numbers without leading zeros" if unpadded else "") + (", in any case" if fold else "")
-            return LabelJoin(rows, f"equal {part}{extra}")
+    for fold, unpadded in product((False, True), (False, True)):
+        if set(_keys(a, PARTS[-1], unpadded, fold)) != set(_keys(b, PARTS[-1], unpadded, fold)):
+            continue  # names of files without ending are all that the other parts have in common
+        for part in PARTS:
+            rows = _one_to_one(_keys(a, part, unpadded, fold), _keys(b, part, unpadded, fold))
+            if rows is not None:
+                extra = (", numbers without leading zeros" if unpadded else "") + (", in any case" if fold else "")
+                return LabelJoin(rows, f"equal {part}{extra}")
     return None
 
 
@@ -129,8 +132,8 @@ def find_label_join(
         If labels match no target, if two columns disagree, or if a column may name the images and does not match.
     """
     named = sorted((name for name in columns if is_label_name(name) or name in own), key=_preference)
-    joins = [join for name in named if (join := _first_join(name, columns[name], targets))]
     labels = [name for name in named if not _counts_rows(columns[name])]
+    joins = [join for name in labels or named if (join := _first_join(name, columns[name], targets))]
     if not joins and labels:
         target, wanted = next(iter(targets.items()))
         raise _unlike(wanted, columns[labels[0]], (target, f"{labels[0]!r} of {where}"))

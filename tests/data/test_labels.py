@@ -168,6 +168,11 @@ def test_a_column_of_any_name_that_may_name_the_images_is_refused_if_it_does_not
     assert found({"kind": ["a", "y", "z"], "size": ["10", "30", "20"], "nr": ["0", "1", "2"]}) is None
 
 
+def test_a_count_of_the_rows_says_less_than_a_label():
+    columns = {"stimulus": [0, 1, 2], "filename": ["2", "0", "1"]}
+    assert found(columns, ("0.png", "1.png", "2.png"), own=("stimulus",)) == ("filename", [1, 2, 0])
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_count_of_the_rows_is_no_label_unless_files_are_called_so(first):
     index = {"stimulus": list(range(first, first + 3))}
