@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from itbench.api.sources import named_benchmark
 from itbench.data.benchmark import Benchmark
-from itbench.data.responses import mean_over_repetitions
+from itbench.data.responses import DIMS, mean_over_repetitions
+from itbench.errors import BadScore
 from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
 from itbench.results.diff import Difference, difference
@@ -21,12 +22,13 @@ from itbench.results.explain import heading
 from itbench.results.explain.steps import render
 from itbench.results.leaderboard import compile_leaderboard
 from itbench.results.paired_comparison import PairedComparison, compare_scores, responses_of
-from itbench.results.score_file import read_score, scores_in, write_score
+from itbench.results.score_file import provenance, read_score, scores_in, write_score
 from itbench.results.score_variables import has_predictions
 from itbench.results.summary import summary
 from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
 from itbench.scoring.rescore import rescore as rescore_grams
 from itbench.util import folders
+from itbench.util.checksum import digest
 from itbench.util.progress import Reporter, SilentReporter
 
 if TYPE_CHECKING:
@@ -82,11 +84,22 @@ def compare(
             recorded = responses_of(a, named_benchmark(load_plugins(plugins), benchmark or a.attrs["benchmark"]))
         elif isinstance(responses, xr.DataArray):
             whole = responses if "repetition" in responses.dims else responses.expand_dims("repetition")
+            _refuse_other_order(a, whole)
             recorded = mean_over_repetitions(whole)
         else:
             values = np.asarray(responses, float)
             recorded = values if values.ndim == 2 else np.nanmean(values, axis=0)
     return compare_scores(a, b, recorded)
+
+
+def _refuse_other_order(score: xr.Dataset, responses: xr.DataArray) -> None:
+    """Refuse labelled responses whose order a score does not show to be its own; it keeps a digest, no labels."""
+    same = digest(responses.transpose(*DIMS).values) == provenance(score)["digests"].get("responses")
+    if "stimulus" in responses.coords and not same:
+        raise BadScore(
+            "The labelled responses are not those of the score, or stand in another order than its images.",
+            todo="Give an array without labels, in the order of the images.",
+        )
 
 
 def explain(score: xr.Dataset, *, plugins: Sequence[str | Path] = ()) -> Text:

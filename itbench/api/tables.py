@@ -119,7 +119,7 @@ def pack(
 def _about(recordings: Recordings, region: str | None, window: tuple[float, float] | None) -> Recordings:
     if window and not window[0] < window[1]:
         raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
-    return replace(recordings, about={"region": region, "window": window})
+    return replace(recordings, about={**recordings.about, "region": region, "window": window})
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], index: str) -> pd.DataFrame:

@@ -38,7 +38,9 @@ def data() -> None:
     help="Folder or zip of images of one size.",
 )
 @click.option(
-    "--responses", required=True, help="FILE.npy, FILE.nc or FILE.h5; FILE.h5:NAME picks one of several variables."
+    "--responses",
+    required=True,
+    help="FILE.npy, FILE.nc, FILE.h5 or FILE.mat; FILE.h5:NAME picks one of several variables.",
 )
 @click.option("--dims", help="Order of the axes, such as site,stimulus,repetition.")
 @click.option(
@@ -63,8 +65,9 @@ def pack(
 ) -> None:
     """Pack images and responses into recordings called NAME.
 
-    Images are taken in the order of the CSV's column ``filename``, otherwise in the order of their names (image2 before
-    image10). Missing repetitions are NaN.
+    Images come in the order of the CSV's column that names them, otherwise in the order of their names (image2 before
+    image10). Responses that name their stimuli are joined with them, others are taken in the same order; `joined` says
+    which. Missing repetitions are NaN.
 
     \b
     Examples:

@@ -54,7 +54,7 @@ class Dataset:
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(NAME, self.name):
+        if not _is_name(self.name):
             raise TypeError(f"{self.name!r} is no name for a data set: {_name_rule()}")
         if not callable(self.read):
             raise TypeError(f"the reader of the data set {self.name!r} cannot be called")
@@ -136,7 +136,7 @@ def new_recordings_path(name: str, datasets: Datasets, replace: bool) -> Path:
     BadRecordings
         If the name is taken and `replace` is false, or no name for a file.
     """
-    if not re.fullmatch(NAME, name):
+    if not _is_name(name):
         raise BadRecordings(f"{name!r} is no name for recordings.", known=_name_rule())
     if name in datasets:
         raise BadRecordings(f"The name {name!r} belongs to a registered data set.", todo="Choose another.")
@@ -154,5 +154,10 @@ def unknown_dataset(name: str, datasets: Datasets) -> UnknownName:
     return UnknownName.of("data set", name, {*datasets, *installed_recordings()}, todo=pack)
 
 
+def _is_name(name: str) -> bool:
+    """Return whether a name fits into a file name of the catalog, also in bytes."""
+    return re.fullmatch(NAME, name) is not None and len(name.encode()) <= 100
+
+
 def _name_rule() -> str:
-    return f"Up to 100 letters, digits and . _ + - are, without the ending {ENDING}."
+    return f"Up to 100 (bytes of) letters, digits and . _ + - are, without the ending {ENDING}."

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from itbench.data.labels import join_labels
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
 from itbench.util.checksum import digest
@@ -58,7 +59,7 @@ def list_images(images: Path) -> tuple[list[str], Callable[[str], bytes]]:
         If there are none, or a zip has entries that point out of its folder.
     """
     if images.is_dir():
-        names = [path.relative_to(images).as_posix() for path in images.rglob("*")]
+        names = [path.relative_to(images).as_posix() for path in images.rglob("*") if not path.is_dir()]
         return _chosen(names, images), lambda name: (images / name).read_bytes()
     try:
         archive = zipfile.ZipFile(images)
@@ -75,20 +76,9 @@ def order_images(wanted: Sequence[str], present: Sequence[str], images: Path) ->
     Raises
     ------
     BadRecordings
-        For files that one of the two lacks, and for those that the CSV lists twice.
+        For names that no rule joins one-to-one with the files.
     """
-    missing, surplus = sorted(set(wanted) - set(present)), sorted(set(present) - set(wanted))
-    if missing or surplus or len(set(wanted)) != len(wanted):
-        repeated = sorted({name for name in wanted if wanted.count(name) > 1})
-        raise BadRecordings(
-            f"The CSV and {images} do not name the same images.",
-            known="; ".join(
-                f"{len(names)} {what}: {', '.join(names[:5])}"
-                for what, names in (("missing", missing), ("not in the CSV", surplus), ("twice in the CSV", repeated))
-                if names
-            ),
-        )
-    return list(wanted)
+    return [present[row] for row in join_labels(wanted, present, ("the CSV", str(images))).rows]
 
 
 def _refuse_escape(entry: zipfile.ZipInfo, images: Path) -> None:
@@ -116,23 +106,65 @@ def _natural(name: str) -> tuple[list[tuple[bool, Any]], str]:
     return parts, name  # the name itself decides between a1 and a01
 
 
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF")  # of the content, whatever a file's ending says
+ORIENTATION = 0x0112  # EXIF tag: 1 for an image that is stored upright
+BITS_PER_SAMPLE = 258  # TIFF tag
+PNG_EXIF = (
+    b"eXIf",
+    b"Raw profile type",
+    b"XML:com.adobe.xmp",
+)  # without these Pillow need not decode a PNG for its EXIF
+
+
 def read_image(name: str, read: Callable[[str], bytes], decode: bool = True) -> Any:
-    """Read an image file as RGB, or only its mode and size; refuse transparency and more than 8 bits a channel."""
+    """Read an image file as RGB, upright by its EXIF orientation, or only its mode and size.
+
+    Raises
+    ------
+    BadRecordings
+        For transparency, more than 8 bits a channel, and several frames or pages.
+    """
     from PIL import Image
 
     try:
-        image = Image.open(io.BytesIO(read(name)))
-        colours = image.convert("RGB") if decode else image
-        clear = decode and image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < 255
+        content = read(name)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        frames, bits = getattr(image, "n_frames", 1), _bits(image, content)
+        upright = _upright(image, content)
+        colours = upright.convert("RGB") if decode else upright
+        clear = decode and upright.has_transparency_data and np.asarray(upright.convert("RGBA"))[..., 3].min() < 255
     except Exception as error:  # decoders and archives raise what they like
         raise BadRecordings(f"{name} cannot be read as an image: {error}.") from error
-    if image.mode == "F" or image.mode.startswith("I"):
+    if frames > 1:
+        raise BadRecordings(f"{name} holds {frames} frames or pages.", todo="Save the one that was shown.")
+    if bits > 8:
         raise BadRecordings(
-            f"{name} has more than 8 bits a channel (mode {image.mode}).", todo="Save it with 8, as it was shown."
+            f"{name} has more than 8 bits a channel (mode {image.mode}, {bits} bits).",
+            todo="Save it with 8, as it was shown.",
         )
     if clear:
         raise BadRecordings(f"{name} is transparent in parts.", todo="Save it on the background that it was shown on.")
     return colours
+
+
+def _upright(image: Any, content: bytes) -> Any:
+    """Turn an image file as its EXIF orientation says; only those that are turned are decoded."""
+    from PIL import ImageOps
+
+    if image.format == "PNG" and not any(mark in content for mark in PNG_EXIF):
+        return image
+    if image.format == "TIFF" and image.tag_v2.get(ORIENTATION, 1) != 1:
+        image.load()  # Pillow turns TIFF itself, and then forgets the tag
+    return image if image.getexif().get(ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
+
+
+def _bits(image: Any, content: bytes) -> int:
+    """Return the bits a channel of an image file, which Pillow cuts to 8 where there are several channels."""
+    if image.format == "PNG":
+        return content[24]  # of the header, which comes first
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+    return 32 if image.mode == "F" or image.mode.startswith("I") else 8
 
 
 Size = tuple[int, int]  # y, x
@@ -189,13 +221,20 @@ def open_images(images: Path) -> tuple[StimulusSet, str]:
     names, read = list_images(images)
     sizes, contents = [], []
     for name in names:
-        content = read(name)
+        content = _content(name, read)
         contents.append(hashlib.sha256(content).hexdigest())
         sizes.append(_size(name, content))
     ids = _ids(names)
     photos = MixedSizeImages(names, read, sizes)
     files = ImageFiles(names, read, photos.shape) if len(set(sizes)) == 1 else photos
     return StimulusSet(ids, files), digest(ids, contents)
+
+
+def _content(name: str, read: Callable[[str], bytes]) -> bytes:
+    try:
+        return read(name)
+    except Exception as error:  # archives raise what they like
+        raise BadRecordings(f"{name} cannot be read: {error}.") from error
 
 
 def _size(name: str, content: bytes) -> Size:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from itbench.data.benchmark import Benchmark
 from itbench.data.images import MixedSizeImages, open_images
+from itbench.data.labels import find_label_join, is_label_name, label_text
 from itbench.data.recordings import Recordings
 from itbench.data.responses import DIMS, check_sites, make_responses
 from itbench.data.splits import SplitPlan
@@ -34,7 +35,8 @@ def stimuli_in_memory(
     images : array of shape (stimulus, y, x, 3) or (stimulus, 3, y, x), path, or StimulusSet
         RGB, uint8; or floats, in [0, 1] if none is above 1, else in 0…255.
     metadata : mapping of str to array of shape (stimulus,), optional
-        Flat coordinates, such as ``category`` or ``split``.
+        Flat coordinates, such as ``category`` or ``split``. Images in files come in the order of the column that names
+        them, if one does.
     ids : sequence of str, optional
         Stimulus ids; numbered, or the names of the files, without.
 
@@ -43,18 +45,31 @@ def stimuli_in_memory(
     BadRecordings
         For arrays of another shape or range.
     """
+    given = {} if metadata is None else dict(metadata.items())
+    columns = {str(key): np.asarray(column) for key, column in given.items()}
     if isinstance(images, StimulusSet):
+        if columns:
+            raise BadOption(
+                "A stimulus set has metadata of its own.", todo="Give the images, or make the set with them."
+            )
         return images
     if isinstance(images, str | Path):
         stimuli, _ = open_images(Path(images).expanduser())
         pixels: Any = stimuli.images
         if isinstance(pixels, MixedSizeImages):
             raise BadRecordings(f"The images in {images} differ in size.", todo="Bring them to one size first.")
+        labels = {key: column.tolist() for key, column in columns.items()}
+        indices = [index for column in given.values() if (index := _text_index(column))]
+        labels |= {"index": indices[0]} if indices else {}
+        join = find_label_join(labels, {"the image files": pixels.names}, "the metadata", own=("index",))
+        if join:
+            stimuli = stimuli.take(np.argsort(join.rows))
+            pixels = stimuli.images
         ids = ids or stimuli.ids
     else:
         pixels = _as_bytes(np.asarray(images))
     names = tuple(map(str, ids)) if ids is not None else tuple(f"stimulus{row:05d}" for row in range(pixels.shape[0]))
-    return StimulusSet(names, pixels, {key: np.asarray(column) for key, column in (metadata or {}).items()})
+    return StimulusSet(names, pixels, columns)
 
 
 def recordings_in_memory(
@@ -70,9 +85,10 @@ def recordings_in_memory(
     ----------
     images
         As of `stimuli_in_memory`.
-    responses : array of shape (stimulus, site) or (repetition, stimulus, site), or DataArray
-        NaN where there was no repetition. The dimensions of a DataArray are called so, in any order; its coordinate
-        ``stimulus`` is matched with the stimulus ids where images in files or a stimulus set have any.
+    responses : array of shape (stimulus, site) or (repetition, stimulus, site), DataArray or DataFrame
+        NaN where there was no repetition. The dimensions of a DataArray are called so, in any order; a DataFrame is
+        (stimulus, site). Their labels of stimuli are joined with the names of the files, the stimulus ids, or a column
+        of `metadata` that names the images, where there are any.
     metadata
         As of `stimuli_in_memory`.
     name : str
@@ -82,17 +98,27 @@ def recordings_in_memory(
     BadRecordings
         For numbers of stimuli that do not fit, and for labels that name other stimuli.
     """
-    labels = _stimulus_labels(responses)
+    recorded = _from_pandas(responses)
+    labels = _stimulus_labels(recorded)
     named = isinstance(images, str | Path | StimulusSet)
-    stimuli = stimuli_in_memory(images, metadata, None if named else labels)
-    if named and labels is not None:
-        responses = _by_label(responses, labels, stimuli.ids)
-    array = _labelled(responses, stimuli.ids)
+    stimuli = stimuli_in_memory(images, metadata)
+    targets: dict[str, Sequence[Any]] = {"the stimulus ids": stimuli.ids} if named else {}
+    targets |= {
+        f"the column {key!r}": column.tolist() for key, column in stimuli.metadata.items() if is_label_name(key)
+    }
+    join = find_label_join(labels, targets, "the responses", own=("stimulus",)) if targets else None
+    if join:
+        recorded = recorded.isel(stimulus=join.rows)
+    if not named and "stimulus" in labels:
+        ids = [label_text(label) for label in recorded["stimulus"].values.tolist()]
+        stimuli = StimulusSet(tuple(ids), stimuli.images, stimuli.metadata)
+    array = _labelled(recorded, stimuli.ids)
     check_sites(array)
     pixels, values = stimuli.content_digest(), digest(array.values)
     columns = [part for key, column in sorted(stimuli.metadata.items()) for part in (key, np.asarray(column))]
     content = digest(name, pixels, values, *columns)
-    return Recordings(name, stimuli, array, digests={"stimuli": pixels, "responses": values, "content": content})
+    about = {"joined": f"responses: {join.text}"} if join else {}
+    return Recordings(name, stimuli, array, about, digests={"stimuli": pixels, "responses": values, "content": content})
 
 
 def benchmark_in_memory(
@@ -135,22 +161,30 @@ def _as_bytes(images: NDArray[Any]) -> NDArray[Any]:
     return rounded.astype(np.uint8) if np.allclose(images, rounded, rtol=0, atol=1e-3) else images.astype(np.float32)
 
 
-def _stimulus_labels(responses: Any) -> list[str] | None:
-    if isinstance(responses, xr.DataArray) and "stimulus" in responses.coords:
-        return [str(label) for label in responses["stimulus"].values]
+def _from_pandas(responses: Any) -> Any:
+    """Return a pandas table of responses as a DataArray (stimulus, site), all else as it is."""
+    import pandas as pd
+
+    if not isinstance(responses, pd.DataFrame):
+        return responses
+    array = xr.DataArray(responses.to_numpy(), dims=("stimulus", "site"))
+    index = _text_index(responses)
+    return array.assign_coords(stimulus=index) if index else array
+
+
+def _text_index(table: Any) -> list[Any] | None:
+    """Return the index of a pandas table or column if it is text."""
+    import pandas as pd
+
+    if isinstance(table, pd.Series | pd.DataFrame) and not pd.api.types.is_numeric_dtype(table.index):
+        return list(map(str, table.index))
     return None
 
 
-def _by_label(responses: Any, labels: Sequence[str], ids: Sequence[str]) -> xr.DataArray:
-    row_of = {label: row for row, label in enumerate(labels)}
-    missing = [name for name in ids if name not in row_of]
-    if missing or len(row_of) != len(labels) or len(labels) != len(ids):
-        raise BadRecordings(
-            f"The responses are of {len(labels)} stimuli, the images of {len(ids)}, and their labels do not match.",
-            known=f"Responses: {', '.join(labels[:5])}, …; images: {', '.join(ids[:5])}, …",
-            todo="Label both alike, or drop the coordinate 'stimulus' to pair them by their order.",
-        )
-    return responses.isel(stimulus=[row_of[name] for name in ids])
+def _stimulus_labels(responses: Any) -> dict[str, list[Any]]:
+    if not isinstance(responses, xr.DataArray):
+        return {}
+    return {str(key): coord.values.tolist() for key, coord in responses.coords.items() if coord.dims == ("stimulus",)}
 
 
 def _labelled(responses: Any, ids: Sequence[str]) -> xr.DataArray:

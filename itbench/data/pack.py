@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from itbench.data.images import ImageFiles, list_images, order_images
+from itbench.data.images import ImageFiles, list_images
+from itbench.data.labels import find_label_join, is_label_name, plain_header
 from itbench.data.recordings import Recordings
+from itbench.data.response_file import ResponseFile, read_response_file
 from itbench.data.responses import DIMS, make_responses
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.util.tables import parse_column, read_csv
 
-Labels = dict[str, dict[str, list[Any]]]  # by axis, by name
-ID_COLUMNS = ("stimulus", "stimulus_id", "image_id")
+ID_COLUMNS = ("stimulus", "stimulusid", "imageid")  # headers of stimulus ids, letters and digits only
 
 
 def pack_recordings(
@@ -37,14 +39,15 @@ def pack_recordings(
     ----------
     name : str
     images : Path
-        Folder or zip of images of one size, ordered by the CSV's column ``filename``, otherwise by name (image2 before
-        image10).
+        Folder or zip of images of one size, ordered by the CSV's column that names them, otherwise by name (image2
+        before image10).
     responses : str
-        ``FILE.npy``, ``FILE.nc`` or ``FILE.h5``; ``FILE.h5:NAME`` picks one of several variables.
+        ``FILE.npy``, ``FILE.nc``, ``FILE.h5`` or ``FILE.mat``; ``FILE.h5:NAME`` picks one of several variables.
+        Labels of the stimuli in it are joined with ids, file names or columns of the CSV.
     dims : sequence of {"site", "stimulus", "repetition"}, optional
         Order of the axes of the responses; a netCDF file may name them itself.
     stimuli : Path, optional
-        CSV with one row per image, in the order of the responses; its columns become stimulus coordinates.
+        CSV with one row per image; its columns become stimulus coordinates. Responses without labels are in its order.
     region : str, optional
     window : pair of float, optional
         ms after onset.
@@ -52,105 +55,72 @@ def pack_recordings(
     Raises
     ------
     BadRecordings, BadOption
-        For counts, shapes or orders that do not fit, with the numbers.
+        For counts, shapes or labels that do not fit, with the numbers.
     """
     if window and not window[0] < window[1]:
         raise BadOption(f"The window {window[0]:g} to {window[1]:g} ms must start before it ends.")
-    table = read_csv(stimuli) if stimuli else {}
-    files, ids = _image_files(images, table)
-    values, axes, labels = _read_responses(responses, dims)
-    values = _order_axes(values, axes, n_images=len(ids))
-    _refuse_other_order(labels.get("stimulus", {}), ids)
-    metadata = {key: parse_column(column) for key, column in table.items() if key not in ("filename", *ID_COLUMNS)}
-    about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
-    return Recordings(
-        name, StimulusSet(ids, files, metadata), make_responses(values, ids, sites=labels.get("site")), about
+    paired = _pair_images(images, stimuli)
+    read = read_response_file(responses, dims)
+    values = _order_axes(read.values, read.dims, n_images=len(paired.ids))
+    values, rule = _pair_responses(values, read, paired)
+    stimulus_set = StimulusSet(
+        paired.ids, paired.files, {key: parse_column(paired.table[key]) for key in paired.columns}
     )
+    about = {"region": region, "window": window, "images": images.name, "responses": Path(responses).name}
+    about["joined"] = f"{paired.rule}; responses: {rule}"
+    return Recordings(name, stimulus_set, make_responses(values, paired.ids, sites=read.labels.get("site")), about)
 
 
-def _image_files(images: Path, table: dict[str, list[str]]) -> tuple[ImageFiles, tuple[str, ...]]:
+@dataclass(frozen=True, eq=False)
+class _PairedImages:
+    """Image files in the order of a CSV's rows, with its table, ids, columns of metadata, and what paired them."""
+
+    files: ImageFiles
+    ids: tuple[str, ...]
+    table: dict[str, list[str]]
+    columns: list[str]
+    rule: str
+
+
+def _pair_images(images: Path, stimuli: Path | None) -> _PairedImages:
     names, read = list_images(images)
-    rows = len(next(iter(table.values()))) if table else len(names)
-    if "filename" in table:
-        names = order_images(table["filename"], names, images)
+    stems = tuple(Path(name).stem for name in names)
+    if stimuli is None:
+        return _PairedImages(ImageFiles.open(names, read), stems, {}, [], "images: in the order of their names")
+    table = read_csv(stimuli)
+    join = find_label_join(table, {f"the files in {images.name}": names}, stimuli.name)
+    rows = len(next(iter(table.values())))
     if rows != len(names):
         raise BadRecordings(f"{rows} rows in the CSV, but {len(names)} images in {images}.")
-    column = next((key for key in ID_COLUMNS if key in table), None)
-    ids = tuple(table[column]) if column else tuple(Path(name).stem for name in names)
-    return ImageFiles.open(names, read), ids
+    rule = f"{stimuli.name}: no column names the images, its rows are taken in the order of their names"
+    if join:
+        order = np.argsort(join.rows)
+        names, rule = [names[row] for row in order], f"{stimuli.name}: {join.text}"
+    label = join.column if join else ""
+    ids = sorted((key for key in table if plain_header(key) in ID_COLUMNS), key=lambda key: (key == label, _rank(key)))
+    columns = [key for key in table if key not in (*ids, label)]
+    own = tuple(table[ids[0]]) if ids else tuple(Path(name).stem for name in names)
+    return _PairedImages(ImageFiles.open(names, read), own, table, columns, rule)
 
 
-def _read_responses(source: str, dims: Sequence[str] | None) -> tuple[NDArray[Any], tuple[str, ...], Labels]:
-    """Read the responses to pack: values, names of their axes, and the labels that the file has along each axis."""
-    file, colon, variable = source.rpartition(":")
-    path = Path(file) if colon and Path(file).suffix in (".h5", ".hdf5", ".nc") else Path(source)
-    variable = variable if path != Path(source) else ""
-    if not path.is_file():
-        raise BadRecordings(f"No file of responses {path}.")
-    values: NDArray[Any]
-    own: tuple[str, ...] | None
-    along: list[dict[str, list[Any]]] = []
-    try:
-        if path.suffix == ".npy":
-            values, own = np.lib.format.open_memmap(path, mode="r"), None
-        elif path.suffix == ".nc":
-            values, own, along = _from_netcdf(path, variable)
-        elif path.suffix in (".h5", ".hdf5"):
-            values, own = _from_hdf5(path, variable)
-        else:
-            raise BadRecordings(f"{path}: unknown ending {path.suffix!r}.", known="Known: .npy, .nc, .h5.")
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise BadRecordings(f"{path} cannot be read: {error}.") from error
-    names = tuple(dims) if dims else own
-    if names is None:
-        raise BadOption(f"{path} does not name its axes.", todo="Name them: --dims site,stimulus,repetition")
-    if own and set(own) <= set(DIMS) and names != own:
-        raise BadOption(f"{path} says that its axes are {','.join(own)}, not {','.join(names)}.", todo="Omit --dims.")
-    labels = dict(zip(names, along, strict=True)) if len(along) == len(names) else {}
-    return values, names, labels
+def _rank(header: str) -> int:
+    return ID_COLUMNS.index(plain_header(header))
 
 
-def _from_netcdf(path: Path, variable: str) -> tuple[NDArray[Any], tuple[str, ...], list[dict[str, list[Any]]]]:
-    """Read responses to pack from netCDF: values, dimensions, and the flat coordinates of each dimension."""
-    with xr.open_dataset(path) as dataset:
-        chosen = dataset[_choose(path, variable, [str(name) for name in dataset.data_vars])]
-        along = [
-            {str(key): coord.values.tolist() for key, coord in chosen.coords.items() if coord.dims == (dim,)}
-            for dim in chosen.dims
-        ]
-        return chosen.values, tuple(str(dim) for dim in chosen.dims), along
-
-
-def _refuse_other_order(labels: dict[str, list[Any]], ids: tuple[str, ...]) -> None:
-    """Refuse to pack responses that name the stimuli in another order than the images."""
-    for key in ID_COLUMNS:
-        named = [str(label) for label in labels.get(key, ())]
-        if set(named) == set(ids) and tuple(named) != ids:
-            row = next(row for row, (label, name) in enumerate(zip(named, ids, strict=True)) if label != name)
-            raise BadRecordings(
-                f"Image {row} is {ids[row]}, but response {row} belongs to {named[row]}.",
-                known="The responses name the same images in another order.",
-                todo="Give the order with a CSV: --stimuli FILE with the column filename.",
-            )
-
-
-def _from_hdf5(path: Path, variable: str) -> tuple[NDArray[Any], None]:
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        known: list[str] = []
-        file.visititems(lambda name, item: known.append(name) if isinstance(item, h5py.Dataset) else None)
-        return file[_choose(path, variable.lstrip("/"), known)][:], None
-
-
-def _choose(path: Path, variable: str, known: list[str]) -> str:
-    if variable and variable not in known:
-        raise UnknownName.of("variable", variable, known, where=f"{path}: ")
-    if not variable and len(known) != 1:
-        raise BadOption(
-            f"{path} holds {len(known)} variables: {', '.join(known)}.", todo=f"Name one: --responses {path}:NAME"
-        )
-    return variable or known[0]
+def _pair_responses(
+    values: NDArray[np.floating], read: ResponseFile, paired: _PairedImages
+) -> tuple[NDArray[np.floating], str]:
+    """Order responses (repetition, stimulus, site) as the images by the labels of their stimuli, and say how."""
+    labels = read.labels.get("stimulus", {})
+    targets: dict[str, Sequence[Any]] = {"the stimulus ids": paired.ids, "the image files": paired.files.names}
+    for key, column in paired.table.items():
+        if key in labels or is_label_name(key) or parse_column(column).dtype == object:
+            targets[f"the column {key!r}"] = column
+    join = find_label_join(labels, targets, "the responses", own=read.own)
+    if join is None:
+        order = "the rows of the CSV" if paired.table else "the names of the images"
+        return values, f"no labels of stimuli, taken in the order of {order}"
+    return values[:, join.rows], join.text
 
 
 def _order_axes(values: NDArray[Any], dims: tuple[str, ...], *, n_images: int) -> NDArray[np.floating]:

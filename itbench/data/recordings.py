@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from itbench.data.labels import find_label_join
 from itbench.data.responses import DIMS, mean_over_repetitions, repetitions_per_stimulus
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadRecordings
@@ -30,6 +31,7 @@ class Recordings:
     name : str
     stimuli : StimulusSet
     responses : DataArray of dims (repetition, stimulus, site), optional
+        Ordered as the stimuli by its coordinate ``stimulus``, if it has one.
     about : mapping
         ``region``, ``window`` (ms) and other metadata; of RDMs also their ``distance``.
     digests : mapping
@@ -65,6 +67,7 @@ class Recordings:
                 n, noun = recorded.sizes[dim], "RDMs" if self.rdms is not None else "responses"
                 raise BadRecordings(f"{n} stimuli in the {noun}, but {len(self.stimuli)} images.")
         self._check_names()
+        self._join_stimuli("responses" if self.rdms is None else "rdms", recorded)
         if self.rdms is not None:
             check_rdms(self.rdms)
 
@@ -82,6 +85,20 @@ class Recordings:
                 todo="Use a comparison: --metric rsa, cka, procrustes or reverse",
             )
         return self.responses
+
+    def _join_stimuli(self, part: str, recorded: xr.DataArray) -> None:
+        """Order responses or RDMs that name their stimuli as the stimulus set has them."""
+        ids = list(self.stimuli.ids)
+        joined = recorded
+        for dim in ("stimulus", "other_stimulus"):
+            labels = joined[dim].values.tolist() if dim in joined.coords else ids
+            if labels != ids:
+                join = find_label_join(
+                    {dim: labels}, {"the stimulus ids": ids}, f"the {part} of {self.name}", own=(dim,)
+                )
+                ordered = joined if join is None else joined.isel({dim: join.rows})
+                joined = ordered.assign_coords({dim: ids})
+        object.__setattr__(self, part, joined)
 
     def _check_names(self) -> None:
         of_stimuli, of_sites = set(self.stimuli.metadata), set(self.site_coordinates()) - {"site"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from itbench.errors import BadBenchmark, ItbenchError, UnknownName
 from itbench.util.schema import read_as, shown
 
 KEYS = {"provided": ("kind",), "kfold": ("kind", "folds", "seed", "stratify"), "none": ("kind",)}
+PARTS = ("train", "test", "val", "unrecorded")  # values of the stimulus coordinate ``split``; the last two are left out
 MOST = 2**32 - 1  # the largest seed that scikit-learn takes
 
 
@@ -49,8 +51,8 @@ class SplitPlan:
     Parameters
     ----------
     kind : {"provided", "kfold", "none"}
-        ``provided`` reads the stimulus coordinate ``split`` (``train``, ``test``; others are left out); ``none`` is for
-        comparisons, which compare all stimuli.
+        ``provided`` reads the stimulus coordinate ``split`` (``train``, ``test``; ``val`` and ``unrecorded`` are left
+        out); ``none`` is for comparisons, which compare all stimuli.
     folds, seed : int
         Of ``kfold``: how many shuffled folds, from which seed.
     stratify : str, optional
@@ -109,7 +111,7 @@ class SplitPlan:
                 todo="Add a line such as 'splits: {kind: kfold, folds: 5}' to its file, or compare: --metric rsa",
             )
         if self.kind == "provided":
-            column = np.asarray(_column(metadata, "split")).astype(str)
+            column = _parts(_column(metadata, "split"))
             return [Split("provided", np.flatnonzero(column == "train"), np.flatnonzero(column == "test"))]
         if self.folds > n // 2:
             raise ItbenchError(f"{self.folds} folds of {n} stimuli leave fewer than 2 in some fold.")
@@ -133,6 +135,21 @@ class SplitPlan:
                 todo="Use fewer folds, or another coordinate.",
             )
         return list(StratifiedKFold(self.folds, shuffle=True, random_state=self.seed).split(rows, classes))
+
+
+def _parts(column: NDArray[Any]) -> NDArray[Any]:
+    """Return the parts of provided splits without spaces around them and in lower case; refuse unknown ones."""
+    found = np.asarray(column).astype(str).tolist()
+    parts = np.array([value.strip().lower() for value in found], dtype=object)
+    unknown = [value for value, part in zip(found, parts, strict=True) if part not in PARTS]
+    if unknown:
+        counts = ", ".join(f"{count} × {value!r}" for value, count in Counter(found).most_common(12))
+        raise BadBenchmark(
+            f"{len(unknown)} of {len(parts)} stimuli have a value of 'split' that is unknown, such as {unknown[0]!r}.",
+            known=f"Found: {counts}. Known: train, test, and val and unrecorded, which are left out.",
+            todo="Correct the column split of the CSV, and pack again.",
+        )
+    return parts
 
 
 def _column(metadata: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:

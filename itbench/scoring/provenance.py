@@ -25,7 +25,7 @@ from itbench.scoring.trainable_run import TrainableRun
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.util import environment
 from itbench.util.checksum import digest
-from itbench.util.files import write_text
+from itbench.util.files import check_file_name, write_text
 
 ABOUT = ("layers", "device", "precision", "pool", "degrees")  # of a run, in provenance
 
@@ -147,7 +147,8 @@ def file_stem(scored: ScoredModel, metric: Metric, benchmark: str) -> str:
     names = list(names_of(scored, metric, benchmark).values())
     clean = [re.sub(r"[^\w.+-]+", "_", name) for name in names]
     departures = {"names": names if names != clean else "", "options": metric.options_changed, **scored.asked}
-    return "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])
+    stem = "--".join([*clean, *([digest(departures)[:8]] if any(departures.values()) else [])])
+    return check_file_name(f"{stem}.nc", "The names of models, weights, benchmark and metric").removesuffix(".nc")
 
 
 def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mapping[str, float]) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
 from itbench.metrics.form import Form
 from itbench.registry import MetricEntry, ModelSpec
+from itbench.util.files import check_file_name
 from itbench.util.progress import Reporter
+
+SUFFIX = "--01234567.failed.json"  # the longest that follows these names in a file of scores
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,11 @@ class Run:
     metric: Metric
     settings: ExtractionSettings = field(default_factory=ExtractionSettings)
     layer_from: str = ""
+
+    def __post_init__(self) -> None:
+        check_file_name(
+            f"{'--'.join(self.about.values())}{SUFFIX}", "The names of models, weights, benchmark and metric"
+        )
 
     @property
     def about(self) -> dict[str, str]:

@@ -24,7 +24,7 @@ from itbench.training.search_space import Space
 from itbench.training.trainable_spec import TrainableSpec
 from itbench.util import folders
 from itbench.util.checksum import digest
-from itbench.util.files import disk_errors, write_text
+from itbench.util.files import check_file_name, disk_errors, write_text
 from itbench.util.schema import read_yaml
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ class StudyFiles:
         }
         content = digest(study, split.train, task.responses[split.train])
         name = re.sub(r"[^\w.+-]+", "_", f"{spec.name}--{bench.name}--{split.name}--{content[:12]}")
+        check_file_name(f"{name}.journal", "The names of model, benchmark and split")
         return cls(folders.studies() / f"{name}.journal", folders.studies() / f"{name}.yaml")
 
 

@@ -24,6 +24,7 @@ from itbench.errors import BadOption, ItbenchError, ItbenchWarning, NoSpace
 PARTIAL = ".partial"  # the ending of a file that is still being written
 UNWRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR, errno.EEXIST)  # the last two: a file is in the way
 FORGOTTEN = 24 * 3600  # seconds after which a partial file belongs to nobody
+LONGEST = 255  # bytes of a file name
 DAMAGED = ".damaged"  # the ending of a file that failed its checksum
 
 
@@ -61,6 +62,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
         code = getattr(error, "errno", None)
         if code == errno.ENOSPC or f"errno = {errno.ENOSPC}" in str(error):
             raise NoSpace(f"No space left in {folder}.", todo="Free some, or name another folder.") from error
+        if code == errno.ENAMETOOLONG:
+            raise ItbenchError(f"A file name in {folder} is too long.", todo="Choose shorter names.") from error
         if isinstance(error, OSError) and code in UNWRITABLE:
             raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
         raise
@@ -98,6 +101,29 @@ def refuse_ending(path: Path, known: Iterable[str]) -> None:
     ending = path.suffix.lower()
     if re.fullmatch(r"\.[a-z]\w*", ending) and ending not in endings:
         raise BadOption(f"{path}: no file ends in {ending} here.", known=f"Known endings: {', '.join(endings)}.")
+
+
+def check_file_name(name: str, what: str) -> str:
+    """Return a file name that `whole_file` can write; refuse one that is too long for a file system.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        The names that it is made of, for the error: ``The names of the model and the benchmark``.
+
+    Raises
+    ------
+    BadOption
+    """
+    longest = LONGEST - len(f"..{_writer()}.{8 * '_'}{PARTIAL}")  # the temporary name has all that besides
+    if len(name.encode()) > longest:
+        raise BadOption(
+            f"{what} are too long for a file: {len(name.encode())} bytes, {name[:60]}….",
+            known=f"A file name has at most {longest} bytes.",
+            todo="Choose shorter names.",
+        )
+    return name
 
 
 def write_text(path: Path, text: str) -> None:

@@ -55,7 +55,7 @@ def read_csv(path: Path) -> dict[str, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file, strict=True)
-            header = next(reader, [])
+            header = [name.strip() for name in next(reader, [])]
             for row in filter(None, reader):
                 if len(row) != len(header):
                     raise BadRecordings(
@@ -76,13 +76,27 @@ def read_csv(path: Path) -> dict[str, list[str]]:
     return {name: [row[index] for row in rows] for index, name in enumerate(header)}
 
 
+EXACT = 2**53  # whole numbers up to here are floats of their own
+
+
 def parse_column(texts: Sequence[str]) -> NDArray[Any]:
-    """Return a column of a CSV table as integers or floats where every cell is one, else as text."""
-    for kind in (int, float):
-        with suppress(ValueError):
-            if not any("_" in text for text in texts):  # Python reads 1_2 as 12
-                return np.array([kind(text) for text in texts])
+    """Return a column of a CSV table as numbers where every cell is one written as Python writes it, else as text.
+
+    ``007``, ``7`` and ``07`` stay three texts, and ``nan`` is text.
+    """
+    for kind, limit in ((int, 2**63 - 1), (float, EXACT)):
+        with suppress(ValueError, OverflowError):
+            values = [kind(text) for text in texts]
+            written = all(_is_written(text, value, limit) for text, value in zip(texts, values, strict=True))
+            if written and len(set(values)) == len(set(texts)):  # 1 and 1.0 are two texts
+                return np.array(values)
     return np.array(texts, dtype=object)
+
+
+def _is_written(text: str, value: float, limit: int) -> bool:
+    """Return whether Python writes a finite number so, and whole numbers are within the limit."""
+    whole = text == str(int(value))  # raises for what is not finite
+    return abs(value) <= limit if whole else text == str(value)
 
 
 def _cell(value: Any, decimals: int = 3) -> str:

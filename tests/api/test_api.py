@@ -87,8 +87,13 @@ def test_labelled_responses_are_joined_with_files_by_name(tmp_path):
     )
     expected = itbench.score("pixels", images=IMAGES, responses=RATES)
     assert value(itbench.score("pixels", images=tmp_path, responses=shuffled)) == value(expected)
+    score = itbench.score("pixels", images=tmp_path, responses=shuffled)
+    with pytest.raises(ItbenchError, match="stand in another order"):
+        itbench.compare(score, score, responses=shuffled)
+    ordered = shuffled.isel(stimulus=np.argsort(order))
+    assert itbench.compare(score, score, responses=ordered).difference == 0
     other = shuffled.assign_coords(stimulus=[f"other{number}" for number in range(60)])
-    with pytest.raises(BadRecordings, match="labels do not match"):
+    with pytest.raises(BadRecordings, match="do not match one-to-one"):
         itbench.score("pixels", images=tmp_path, responses=other)
 
 

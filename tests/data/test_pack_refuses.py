@@ -146,9 +146,15 @@ REFUSED = {
         stimuli("block", *map(str, range(N - 1))),
         ["11 rows in the CSV, but 12 images in images"],
     ),
-    "missing in the folder": (stimuli(*rows(*ALL, 13)), ["do not name the same images", "1 missing: image13.png"]),
-    "missing in the CSV": (stimuli(*rows(*range(1, 10))), ["3 not in the CSV: image10.png, image11.png, image12.png"]),
-    "twice in the CSV": (stimuli(*rows(*ALL, 3)), ["1 twice in the CSV: image3.png"]),
+    "missing in the folder": (
+        stimuli(*rows(*ALL, 13)),
+        ["'filename' of stimuli.csv do not match", "1 not in the files in images: image13.png"],
+    ),
+    "missing in the CSV": (
+        stimuli(*rows(*range(1, 10))),
+        ["3 not in 'filename' of stimuli.csv: image10.png, image11.png, image12.png"],
+    ),
+    "twice in the CSV": (stimuli(*rows(*ALL, 3)), ["1 twice: image3.png"]),
     "ragged CSV": (
         stimuli(*rows(*ALL)[:4], "image4.png", *rows(*ALL)[5:]),
         ["stimuli.csv: line 5 has 1 fields, but the header has 2"],
@@ -176,7 +182,10 @@ REFUSED = {
         stimuli("filename,site", *rows(*ALL)[1:]),
         ["Coordinates cannot be called 'site'"],
     ),
-    "CSV with equal ids": (stimuli("image_id", *["a"] * N), ["Stimulus ids must be unique; repeated: a"]),
+    "CSV with equal ids": (
+        stimuli("filename,image_id", *(f"image{n}.png,a" for n in ALL)),
+        ["Stimulus ids must be unique; repeated: a"],
+    ),
     "CSV that is no text": (
         write("stimuli.csv", b"PK\x03\x04\xff\xfe", stimuli="stimuli.csv"),
         ["Cannot read stimuli.csv"],
@@ -205,7 +214,9 @@ def test_what_cannot_be_scored_is_refused_in_one_message(case, home):
     assert leftovers(home) == []
 
 
-@pytest.mark.parametrize("name", ["a b", "a/b", "../a", ".hidden", "", "mine.h5", "mine.nc", "a\n", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["a b", "a/b", "../a", ".hidden", "", "mine.h5", "mine.nc", "a\n", "x" * 200, "é" * 60]
+)
 def test_bad_names_are_refused(name, home):
     refused(pack(name), [f"{name!r} is no name for recordings", "letters, digits"])
     assert leftovers(home) == []

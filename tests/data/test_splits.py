@@ -1,5 +1,6 @@
 """How stimuli are divided: provided, or in seeded folds."""
 
+import re
 from collections import Counter
 
 import numpy as np
@@ -17,11 +18,19 @@ def rows(splits):
     return [split.test.tolist() for split in splits]
 
 
-def test_provided_reads_the_column_and_leaves_other_values_out():
-    column = np.array(["train", "test", "val", "train", "test", "", "train"], dtype=object)
+def test_provided_reads_the_column_and_leaves_known_values_out():
+    column = np.array(["train", " Test", "val", "TRAIN ", "test", "unrecorded", "train"], dtype=object)
     (split,) = SplitPlan.parse({"kind": "provided"}, "").divide(7, {"split": column})
     assert split.train.tolist() == [0, 3, 6]
     assert split.test.tolist() == [1, 4]
+
+
+@pytest.mark.parametrize("value", ["", "tset", "training", "nan", 1.0, None])
+def test_an_unknown_value_of_the_provided_column_is_refused_with_the_counts(value):
+    column = np.array(["train", "train", "test", "test", value, value], dtype=object)
+    found = re.escape(f"Found: 2 × 'train', 2 × 'test', 2 × {str(value)!r}. Known: train, test")
+    with pytest.raises(BadBenchmark, match=rf"2 of 6 stimuli (.|\n)*{found}"):
+        SplitPlan("provided").divide(6, {"split": column})
 
 
 @pytest.mark.parametrize("n_folds", [2, 5, 7])
@@ -78,7 +87,7 @@ def test_a_part_of_fewer_than_two_is_refused(train, test):
 
 def test_a_provided_column_without_test_stimuli_is_refused():
     with pytest.raises(ItbenchError, match="2 stimuli to train on and 0 to test on"):
-        SplitPlan("provided").divide(3, {"split": np.array(["train", "train", "Test"])})
+        SplitPlan("provided").divide(3, {"split": np.array(["train", "train", "val"])})
 
 
 @pytest.mark.parametrize("n", [9, 5, 2, 0])

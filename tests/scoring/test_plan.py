@@ -1,6 +1,6 @@
 """What a run is: models, weights and layers by name, several models at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -91,3 +91,15 @@ def test_weights_that_a_model_lacks_are_refused(registry):
     only = Registry({"net": ModelEntry("net", print, weights=("random",))}, registry.metrics, registry.benchmarks)
     with pytest.raises(NoWeights, match="no pretrained weights"):
         plan(only, "net")
+
+
+def test_names_that_are_too_long_for_a_file_are_refused_before_any_work(registry):
+    bench = registry.benchmarks["synthetic-it"]
+    for length in (300, 250):
+        with pytest.raises(
+            BadOption, match=r"names of models, .* are too long for a file: \d+ bytes(.|\n)*at most \d+ bytes"
+        ):
+            plan_run(registry, "plain", replace(bench, name="x" * length))
+    with pytest.raises(BadOption, match="too long for a file"):
+        plan_run(registry, "plain", replace(bench, name="é" * 130))  # two bytes each
+    assert plan_run(registry, "plain", replace(bench, name="x" * 100)).benchmark.name == "x" * 100
