@@ -19,8 +19,9 @@ from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadActivations, BadOption, BadRecordings, UnknownName
 from itbench.extraction.activations_file import PartialFile, partial_file
 from itbench.extraction.activations_layout import Shapes
-from itbench.extraction.forward import ExtractionSettings, plan_batches, prepared_batches, shape_of
+from itbench.extraction.forward import ExtractionSettings, batch_activations, plan_batches, prepared_batches, shape_of
 from itbench.extraction.loaded_model import LoadedModel, load_model
+from itbench.models.layer_names import Shapes as KnownShapes
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.plugins import load_plugins
@@ -127,6 +128,7 @@ class _Plan(NamedTuple):
     batch_size: int
     pools: Mapping[str, TokenPool]
     shapes: Shapes
+    known: KnownShapes
 
 
 def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
@@ -134,12 +136,13 @@ def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
     known = model.shapes(stimuli.images[0:1][0])
     batch_size, _ = plan_batches(model, known, layers, len(stimuli), settings)
     pools = token_pools(settings.pool, layers, known, model)
-    return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers})
+    return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers}, known)
 
 
 def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
     """Extract the missing activations; a thread writes one batch during the next."""
     model, stimuli, layers, _ = staged
+    ids = stimuli.ids
     done = file.progress.done
     if done:
         reporter.note(f"resuming after {done} of {len(stimuli)} images")
@@ -150,7 +153,7 @@ def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporte
         reporter.progress("images", len(stimuli), "images", done) as advance,
     ):
         for rows, batch in prepared_batches(model, stimuli, plan.batch_size, done):
-            activations = model.activations(batch, layers)
+            activations = batch_activations(model, batch, layers, plan.known, ids[rows])
             _refuse_same_memory(before, activations)
             before = activations
             pooled = {layer: plan.pools[layer](a) if layer in plan.pools else a for layer, a in activations.items()}

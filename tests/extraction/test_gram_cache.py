@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from itbench import Gram, ItbenchWarning
+from itbench import FunctionModel, Gram, ItbenchWarning
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
@@ -99,10 +99,17 @@ def plan(toy, model="toy", **how):
     return plan_run(load_plugins(), model, str(toy), **how)
 
 
-def test_a_second_score_does_not_run_the_model(toy, monkeypatch):
+def test_a_second_score_runs_the_model_on_two_images_only(toy, monkeypatch):
+    ran = []
+    compute = FunctionModel.activations
+    monkeypatch.setattr(
+        FunctionModel, "activations", lambda self, batch, layers: ran.append(len(batch)) or compute(self, batch, layers)
+    )
     first = evaluate(plan(toy), GramCache(), SilentReporter())
-    monkeypatch.setattr("itbench.models.function.FunctionModel.activations", None)
+    assert sum(ran) == 80
+    ran.clear()
     second = evaluate(plan(toy), GramCache(), SilentReporter())
+    assert ran == [2]
     np.testing.assert_array_equal(first.explained_variance, second.explained_variance)
 
 

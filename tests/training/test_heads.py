@@ -161,18 +161,21 @@ def test_layers_up_to_are_the_candidates_that_have_run():
     ],
 )
 def test_a_layer_without_features_is_refused(layer, error, words):
+    class Shape(nn.Module):
+        def forward(self, x):
+            return tuple(x.shape)
+
     class Odd(nn.Module):
         def __init__(self):
             super().__init__()
             self.second, self.pair, self.unused = (
                 nn.Flatten(2),
-                nn.MultiheadAttention(8, 2, batch_first=True),
+                Shape(),
                 nn.ReLU(),
             )
 
         def forward(self, x):
-            tokens = self.second(x)[:, :, :8]
-            return self.pair(tokens, tokens, tokens)[0]
+            return x.reshape(self.pair(self.second(x)))
 
     core = Network(Odd(), Scale(), layers=("second",))
     with pytest.raises(error, match=words):
