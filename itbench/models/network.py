@@ -66,6 +66,7 @@ class Network:
     ) -> None:
         if " at 0x" in repr(preprocess):
             raise ValueError("preprocess needs a __repr__ that describes it: it is part of the cache key")
+        self._identity = {**network_identity(module), "preprocessing": repr(preprocess), "package": package}
         self.module = module.eval().requires_grad_(False)
         self.preprocess = preprocess
         self.named_layers = tuple(layers)
@@ -75,7 +76,6 @@ class Network:
         self._modules = {name: part for name, part in module.named_modules() if name}
         self._probes: dict[tuple[int, ...], Probe] = {}
         self._spread: tuple[str, ...] = ()
-        self._identity = {**network_identity(module), "preprocessing": repr(preprocess), "package": package}
 
     @property
     def layers(self) -> tuple[str, ...]:
