@@ -41,6 +41,7 @@ class FunctionModel:
         extra_tokens: int = 0,
     ) -> None:
         self.function, self.layers, self._identity = function, tuple(layers), identity
+        self._shapes: dict[tuple[int, ...], dict[str, tuple[int, ...] | str]] = {}
         self.device = "cpu"
         self.extra_tokens, self.class_token = extra_tokens, extra_tokens > 0
 
@@ -68,11 +69,14 @@ class FunctionModel:
 
     def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
         """Return the shape of every layer that the model function returns for one image (y, x, 3)."""
-        found: dict[str, list[tuple[int, tuple[int, ...] | str]]] = {}
-        for images in probe_batches(image):
-            for layer, output in self._outputs(images).items():
-                found.setdefault(layer, []).append((len(images), _shape(output)))
-        return {layer: common_shape(shapes) for layer, shapes in found.items() if not layers or layer in layers}
+        size = np.shape(image)
+        if size not in self._shapes:
+            found: dict[str, list[tuple[int, tuple[int, ...] | str]]] = {}
+            for images in probe_batches(image):
+                for layer, output in self._outputs(images).items():
+                    found.setdefault(layer, []).append((len(images), _shape(output)))
+            self._shapes[size] = {layer: common_shape(shapes) for layer, shapes in found.items()}
+        return {layer: shape for layer, shape in self._shapes[size].items() if not layers or layer in layers}
 
     def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return P Pᵀ."""

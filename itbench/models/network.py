@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from itbench.errors import BadActivations, BadOption, UnknownName
+from itbench.errors import BadActivations, BadOption, ItbenchError, UnknownName
 from itbench.gram import times_transpose
 from itbench.models.candidates import spread_candidates
 from itbench.models.identity import network_identity
@@ -67,7 +67,9 @@ class Network:
         if " at 0x" in repr(preprocess):
             raise ValueError("preprocess needs a __repr__ that describes it: it is part of the cache key")
         self._identity = {**network_identity(module), "preprocessing": repr(preprocess), "package": package}
-        self.module = module.eval().requires_grad_(False)
+        self.module = module.eval()
+        for parameter in module.parameters():  # the module's own method is not there in TorchScript
+            parameter.requires_grad_(False)
         self.preprocess = preprocess
         self.named_layers = tuple(layers)
         self.device, self.precision = "cpu", "float32"
@@ -188,7 +190,7 @@ class Network:
                 if not isinstance(output, torch.Tensor) and first_tensor(output) is not None:
                     found.containers[layer] = type(output).__name__
 
-            with ValueReads() as reads:
+            with ValueReads() as reads, _said(batch):
                 self._forward(batch, dict.fromkeys(self._modules, record))
             found.is_steady &= not reads.found
             counts.append(calls)
@@ -265,6 +267,20 @@ def resolve_device(device: str) -> str:
 
 class _AllCaught(Exception):
     """Ends the forward pass early."""
+
+
+@contextmanager
+def _said(batch: torch.Tensor) -> Iterator[None]:
+    """Say on what inputs a network fails."""
+    try:
+        yield
+    except ItbenchError:
+        raise
+    except Exception as error:
+        raise BadActivations(
+            f"The network fails on inputs {tuple(batch.shape)} of type {batch.dtype}: {type(error).__name__}: {error}",
+            todo="Let the preprocessing give what the network takes.",
+        ) from error
 
 
 def _channels_last(batch: torch.Tensor) -> torch.Tensor:

@@ -240,6 +240,12 @@ def test_preprocessing_that_gives_no_batch_is_refused(form, said):
         network.prepare(IMAGES)
 
 
+def test_a_network_that_cannot_take_its_inputs_says_which():
+    network = Network(nn.Sequential(nn.Conv2d(3, 4, 3)).bfloat16(), Scale())
+    with pytest.raises(BadActivations, match=r"fails on inputs \(2, 3, 12, 12\) of type torch.float32: RuntimeError"):
+        network.shapes(IMAGES[0])
+
+
 def test_lazy_weights_are_refused():
     with pytest.raises(BadOption, match=r"The weights 0\.weight, 0\.bias have no shape yet"):
         Network(nn.Sequential(nn.LazyLinear(4)), Scale())
