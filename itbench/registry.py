@@ -19,7 +19,7 @@ from itbench.metrics.readout_forms import DirectForm, JointReadoutForm, ReadoutF
 from itbench.metrics.single_feature import SingleFeatureForm
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
-from itbench.util.checksum import digest
+from itbench.util.sources import sources_digest
 
 FORMS: dict[str, Form] = {  # of metrics, by the name that a metric's class attribute ``form`` says
     form.name: form for form in (ReadoutForm(), JointReadoutForm(), ComparisonForm(), SingleFeatureForm(), DirectForm())
@@ -63,8 +63,15 @@ class ModelEntry:
 
     @property
     def plugin_digest(self) -> str:
-        """SHA-256 of the file that registered the model; empty for a model in memory."""
-        return digest(Path(self.file).read_bytes()) if self.file else ""
+        """SHA-256 of the file that registered the model, with those beside it that it imports; empty in memory."""
+        return sources_digest(self.file) if self.file else ""
+
+    def make(self, weights: Weights) -> Any:
+        """Make the registered model; it gets the registered candidate layers if it names none of its own."""
+        model = self.factory(weights)
+        if self.layers and getattr(model, "named_layers", None) == ():
+            model.named_layers = tuple(self.layers)
+        return model
 
     @property
     def trainable(self) -> bool:

@@ -59,7 +59,7 @@ class CheckedModel:
         CheckFailed
             If the factory does not return an `itbench.Model`.
         """
-        model = self.entry.factory(weights or self.weights)
+        model = self.entry.make(weights or self.weights)
         missing = [name for name in MEMBERS if not hasattr(model, name)]
         if missing:
             kind = type(model).__name__
@@ -88,7 +88,7 @@ class CheckedModel:
     def layers(self) -> tuple[str, ...]:
         """Layers of the checked model, with patterns and sums replaced by single layers."""
         names = self._named or tuple(self.model.layers) or tuple(self.entry.layers) or self._spread_layers()
-        single = dict.fromkeys(part for name in names for part in split_sum(name))
+        single = dict.fromkeys(part for name in names for part in split_sum(name, self.shapes))
         return expand_patterns(single, self.shapes)
 
     def _spread_layers(self) -> tuple[str, ...]:
@@ -176,6 +176,15 @@ def difference(first: NDArray[np.floating], second: NDArray[np.floating]) -> flo
     apart = np.where(np.isnan(apart), np.inf, apart)
     largest = np.abs(first[np.isfinite(first)]).max(initial=0.0)
     return float(apart.max() / largest) if largest else float(np.inf if apart.any() else 0.0)
+
+
+PARTS = 8
+
+
+def fingerprint(values: NDArray[np.floating]) -> list[float]:
+    """Return a few numbers of a checked model's activations: norm and scaled sum of each eighth of the features."""
+    parts = [part.astype(float) for part in np.array_split(values.ravel(), PARTS) if len(part)]
+    return [float(number) for part in parts for number in (np.linalg.norm(part), part.sum() / np.sqrt(len(part)))]
 
 
 def require_equal(first: Activations, second: Activations, what: str, hint: str) -> str:

@@ -79,7 +79,7 @@ class CheckedTrainable(CheckedModel):
             If the factory does not return an `itbench.TrainableModel`.
         """
         spec = self.spec
-        core = spec.core.factory(spec.weights) if spec.core else None
+        core = spec.core.make(spec.weights) if spec.core else None
         trainable = spec.make(core)
         _require(trainable, TRAINABLE_MEMBERS, "the factory returns", "itbench.TrainableModel")
         return trainable, core

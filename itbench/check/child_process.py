@@ -6,10 +6,12 @@ import contextlib
 import json
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from itbench.check.findings import one_line
 from itbench.check.fresh_process import HEAVY, Frames, FreshProcess
@@ -31,7 +33,7 @@ def _inspect(request: Mapping[str, Any]) -> dict[str, Any]:
 
     def make_model(name: str, weights: Mapping[str, Any]) -> Any:
         path = weights["path"] and Path(weights["path"])
-        model = registry.model(name).factory(Weights(weights["kind"], weights["seed"], path))
+        model = registry.model(name).make(Weights(weights["kind"], weights["seed"], path))
         model.place("cpu", "float32")
         return model
 
@@ -42,14 +44,29 @@ def _inspect(request: Mapping[str, Any]) -> dict[str, Any]:
 
     makers = {name: partial(make_model, name, weights) for name, weights in request["models"].items()}
     makers |= {name: partial(make_trainable, name, start) for name, start in request["trainables"].items()}
-    return {"imports": imports_of_loading, "identities": {name: _identity(make) for name, make in makers.items()}}
+    identities: dict[str, dict[str, str] | str] = {}
+    fingerprints: dict[str, dict[str, list[float]]] = {}
+    for name, make in makers.items():
+        try:
+            model = make()
+            identities[name] = dict(json.loads(json.dumps(dict(model.identity))))
+        except Exception as error:
+            identities[name] = one_line(error)
+            continue
+        if name in request["models"]:
+            fingerprints[name] = _fingerprints(model)
+    return {"imports": imports_of_loading, "identities": identities, "fingerprints": fingerprints}
 
 
-def _identity(make: Callable[[], Any]) -> dict[str, str] | str:
+def _fingerprints(model: Any) -> dict[str, list[float]]:
+    """Return the fingerprints of a model's candidate layers; none of a model that fails, which other checks say."""
+    from itbench.check.checked_model import fingerprint, sample_images
+
     try:
-        return dict(json.loads(json.dumps(dict(make().identity))))
-    except Exception as error:
-        return one_line(error)
+        found = model.activations(model.prepare(sample_images()), tuple(model.layers))
+        return {layer: fingerprint(np.asarray(values[:1], float)) for layer, values in found.items()}
+    except Exception:
+        return {}
 
 
 if __name__ == "__main__":

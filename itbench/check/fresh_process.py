@@ -1,4 +1,4 @@
-"""Fresh process for checks: load plugins in a new Python process; report its imports and its models' identities."""
+"""Fresh process for checks: load plugins in a new Python process; report imports, identities and fingerprints there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from itbench.check.findings import CheckFailed
@@ -27,10 +27,13 @@ class FreshProcess:
     imports : mapping of str to list of (str, int)
         Heavy frameworks that loading the plugins imported, each with the call stack of the import.
     identities : mapping of str to mapping, or to str where the model could not be made
+    fingerprints : mapping of str to mapping
+        Of each model's candidate layers, for one test image (`itbench.check.checked_model.fingerprint`).
     """
 
     imports: Mapping[str, Frames]
     identities: Mapping[str, Mapping[str, str] | str]
+    fingerprints: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def require_light(self, file: str) -> str:
         """Require that the fresh process imported no framework when it loaded the plugin in `file`.

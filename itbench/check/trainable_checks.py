@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from itbench.check.activation_checks import ACTIVATION_CHECKS, ReportsTrainingMode
 from itbench.check.checked_model import Activations, require_equal
 from itbench.check.checked_trainable import SITES, CheckedTrainable
 from itbench.check.findings import SKIPPED, Check, CheckFailed, CheckSkipped, Finding, Report, count, run_checks
 from itbench.check.fresh_process import FreshProcess
-from itbench.check.model_checks import ACTIVATION_CHECKS, IDENTITY_CHECKS, REGISTRATION_CHECKS, ReportsTrainingMode
+from itbench.check.model_checks import IDENTITY_CHECKS, REGISTRATION_CHECKS
 from itbench.registry import FAMILY, ModelEntry, Registry
 
 NUDGE = 1e-3  # Hz: changes a fit to these rows, but no choice among epochs or penalties
@@ -187,10 +188,14 @@ TRAINING_CHECKS = (
 )
 
 _BY_NAME: dict[str, Check] = {check.name: check for check in (*REGISTRATION_CHECKS, *IDENTITY_CHECKS)}
+REGISTRATION = ("candidates", "images first", "real numbers", "layers", "identity")
 TRAINABLE_CHECKS: tuple[Check, ...] = (
     _BY_NAME["listing"],
     *TRAINING_CHECKS,
-    *(replace(_BY_NAME[name], needs=("fit",)) for name in ("candidates", "layers", "identity")),
+    *(
+        replace(_BY_NAME[name], needs=("fit",))
+        for name in ("candidates", "images first", "real numbers", "layers", "identity")
+    ),
     *ACTIVATION_CHECKS,
     replace(_BY_NAME["other process"], needs=("factory",)),
     _BY_NAME["precision"],

@@ -112,16 +112,19 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
     if entry.trainable:
         network = _untrained(registry, entry)
     else:
-        network = entry.factory(Weights("random" if "random" in entry.weights else "pretrained"))
-    candidates = set(network.layers or entry.layers)
+        network = entry.make(Weights("random" if "random" in entry.weights else "pretrained"))
+    image = np.zeros((size, size, 3), np.uint8)
+    candidates, shapes = set(network.layers or entry.layers), network.shapes(image)
+    containers = network.probe(image).containers if hasattr(network, "probe") else {}
+    first_of = {name: f" (first tensor of a {kind})" for name, kind in containers.items()}
     rows = [
         {
             "layer": name,
-            "shape": shape if isinstance(shape, str) else " × ".join(map(str, shape)),
+            "shape": shape if isinstance(shape, str) else " × ".join(map(str, shape)) + first_of.get(name, ""),
             "features": None if isinstance(shape, str) else math.prod(shape),
             "candidate": "yes" if name in candidates else "",
         }
-        for name, shape in network.shapes(np.zeros((size, size, 3), np.uint8)).items()
+        for name, shape in shapes.items()
     ]
     print_rows(rows, ("layer", "shape", "features", "candidate"), as_json)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 
 from itbench.data.catalog import installed_recordings, recordings_state
@@ -18,9 +19,10 @@ from itbench.data.images import MixedSizeImages, open_images
 from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadActivations, BadOption, BadRecordings, UnknownName
 from itbench.extraction.activations_file import PartialFile, partial_file
-from itbench.extraction.activations_layout import Shapes
-from itbench.extraction.forward import ExtractionSettings, plan_batches, prepared_batches, shape_of
+from itbench.extraction.activations_layout import Shapes, variable_names
+from itbench.extraction.forward import ExtractionSettings, batch_activations, plan_batches, prepared_batches, shape_of
 from itbench.extraction.loaded_model import LoadedModel, load_model
+from itbench.models.layer_names import Shapes as KnownShapes
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.plugins import load_plugins
@@ -29,6 +31,8 @@ from itbench.util import environment
 from itbench.util.checksum import canonical_json
 from itbench.util.files import locked, refuse_ending
 from itbench.util.progress import Reporter, SilentReporter
+
+TOLERANCES = {"float32": 1e-3, "bfloat16": 3e-2}  # of a layer's largest value: another batch size moves less
 
 
 def extract_activations(
@@ -128,6 +132,7 @@ class _Plan(NamedTuple):
     batch_size: int
     pools: Mapping[str, TokenPool]
     shapes: Shapes
+    known: KnownShapes
 
 
 def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
@@ -135,15 +140,17 @@ def _plan(staged: LoadedModel, settings: ExtractionSettings) -> _Plan:
     known = model.shapes(stimuli.images[0:1][0])
     batch_size, _ = plan_batches(model, known, layers, len(stimuli), settings)
     pools = token_pools(settings.pool, layers, known, model)
-    return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers})
+    return _Plan(batch_size, pools, {layer: shape_of(layer, known, pools) for layer in layers}, known)
 
 
 def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporter) -> None:
     """Extract the missing activations; a thread writes one batch during the next."""
     model, stimuli, layers, _ = staged
+    ids = stimuli.ids
     done = file.progress.done
     if done:
         reporter.note(f"resuming after {done} of {len(stimuli)} images")
+        _refuse_other_activations(file, staged, plan)
     writing: Future[None] | None = None
     before: Mapping[str, Any] = {}
     with (
@@ -151,7 +158,7 @@ def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporte
         reporter.progress("images", len(stimuli), "images", done) as advance,
     ):
         for rows, batch in prepared_batches(model, stimuli, plan.batch_size, done):
-            activations = model.activations(batch, layers)
+            activations = batch_activations(model, batch, layers, plan.known, ids[rows])
             _refuse_same_memory(before, activations)
             before = activations
             pooled = {layer: plan.pools[layer](a) if layer in plan.pools else a for layer, a in activations.items()}
@@ -163,6 +170,24 @@ def _fill(file: PartialFile, staged: LoadedModel, plan: _Plan, reporter: Reporte
             advance(rows.stop - rows.start)
         if writing:
             writing.result()
+
+
+def _refuse_other_activations(file: PartialFile, staged: LoadedModel, plan: _Plan) -> None:
+    """Refuse to resume a file whose first and last images have other activations than the model gives now."""
+    rows = np.unique([0, file.progress.done - 1])
+    few = staged.stimuli.take(rows)
+    batch = staged.model.prepare(few.images[0 : len(rows)])
+    given = batch_activations(staged.model, batch, staged.layers, plan.known, few.ids)
+    with h5py.File(file.partial, "r") as written:
+        for layer, name in variable_names(plan.shapes).items():
+            values = plan.pools[layer](given[layer]) if layer in plan.pools else given[layer]
+            tolerance = TOLERANCES[staged.identity["precision"]] * np.abs(values).max(initial=0.0)
+            if not np.allclose(written[name][rows], values, rtol=0, atol=tolerance):
+                raise BadOption(
+                    f"{file.partial} was started with another model: it has other activations in layer {layer!r}.",
+                    known=f"Compared were the images {' and '.join(few.ids)}.",
+                    todo="Start again with --restart.",
+                )
 
 
 def _refuse_same_memory(before: Mapping[str, Any], activations: Mapping[str, Any]) -> None:

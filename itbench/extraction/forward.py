@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, NoSpace, UnknownName
 from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
-from itbench.models.layer_names import LIST_LAYERS, Shapes
+from itbench.models.layer_names import LIST_LAYERS, Shapes, split_sum
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
 from itbench.util import folders
@@ -109,11 +110,44 @@ def forward_pass(
             )
         with reporter.progress("images", len(stimuli), "images") as advance:
             for rows, batch in prepared_batches(model, stimuli, batch_size):
-                for layer, activations in model.activations(batch, layers).items():
+                for layer, activations in batch_activations(model, batch, layers, shapes, stimuli.ids[rows]).items():
                     pool = pools.get(layer)
                     reducer.put(layer, rows, pool(activations) if pool else activations)
                 advance(rows.stop - rows.start)
         yield reducer
+
+
+def batch_activations(
+    model: Model, batch: Any, layers: Sequence[str], shapes: Shapes, ids: Sequence[str]
+) -> dict[str, NDArray[np.floating]]:
+    """Return the activations (batch, …) of a model's layers for a preprocessed batch, of the shape known for each.
+
+    Raises
+    ------
+    BadActivations
+        If a layer is missing, or is no array of real numbers, or not of its shape for one image after the number of
+        images.
+    """
+    found = model.activations(batch, layers)
+    for layer in layers:
+        values = found.get(layer)
+        if not isinstance(values, np.ndarray):
+            raise BadActivations(f"Layer {layer!r} comes as a {type(values).__name__}, not as a NumPy array.")
+        if values.dtype.kind not in "fiub":
+            raise BadActivations(f"Layer {layer!r} gave values of type {values.dtype}, not real numbers.")
+        expected = (len(ids), *shape_of(layer, shapes))
+        if values.shape != expected:
+            raise BadActivations(
+                f"Layer {layer!r} gave {values.shape} for the images {ids[0]} … {ids[-1]}.",
+                known=f"{expected} was expected, by the shape for one image.",
+                todo="Bring the images to one size; test the model with: itbench check MODEL",
+            )
+    return {layer: found[layer] for layer in layers}
+
+
+def layer_parts(model: Model, stimuli: StimulusSet, layer: str) -> tuple[str, ...]:
+    """Return the layers of a model whose features a layer such as ``A+B`` puts side by side in the forward pass."""
+    return split_sum(layer, model.shapes(stimuli.images[0:1][0]) if "+" in layer else ())
 
 
 def width_of(layer: str, shapes: Shapes, pools: Mapping[str, TokenPool] | None = None) -> int:

@@ -1,28 +1,33 @@
-"""Gram cache: Grams of layers kept in files on disk, and made by a forward pass where the cache has none."""
+"""Gram cache: Grams of layers kept in files on disk, compared with the model, or made where the cache has none."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import DamagedFile
-from itbench.extraction.forward import ExtractionSettings, extract_grams
+from itbench.extraction.forward import ExtractionSettings, extract_grams, forward_pass, layer_parts
 from itbench.gram import Gram
 from itbench.models.layer_names import split_sum
 from itbench.models.protocols import Model
 from itbench.util import folders
 from itbench.util.checksum import check_digest, digest
-from itbench.util.progress import Reporter
+from itbench.util.progress import Reporter, SilentReporter
 from itbench.util.store import Store
 
+# Relative difference of a cached Gram from the model's, and rounding error of activations in another batch or device
+TOLERANCES = {"float32": (1e-3, 1e-5), "bfloat16": (3e-2, 1e-2)}
+AMPLE = 2**62  # bytes: a forward pass of two stimuli needs no limit
 HDF5_ERRORS = (OSError, KeyError, ValueError, RuntimeError)  # what h5py raises for a damaged file
 
 
@@ -113,25 +118,79 @@ class CachedGrams:
     reporter: Reporter
 
     def grams(self, layers: Sequence[str]) -> Iterator[tuple[str, Gram]]:
-        """Yield (layer, Gram) for every layer: those in the Gram cache first, then those of one forward pass."""
-        return sum_grams(layers, self._single)
+        """Yield (layer, Gram) for every layer: those in the Gram cache first, then those of one forward pass.
+
+        A cached Gram that is not what the model gives for two of the stimuli is made again, with a note.
+        """
+        return sum_grams(layers, self._single, partial(layer_parts, self.model, self.stimuli))
 
     def _single(self, layers: Sequence[str]) -> Iterator[tuple[str, Gram]]:
         keys = {layer: {**self.identity, "layer": layer} for layer in layers}
-        absent = []
+        absent, stale = [], []
+        rows = np.unique([0, len(self.stimuli) - 1])
+        expected = self._grams_of(rows, [layer for layer in layers if keys[layer] in self.cache])
         for layer in layers:
-            gram = self.cache.read(keys[layer])
-            if gram is None:
+            gram = self.cache.read(keys[layer]) if layer in expected else None
+            if gram is not None and not agrees(gram, expected[layer], rows, *TOLERANCES[self.settings.precision]):
+                stale.append(layer)
+            if gram is None or layer in stale:
                 absent.append(layer)
             else:
                 yield layer, gram
+        if stale:
+            self.reporter.note(
+                f"the model does not compute what the cache holds of {', '.join(stale)}: made again (its code, a value "
+                "that it holds, or a library has changed)"
+            )
         if absent:
             for layer, gram in extract_grams(self.model, self.stimuli, absent, self.settings, self.reporter):
                 self.cache.write(keys[layer], gram, **self.about, layer=layer)
                 yield layer, gram
 
+    def _grams_of(self, rows: NDArray[np.intp], layers: Sequence[str]) -> dict[str, Gram]:
+        """Return the Grams of a few stimuli, from one small forward pass."""
+        if not layers:
+            return {}
+        settings = replace(self.settings, batch_size=len(rows), memory=AMPLE)
+        few = self.stimuli.take(rows)
+        with forward_pass(self.model, few, layers, settings, SilentReporter(), 0) as reducer:
+            return {layer: reducer.gram(layer) for layer in layers}
 
-def sum_grams(layers: Sequence[str], single: GramsOfLayers) -> Iterator[tuple[str, Gram]]:
+
+def agrees(gram: Gram, expected: Gram, rows: NDArray[np.intp], tolerance: float, rounding: float) -> bool:
+    """Return whether a cached Gram has, in a few rows, the products, distances and row sums that the model gives.
+
+    Parameters
+    ----------
+    gram, expected : Gram
+        Of all stimuli, and of those in `rows` alone.
+    rows : int array
+    tolerance : float
+        Relative difference of inner products (of the product of the norms), of distances, and of row sums (of their
+        bound, √(features) times the norm).
+    rounding : float
+        Error of activations, of their norm; distances may be much smaller than norms.
+    """
+    if gram.n_features != expected.n_features:
+        return False
+    found = gram.matrix[np.ix_(rows, rows)]
+    norms = np.sqrt(np.maximum(np.diag(found), np.diag(expected.matrix)))
+    products = np.abs(found - expected.matrix) <= tolerance * np.outer(norms, norms)
+    distances = [np.sqrt(np.maximum(_squared_distances(matrix), 0.0)) for matrix in (found, expected.matrix)]
+    apart = np.abs(distances[0] - distances[1]) <= tolerance * distances[0] + rounding * norms.max()
+    sums = np.abs(gram.row_sums[rows] - expected.row_sums) <= tolerance * norms * np.sqrt(gram.n_features)
+    return bool(products.all() and apart.all() and sums.all())
+
+
+def _squared_distances(matrix: NDArray[np.floating]) -> NDArray[np.floating]:
+    square = np.diag(matrix)
+    distances: NDArray[np.floating] = square[:, None] + square - 2 * matrix
+    return distances
+
+
+def sum_grams(
+    layers: Sequence[str], single: GramsOfLayers, parts: Callable[[str], Sequence[str]] = split_sum
+) -> Iterator[tuple[str, Gram]]:
     """Yield (layer, Gram) for every layer, adding the cached Grams of its parts where it is a sum such as ``A+B``.
 
     A sum has the Gram of both layers' features side by side; the Gram cache holds its parts.
@@ -141,10 +200,12 @@ def sum_grams(layers: Sequence[str], single: GramsOfLayers) -> Iterator[tuple[st
     layers : sequence of str
     single : callable
         Yields (part, Gram) for every part of the layers, each once, in any order.
+    parts : callable
+        The parts of a layer.
     """
-    missing = {layer: set(split_sum(layer)) for layer in layers}
+    missing = {layer: set(parts(layer)) for layer in layers}
     sums: dict[str, Gram] = {}
-    for part, gram in single(single_layers(layers)):
+    for part, gram in single(single_layers(layers, parts)):
         for layer in [layer for layer, wanted in missing.items() if part in wanted]:
             sums[layer] = sums[layer] + gram if layer in sums else gram
             missing[layer].remove(part)
@@ -152,6 +213,6 @@ def sum_grams(layers: Sequence[str], single: GramsOfLayers) -> Iterator[tuple[st
                 yield layer, sums.pop(layer)
 
 
-def single_layers(layers: Sequence[str]) -> list[str]:
+def single_layers(layers: Sequence[str], parts: Callable[[str], Sequence[str]] = split_sum) -> list[str]:
     """Return the layers whose Grams the Gram cache holds: parts of sums such as ``A+B``, each once."""
-    return list(dict.fromkeys(part for layer in layers for part in split_sum(layer)))
+    return list(dict.fromkeys(part for layer in layers for part in parts(layer)))

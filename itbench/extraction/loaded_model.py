@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from itbench.data.stimuli import StimulusSet
 from itbench.data.visual_angle import at_degrees, label
 from itbench.errors import BadOption
-from itbench.extraction.forward import VERSION, ExtractionSettings, width_of
-from itbench.models.layer_names import expand_patterns, is_pattern, split_sum
+from itbench.extraction.forward import VERSION, ExtractionSettings, layer_parts, width_of
+from itbench.models.layer_names import expand_patterns, is_pattern
 from itbench.models.protocols import Model
 from itbench.registry import ModelEntry, ModelSpec
 
@@ -31,6 +31,10 @@ class LoadedModel(NamedTuple):
     layers: tuple[str, ...]
     identity: Mapping[str, Any]
 
+    def parts(self, layer: str) -> tuple[str, ...]:
+        """Return the layers of the loaded model whose features a layer such as ``A+B`` puts side by side."""
+        return layer_parts(self.model, self.stimuli, layer)
+
 
 def load_model(
     spec: ModelSpec, settings: ExtractionSettings, stimuli: StimulusSet, *, shown_by: str, degrees: float | None
@@ -51,7 +55,7 @@ def load_model(
     NoWeights, UnknownName, BadOption
     """
     seen, how = at_model_degrees(stimuli, degrees, settings.degrees, spec.entry.degrees, shown_by)
-    return place_model(spec.entry.factory(spec.weights), spec, settings, seen, how)
+    return place_model(spec.entry.make(spec.weights), spec, settings, seen, how)
 
 
 def place_model(
@@ -78,7 +82,7 @@ def require_layers(model: Model, names: Sequence[str], stimuli: StimulusSet) -> 
     """
     shapes = model.shapes(stimuli.images[0:1][0])
     for layer in expand_patterns(names, shapes):
-        for part in split_sum(layer):
+        for part in layer_parts(model, stimuli, layer):
             width_of(part, shapes)
 
 
@@ -111,7 +115,7 @@ def at_model_degrees(
 
 
 def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: StimulusSet) -> tuple[str, ...]:
-    names = tuple(named or model.layers or source.layers)
+    names = tuple(named or model.layers or source.layers)  # `ModelEntry.make` gave the model those registered
     if not names:
         raise BadOption(f"{source.name} names no candidate layers.", todo="Choose some: itbench layers MODEL")
     return expand_patterns(names, model.shapes(stimuli.images[0:1][0])) if any(map(is_pattern, names)) else names

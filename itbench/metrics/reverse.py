@@ -124,9 +124,7 @@ def reverse_prediction(
         chosen.append(best)
         limits.append(_limit(errors, grid, GAIN * float(np.trace(own))) if len(grid) > 1 else "")
     remarks = [
-        f"{limits.count(limit)} of {len(splits)} folds {limit}; {WIDEN}"
-        for limit in dict.fromkeys(limits)
-        if limit
+        f"{limits.count(limit)} of {len(splits)} folds {limit}; {WIDEN}" for limit in dict.fromkeys(limits) if limit
     ]
     return ReverseResult(residual, power, np.array(chosen), tuple(remarks))
 

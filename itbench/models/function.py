@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from itbench.errors import BadOption
+from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.gram import times_transpose
+from itbench.models.probe import COMPLEX, common_shape, probe_batches
+
+REAL = "biuf"  # kinds of NumPy types whose values are taken as float32
 
 
 class FunctionModel:
@@ -24,6 +27,7 @@ class FunctionModel:
         Keys of the mapping that it returns, early to late.
     identity : str
         Name and version of the computation, part of the cache key of Grams; change it whenever the numbers change.
+        Cached Grams are compared with what the function gives for two images before they are used.
     extra_tokens : int, optional
         Number of tokens before those of the patches in layers (tokens, channels), a class token first.
     """
@@ -37,6 +41,7 @@ class FunctionModel:
         extra_tokens: int = 0,
     ) -> None:
         self.function, self.layers, self._identity = function, tuple(layers), identity
+        self._shapes: dict[tuple[int, ...], dict[str, tuple[int, ...] | str]] = {}
         self.device = "cpu"
         self.extra_tokens, self.class_token = extra_tokens, extra_tokens > 0
 
@@ -56,16 +61,51 @@ class FunctionModel:
 
     def activations(self, batch: NDArray[Any], layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Call the model function on a batch and return the activations of `layers`."""
-        outputs = self.function(batch)
-        return {layer: np.asarray(outputs[layer], np.float32) for layer in layers}
+        outputs = self._outputs(batch)
+        absent = next((layer for layer in layers if layer not in outputs), None)
+        if absent is not None:
+            raise UnknownName.of("layer", absent, outputs, todo="The model's function returns no such key.")
+        return {layer: _real_array(layer, outputs[layer]) for layer in layers}
 
     def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
         """Return the shape of every layer that the model function returns for one image (y, x, 3)."""
-        outputs = self.function(image[None])
-        return {
-            layer: tuple(np.shape(output)[1:]) for layer, output in outputs.items() if not layers or layer in layers
-        }
+        size = np.shape(image)
+        if size not in self._shapes:
+            found: dict[str, list[tuple[int, tuple[int, ...] | str]]] = {}
+            for images in probe_batches(image):
+                for layer, output in self._outputs(images).items():
+                    found.setdefault(layer, []).append((len(images), _shape(output)))
+            self._shapes[size] = {layer: common_shape(shapes) for layer, shapes in found.items()}
+        return {layer: shape for layer, shape in self._shapes[size].items() if not layers or layer in layers}
 
     def times_transpose(self, panel: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return P Pᵀ."""
         return times_transpose(panel)
+
+    def _outputs(self, images: NDArray[Any]) -> Mapping[str, Any]:
+        outputs = self.function(images)
+        if not isinstance(outputs, Mapping):
+            raise BadActivations(
+                f"The model's function gave a {type(outputs).__name__}, not a mapping of layer to array.",
+                todo="Return {LAYER: array of shape (image, …)}.",
+            )
+        return outputs
+
+
+def _shape(output: Any) -> tuple[int, ...] | str:
+    """Return the shape of an output of a model function, or why it cannot be read."""
+    try:
+        array = np.asarray(output)
+    except (TypeError, ValueError, RuntimeError) as error:
+        return f"gives a {type(output).__name__} that is no array: {error}"
+    if array.dtype.kind in REAL:
+        return array.shape
+    return COMPLEX if array.dtype.kind == "c" else f"gives values of type {array.dtype}, not real numbers"
+
+
+def _real_array(layer: str, output: Any) -> NDArray[np.float32]:
+    shape = _shape(output)
+    if isinstance(shape, str):
+        raise BadActivations(f"Layer {layer!r} {shape}.")
+    with np.errstate(over="ignore"):  # infinity, which is refused by name of layer and image
+        return np.asarray(output, np.float32)

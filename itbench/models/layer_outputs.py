@@ -10,6 +10,7 @@ from torch import nn
 
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.models.network import Network
+from itbench.models.outputs import first_tensor
 
 BLACK = np.zeros((256, 256, 3), np.uint8)
 
@@ -28,7 +29,8 @@ def up_to(module: nn.Module, layer: str, images: torch.Tensor, calls: int = 1) -
     images : torch.Tensor
         (batch, 3, y, x).
     calls : int
-        Stop at this call of the layer, for a layer that runs several times.
+        Stop at this call of the layer, for a layer that runs several times. 0 runs all layers and takes the last call,
+        for a layer that runs as often as the image needs.
 
     Raises
     ------
@@ -38,20 +40,24 @@ def up_to(module: nn.Module, layer: str, images: torch.Tensor, calls: int = 1) -
     caught: list[torch.Tensor] = []
     calls_left = calls
 
-    def catch(_module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
+    def catch(_module: nn.Module, _inputs: Any, output: Any) -> None:
         nonlocal calls_left
         calls_left -= 1
+        tensor = first_tensor(output)
+        if tensor is not None and calls_left <= 0:
+            caught[:] = [tensor if calls else tensor.clone()]  # what follows may be in place
         if calls_left == 0:
-            caught.append(output)
             raise _Reached
 
     handle = module.get_submodule(layer).register_forward_hook(catch)
     try:
         module(images)
     except _Reached:
-        return caught[0]
+        pass
     finally:
         handle.remove()
+    if caught:
+        return caught[0]
     raise BadActivations(f"Layer {layer!r} ran {calls - calls_left} times in a forward pass, not {calls}.")
 
 
@@ -75,20 +81,10 @@ def layers_up_to(core: Network, layer: str) -> tuple[str, ...]:
     >>> layers_up_to(core, "layer3")  # of a core with the candidates layer1 … layer4
     ('core.layer1', 'core.layer2', 'core.layer3')
     """
-    ran: set[str] = set()
-    handles = [
-        core.module.get_submodule(name).register_forward_hook(lambda *_, name=name: ran.add(name))
-        for name in core.layers
-    ]
-    _, calls = shape_and_calls(core, layer)
-    ran.clear()
-    try:
-        with torch.inference_mode():
-            up_to(core.module, layer, core.prepare(BLACK[None]).to(core.device), calls)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return tuple(f"core.{name}" for name in core.layers if name in ran)
+    shape_and_calls(core, layer)
+    ended = list(core.probe(BLACK).depths)
+    before = set(ended[: ended.index(layer) + 1])
+    return tuple(f"core.{name}" for name in core.layers if name in before)
 
 
 def last_map(core: Network) -> str:
@@ -109,7 +105,7 @@ class _Reached(Exception):
 
 
 def shape_and_calls(core: Network, layer: str) -> tuple[tuple[int, ...], int]:
-    """Return the shape of a layer's output and the number of calls of the layer in one forward pass."""
+    """Return the shape of a layer's output and the number of its calls in a forward pass, 0 if that may vary."""
     if not isinstance(core, Network):
         raise BadOption(
             f"The core is a {type(core).__name__}, not a torch network: it cannot be trained.",
@@ -118,12 +114,8 @@ def shape_and_calls(core: Network, layer: str) -> tuple[tuple[int, ...], int]:
     known = [name for name, _ in core.module.named_modules() if name]
     if layer not in known:
         raise UnknownName.of("layer", layer, known, todo="List them with: itbench layers CORE")
-    calls: list[None] = []
-    handle = core.module.get_submodule(layer).register_forward_hook(lambda *_: calls.append(None))
-    try:
-        shape = core.shapes(BLACK, [layer])[layer]
-    finally:
-        handle.remove()
+    probe = core.probe(BLACK)
+    shape = probe.shapes[layer]
     if isinstance(shape, str):
         raise BadOption(f"Layer {layer!r} {shape}.", todo="Choose another: itbench layers CORE")
-    return shape, len(calls)
+    return shape, probe.calls[layer] if probe.is_steady else 0

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from itbench.errors import BadActivations, BadOption, UnknownName
+from itbench.errors import BadActivations, BadOption, ItbenchError, UnknownName
 from itbench.gram import times_transpose
-from itbench.models.layer_names import evenly_spaced
+from itbench.models.candidates import spread_candidates
+from itbench.models.identity import network_identity
+from itbench.models.outputs import ValueReads, first_tensor, real_values, tensor_shape
 from itbench.models.preprocessing import as_preprocess_input
-from itbench.util.checksum import digest, digest_stream
+from itbench.models.probe import common_shape, probe_batches
 
-CANDIDATES = 8  # candidate layers where a network names none
 CLASS_TOKENS = ("cls_token", "class_token", "class_embedding")
+LEAVES = ""  # counts the calls of all innermost modules; no layer has this name
+NOT_RUN = "does not run in a forward pass"
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -27,19 +33,27 @@ class Network:
     Parameters
     ----------
     module : torch.nn.Module
-        Takes a batch (batch, 3, y, x).
+        Takes a batch of preprocessed images (batch, …), such as (batch, 3, y, x).
     preprocess : callable
-        PIL image to tensor (3, y, x); its ``repr`` is part of the cache key, so it must describe all it does. For
-        recordings whose images are not exact to 8 bits it gets a float tensor (3, y, x) in [0, 1] instead.
+        PIL image to tensor, of one shape for all images, such as (3, y, x); its ``repr`` is part of the cache key, so
+        it must describe all it does. For recordings whose images are not exact to 8 bits it gets a float tensor
+        (3, y, x) in [0, 1] instead.
     layers : sequence of str
-        Candidate layers, early to late, as `named_modules` names them; by default some at equal distances over depth.
+        Candidate layers, early to late, as `named_modules` names them; by default those registered, or else some at
+        equal distances over depth.
     package : str
         Name and version of the package that defines the module, if another version may compute something else.
 
+    Attributes
+    ----------
+    named_layers : tuple of str
+        Candidate layers that were named; empty where they are found by depth.
+
     Notes
     -----
-    The module runs in ``eval()`` and ``inference_mode``, in channels_last. If a layer runs several times in one
-    forward pass, its last output is its activations. The forward pass stops after the last requested layer.
+    The module runs in ``eval()`` and ``inference_mode``, in channels_last. A layer's activations are the first tensor
+    of its output, the last one if it runs several times in a forward pass. The pass stops after the last requested
+    layer where no values of tensors decide what runs.
     """
 
     def __init__(
@@ -52,30 +66,26 @@ class Network:
     ) -> None:
         if " at 0x" in repr(preprocess):
             raise ValueError("preprocess needs a __repr__ that describes it: it is part of the cache key")
-        self.module = module.eval().requires_grad_(False)
+        self._identity = {**network_identity(module), "preprocessing": repr(preprocess), "package": package}
+        self.module = module.eval()
+        for parameter in module.parameters():  # the module's own method is not there in TorchScript
+            parameter.requires_grad_(False)
         self.preprocess = preprocess
-        self._layers = tuple(layers)
+        self.named_layers = tuple(layers)
         self.device, self.precision = "cpu", "float32"
         self.class_token = any(name.rpartition(".")[2] in CLASS_TOKENS for name, _ in module.named_parameters())
         self.extra_tokens = int(getattr(module, "num_prefix_tokens", self.class_token))  # timm counts registers too
         self._modules = {name: part for name, part in module.named_modules() if name}
-        self._calls: dict[str, int] = {}
-        self._identity = {
-            "architecture": digest(repr(module)),
-            "weights": digest_stream(_tensors(module)),
-            "preprocessing": repr(preprocess),
-            "package": package,
-        }
+        self._probes: dict[tuple[int, ...], Probe] = {}
+        self._spread: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
         """Candidate layers, early to late."""
-        if not self._layers:
-            outer = outer_modules(self.module)
-            shapes = self.shapes(np.zeros((256, 256, 3), np.uint8), outer)
-            in_order = [layer for layer in self._calls if not isinstance(shapes[layer], str)]
-            self._layers = evenly_spaced(in_order, CANDIDATES)
-        return self._layers
+        if not self.named_layers and not self._spread:
+            probe = self.probe(np.zeros((256, 256, 3), np.uint8))
+            self._spread = spread_candidates(self.module, probe.shapes, probe.depths)
+        return self.named_layers or self._spread
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -88,42 +98,68 @@ class Network:
             raise UnknownName.of("precision", precision, PRECISIONS)
         self.device, self.precision = resolve_device(device), precision
         torch.backends.cudnn.allow_tf32 = False
-        self.module.to(self.device).to(memory_format=torch.channels_last)
+        self.module.to(self.device)
+        for tensor in (*self.module.parameters(), *self.module.buffers()):
+            if tensor.ndim == 4 and tensor.is_floating_point() and tensor.layout == torch.strided:
+                tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
 
     def prepare(self, images: NDArray[Any]) -> torch.Tensor:
-        """Preprocess images (batch, y, x, 3) to a tensor (batch, 3, y, x) for the torch network."""
+        """Preprocess images (batch, y, x, 3) to a tensor (batch, …) for the torch network.
+
+        Raises
+        ------
+        BadActivations
+            If the preprocessing gives no tensors, or tensors of several shapes.
+        """
         prepared = [self.preprocess(as_preprocess_input(image)) for image in images]
-        return torch.stack(prepared).contiguous(memory_format=torch.channels_last)
+        other = next((one for one in prepared if not isinstance(one, torch.Tensor)), None)
+        if other is not None:
+            raise BadActivations(
+                f"The preprocessing gave a {type(other).__name__}, not a tensor.",
+                todo="End it with a conversion, such as torchvision.transforms.v2.ToImage.",
+            )
+        shapes = list(dict.fromkeys(tuple(one.shape) for one in prepared))
+        if len(shapes) > 1:
+            raise BadActivations(
+                f"The preprocessing gave tensors of the shapes {shapes[0]} and {shapes[1]}.",
+                todo="Let it bring all images to one size.",
+            )
+        return _channels_last(torch.stack(prepared))
 
     def activations(self, batch: torch.Tensor, layers: Sequence[str]) -> dict[str, NDArray[np.float32]]:
         """Run one forward pass of the torch network; return the outputs (batch, …) of the modules `layers`."""
         caught: dict[str, NDArray[np.float32]] = {}
-        calls_left = {layer: self._calls.get(layer, math.inf) for layer in layers}
+        probe = self._probes.get(tuple(batch.shape[1:]))
+        calls_left = Counter({layer: probe.calls[layer] for layer in layers} if probe else {})
 
         def catch(layer: str, output: Any) -> None:
             # a copy: the next operation may be in place, as the ReLU after DenseNet's norm5 is
-            caught[layer] = _tensor(layer, output, len(batch)).to("cpu", torch.float32, copy=True).numpy()
+            caught[layer] = real_values(layer, output).numpy()
             calls_left[layer] -= 1
-            if max(calls_left.values()) <= 0:
+            if probe and probe.is_steady and max(calls_left[name] for name in layers) <= 0:
                 raise _AllCaught
 
-        self._forward(batch, {layer: catch for layer in layers})
+        self._forward(batch, {layer: catch for layer in layers if layer in self._modules})
         return caught
 
     def shapes(self, image: NDArray[np.uint8], layers: Sequence[str] | None = None) -> dict[str, tuple[int, ...] | str]:
         """Return the output shape of every module of the torch network for one image (y, x, 3), or why it has none."""
-        found: dict[str, tuple[int, ...] | str] = dict.fromkeys(
-            layers or self._modules, "does not run in a forward pass"
-        )
-        self._calls.clear()
+        shapes = self.probe(image).shapes
+        return {layer: shapes.get(layer, NOT_RUN) for layer in layers or self._modules}
 
-        def record(layer: str, output: Any) -> None:
-            self._calls[layer] = self._calls.get(layer, 0) + 1
-            is_tensor = isinstance(output, torch.Tensor) and output.ndim > 1
-            found[layer] = tuple(output.shape[1:]) if is_tensor else f"gives {_description(output)}, not a tensor"
+    def probe(self, image: NDArray[Any]) -> Probe:
+        """Run the torch network on two batches of images as large as `image` (y, x, 3), once for each size of input."""
+        batches = [self.prepare(images) for images in probe_batches(image)]
+        shape = tuple(batches[0].shape[1:])
+        if shape not in self._probes:
+            self._probes[shape] = self._probe(batches)
+        return self._probes[shape]
 
-        self._forward(self.prepare(image[None]), {layer: record for layer in found if layer in self._modules})
-        return found
+    def count_calls(self, batch: torch.Tensor) -> Mapping[str, int]:
+        """Return how often every module of the torch network runs in the forward pass of a preprocessed batch."""
+        calls: Counter[str] = Counter()
+        self._forward(batch, dict.fromkeys(self._modules, lambda layer, _: calls.update([layer])))
+        return calls
 
     def left_in_training_mode(self) -> list[str]:
         """Return the network's modules in training mode and parameters that keep gradients: there should be none."""
@@ -137,6 +173,34 @@ class Network:
         moved = torch.from_numpy(panel).to(self.device)
         return (moved @ moved.T).cpu().numpy()
 
+    def _probe(self, batches: Sequence[torch.Tensor]) -> Probe:
+        outputs: dict[str, list[tuple[int, tuple[int, ...] | str]]] = {}
+        found = Probe()
+        leaves = {name for name, part in self._modules.items() if next(part.children(), None) is None}
+        counts = []
+        for batch in batches:
+            seen: dict[str, tuple[int, ...] | str] = {}
+            calls: Counter[str] = Counter()
+
+            def record(layer: str, output: Any, seen: Any = seen, calls: Any = calls) -> None:
+                calls.update([layer, LEAVES] if layer in leaves else [layer])
+                seen[layer] = tensor_shape(output)
+                found.depths.pop(layer, None)  # moves it to the end
+                found.depths[layer] = calls[LEAVES]
+                if not isinstance(output, torch.Tensor) and first_tensor(output) is not None:
+                    found.containers[layer] = type(output).__name__
+
+            with ValueReads() as reads, _said(batch):
+                self._forward(batch, dict.fromkeys(self._modules, record))
+            found.is_steady &= not reads.found
+            counts.append(calls)
+            for layer, shape in seen.items():
+                outputs.setdefault(layer, []).append((len(batch), shape))
+        found.calls = counts[-1]
+        found.is_steady &= counts[0] == counts[-1]
+        found.shapes = {layer: common_shape(outputs[layer]) if layer in outputs else NOT_RUN for layer in self._modules}
+        return found
+
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device, PRECISIONS[self.precision], enabled=self.precision != "float32")
 
@@ -148,13 +212,42 @@ class Network:
             for layer, catch in catchers.items()
         ]
         try:
-            with torch.inference_mode(), self._autocast():
-                self.module(batch.to(self.device, memory_format=torch.channels_last))
+            with ExitStack() as stack:
+                stack.enter_context(torch.inference_mode())
+                stack.enter_context(self._autocast())
+                if "torch._dynamo" in sys.modules:  # a compiled module runs as it is written: its graph has no hooks
+                    stack.enter_context(torch.compiler.set_stance("force_eager"))
+                self.module(_channels_last(batch.to(self.device)))
         except _AllCaught:
             pass
         finally:
             for handle in handles:
                 handle.remove()
+
+
+@dataclass
+class Probe:
+    """What two batches of different images showed of the modules of a torch network.
+
+    Parameters
+    ----------
+    shapes : dict of str to tuple of int or str
+        Shape of every module's output for one image, or why it has none.
+    containers : dict of str to str
+        Type of an output that is no tensor but holds one, the first of which is read.
+    calls : mapping of str to int
+        Number of calls in a forward pass.
+    depths : dict of str to int
+        Number of calls of innermost modules before a module's last output, in the order of those outputs.
+    is_steady : bool
+        Whether every image takes the same way through the network: no values of tensors were read.
+    """
+
+    shapes: dict[str, tuple[int, ...] | str] = field(default_factory=dict)
+    containers: dict[str, str] = field(default_factory=dict)
+    calls: Mapping[str, int] = field(default_factory=dict)
+    depths: dict[str, int] = field(default_factory=dict)
+    is_steady: bool = True
 
 
 def resolve_device(device: str) -> str:
@@ -176,51 +269,20 @@ class _AllCaught(Exception):
     """Ends the forward pass early."""
 
 
-def outer_modules(module: torch.nn.Module) -> tuple[str, ...]:
-    """Return the outer modules of a torch network that hold weights: at least five where it has them, not the last.
-
-    The largest module is replaced by its children until there are six. The last is the classifier, which no brain area
-    has.
-    """
-    found = _holding_weights(module)
-    while len(found) < 6:
-        sizes = {name: len(list(part.modules())) for name, part in found.items()}
-        largest = max(sizes, key=lambda name: sizes[name], default="")
-        inside = _holding_weights(found[largest], f"{largest}.") if largest else {}
-        if not inside:
-            break
-        found = {
-            name: part
-            for outer in found
-            for name, part in (inside if outer == largest else {outer: found[outer]}).items()
-        }
-    names = tuple(found)
-    return names[:-1] or names
+@contextmanager
+def _said(batch: torch.Tensor) -> Iterator[None]:
+    """Say on what inputs a network fails."""
+    try:
+        yield
+    except ItbenchError:
+        raise
+    except Exception as error:
+        raise BadActivations(
+            f"The network fails on inputs {tuple(batch.shape)} of type {batch.dtype}: {type(error).__name__}: {error}",
+            todo="Let the preprocessing give what the network takes.",
+        ) from error
 
 
-def _holding_weights(module: torch.nn.Module, prefix: str = "") -> dict[str, torch.nn.Module]:
-    found: dict[str, torch.nn.Module] = {}
-    for name, child in module.named_children():
-        if isinstance(child, torch.nn.ModuleList | torch.nn.ModuleDict):  # never runs itself
-            found |= _holding_weights(child, f"{prefix}{name}.")
-        elif next(child.parameters(), None) is not None:
-            found[prefix + name] = child
-    return found
-
-
-def _tensor(layer: str, output: Any, batch: int) -> torch.Tensor:
-    if not isinstance(output, torch.Tensor) or output.ndim < 2 or len(output) != batch:
-        raise BadActivations(f"Layer {layer!r} gave {_description(output)}, not a tensor of {batch} images.")
-    return output
-
-
-def _description(output: Any) -> str:
-    return (
-        f"a tensor of shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
-    )
-
-
-def _tensors(module: torch.nn.Module) -> Any:
-    for name, tensor in sorted(module.state_dict().items()):
-        yield name
-        yield tensor.detach().cpu().to(torch.float32 if tensor.dtype == torch.bfloat16 else tensor.dtype).numpy()
+def _channels_last(batch: torch.Tensor) -> torch.Tensor:
+    """Return a batch of maps (batch, channel, y, x) with the channels last in memory; others unchanged."""
+    return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from itbench.data.task import Task
 from itbench.errors import ItbenchError
 from itbench.extraction.forward import forward_pass
-from itbench.extraction.gram_cache import CachedGrams, GramCache
+from itbench.extraction.gram_cache import CachedGrams, GramCache, single_layers
 from itbench.extraction.gram_reducer import PANEL_BYTES, GramReducer
 from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
@@ -68,12 +68,12 @@ class RunModels:
     def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
         """Stream activations of the run's one frozen model; `beside` is the memory needed beside two panels."""
         model, stimuli, layers, _ = self.loaded[0]
-        singles = list(dict.fromkeys(part for layer in layers for part in split_sum(layer)))
+        singles = single_layers(layers, self.parts)
         return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES)
 
     def parts(self, layer: str) -> Sequence[str]:
         """Return the layers whose features a layer ``A+B`` puts side by side."""
-        return split_sum(layer)
+        return self.loaded[0].parts(layer)
 
 
 class GivenGrams:

@@ -14,6 +14,7 @@ from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.extraction.gram_cache import GramCache, single_layers, sum_grams
 from itbench.gram import Gram
+from itbench.models.layer_names import split_sum
 from itbench.registry import Registry
 from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance
@@ -47,6 +48,19 @@ class Source(NamedTuple):
     prefix: str
     layers: tuple[str, ...]
     key: Mapping[str, Any]
+
+    def parts(self, layer: str, cache: GramCache) -> tuple[str, ...]:
+        """Return the layers whose cached Grams add up to that of a layer such as ``A+B`` of the model to rescore."""
+        return split_sum(layer, _CachedLayers(self.key, cache))
+
+
+@dataclass(frozen=True)
+class _CachedLayers:
+    key: Mapping[str, Any]
+    cache: GramCache
+
+    def __contains__(self, layer: object) -> bool:
+        return {**self.key, "layer": layer} in self.cache
 
 
 def plan_metric(
@@ -189,7 +203,7 @@ def _check_cache(score: xr.Dataset, sources: Sequence[Source], cache: GramCache)
     missing = [
         source.prefix + layer
         for source in sources
-        for layer in single_layers(source.layers)
+        for layer in single_layers(source.layers, partial(source.parts, cache=cache))
         if {**source.key, "layer": layer} not in cache
     ]
     if missing:
@@ -198,7 +212,9 @@ def _check_cache(score: xr.Dataset, sources: Sequence[Source], cache: GramCache)
 
 def _grams(score: xr.Dataset, sources: Sequence[Source], cache: GramCache) -> Iterator[tuple[str, Gram]]:
     for source in sources:
-        for layer, gram in sum_grams(source.layers, partial(_cached, score, source, cache)):
+        for layer, gram in sum_grams(
+            source.layers, partial(_cached, score, source, cache), partial(source.parts, cache=cache)
+        ):
             yield source.prefix + layer, gram
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadOption
+from itbench.models.identity import code_identity
 from itbench.models.network import Network, resolve_device
 from itbench.models.weights_file import load_state
 from itbench.training.checkpoint import Checkpoint
@@ -67,7 +68,8 @@ class TrainableNetwork:
     @property
     def identity(self) -> Mapping[str, str]:
         """Identity of the trainable network for cache keys, without recipe, seed and recordings."""
-        return {**self.untrained(2, 2).identity, "torch": torch.__version__}
+        untrained = self.untrained(2, 2)
+        return {**untrained.identity, **code_identity(untrained.module), "torch": torch.__version__}
 
     def untrained(self, sites: int, classes: int, members: int = 1) -> Network:
         """Return the trainable network before training, as `itbench.training.protocols.Previewable.untrained` does."""

@@ -71,8 +71,11 @@ class TrainableSpec(ModelSpec):
             if name not in known:
                 raise UnknownName.of(f"option of {self.name}", name, known)
         if self.core and core is None:
-            core = self.core.factory(self.weights)
-        return factory(core or self.weights, **self.recipe.options)
+            core = self.core.make(self.weights)
+        model = factory(core or self.weights, **self.recipe.options)
+        if self.entry.layers and getattr(model, "layers", None) == ():
+            model.layers = tuple(self.entry.layers)
+        return model
 
 
 def trainable_spec(

@@ -11,6 +11,7 @@ import numpy as np
 from itbench import BadOption, ComparisonResult, hookimpl
 from itbench.metrics import check_alphas, check_components, reverse_prediction, seeded_folds
 
+
 @hookimpl
 def itbench_metrics(register):
     register("reverse", ReversePrediction, description="variance of a layer's activations that the sites explain")

@@ -26,6 +26,9 @@ MODELS = [
     ("other candidates", "candidates", "y in one only"),
     ("wrong layer", "layers", "unknown layer 'features'"),
     ("whole batch", "layers", "shape (300,)"),
+    ("features first", "images first", "gives shape (300, 2) for 2 images"),
+    ("spectrum", "real numbers", "complex numbers"),
+    ("of the process", "fingerprint", "other activations under the same identity"),
     ("no arrays", "layers", "layer 'x' comes as a list"),
     ("more than asked", "layers", "asked for 'x', got 'x', 'y'"),
     ("identity lacks", "identity", "lacks preprocessing or function"),
@@ -49,6 +52,7 @@ MODELS = [
     ("precision", "precision", "the same in bfloat16"),
 ]
 DOUBTFUL_MODELS = [
+    ("calls", "calls", "runs 1 to 4 times"),
     ("no candidates", "candidates", "name its layers with -l"),
     ("shared memory", "arrays kept", "x and rectified share memory"),
     ("dead", "alive", "the same for different images: x"),

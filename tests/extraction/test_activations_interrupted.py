@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-from itbench import ExtractionSettings, load_plugins
+from itbench import ExtractionSettings, FunctionModel, load_plugins
 from itbench.errors import BadOption, DamagedFile, ItbenchError, NoSpace, UnknownName
 from itbench.extraction.activations import extract_activations
 from itbench.extraction.activations_file import partial_file, partial_path, progress_path
@@ -224,3 +224,25 @@ def test_two_processes_do_not_write_one_file(toy):
         pytest.raises(ItbenchError, match=rf"out\.h5 is being written by process {os.getpid()} .* already"),
     ):
         extract_activations("toy", toy, "out.h5")
+
+
+def test_a_file_is_not_gone_on_with_by_a_model_that_computes_something_else(toy, monkeypatch):
+    compute = FunctionModel.activations
+
+    def failing(self, batch, layers):
+        if np.array_equal(batch[0], toy_recordings().stimuli.images[40]):
+            raise RuntimeError("out of memory")
+        return compute(self, batch, layers)
+
+    def larger(self, batch, layers):
+        return {layer: 1.01 * values for layer, values in compute(self, batch, layers).items()}
+
+    monkeypatch.setattr(FunctionModel, "activations", failing)
+    with pytest.raises(RuntimeError):
+        extracted("slashes", toy, "a", batch_size=4)
+    monkeypatch.setattr(FunctionModel, "activations", larger)
+    with pytest.raises(BadOption, match="started with another model: it has other activations in layer 'a'"):
+        extracted("slashes", toy, "a", batch_size=4)
+    restarted = extracted("slashes", toy, "a", batch_size=4, restart=True)["a"]
+    images = toy_recordings().stimuli.images
+    np.testing.assert_allclose(restarted, 1.01 * images.reshape(len(images), -1)[:, :60] / 255, rtol=1e-6)

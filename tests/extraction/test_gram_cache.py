@@ -1,5 +1,6 @@
 """Grams on disk: found by all that could change their numbers, whole or absent."""
 
+import importlib
 import os
 import signal
 import subprocess
@@ -8,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from itbench import Gram, ItbenchWarning
+from itbench import FunctionModel, Gram, ItbenchWarning
 from itbench.extraction.forward import ExtractionSettings
-from itbench.extraction.gram_cache import GramCache
+from itbench.extraction.gram_cache import TOLERANCES, GramCache, agrees
 from itbench.plugins import load_plugins
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
@@ -84,7 +85,7 @@ def test_an_altered_file_is_never_read_as_good(cache):
 def test_a_killed_writer_leaves_nothing_under_the_final_name(cache):
     code = (
         "import numpy as np, os, signal\nfrom pathlib import Path\nfrom itbench import Gram\n"
-        "from itbench.util import files\nfrom itbench.extraction.gram_cache import GramCache\n"
+        "from itbench.util import files\nfrom itbench.extraction.gram_cache import TOLERANCES, GramCache, agrees\n"
         "files._flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"GramCache(Path({str(cache.folder)!r})).write({KEY!r}, Gram.from_features(np.ones((5, 3))))"
     )
@@ -99,10 +100,17 @@ def plan(toy, model="toy", **how):
     return plan_run(load_plugins(), model, str(toy), **how)
 
 
-def test_a_second_score_does_not_run_the_model(toy, monkeypatch):
+def test_a_second_score_runs_the_model_on_two_images_only(toy, monkeypatch):
+    ran = []
+    compute = FunctionModel.activations
+    monkeypatch.setattr(
+        FunctionModel, "activations", lambda self, batch, layers: ran.append(len(batch)) or compute(self, batch, layers)
+    )
     first = evaluate(plan(toy), GramCache(), SilentReporter())
-    monkeypatch.setattr("itbench.models.function.FunctionModel.activations", None)
+    assert sum(ran) == 80
+    ran.clear()
     second = evaluate(plan(toy), GramCache(), SilentReporter())
+    assert ran == [2]
     np.testing.assert_array_equal(first.explained_variance, second.explained_variance)
 
 
@@ -123,6 +131,134 @@ def test_other_weights_or_precision_run_the_model_again(toy, other):
     before = len(list(GramCache().entries()))
     evaluate(plan(toy, "toy-net", weights="random", **other), GramCache(), SilentReporter())
     assert len(list(GramCache().entries())) == 2 * before
+
+
+FILTERS = """
+import torch
+from torch import nn
+from torch.nn import functional
+from helper import rectified
+
+class Filters(nn.Module):
+    def __init__(self, how, gain):
+        super().__init__()
+        torch.manual_seed(0)
+        bank = torch.randn(6, 3, 3, 3)
+        bank[:3] *= gain
+        if how == "buffer":
+            self.register_buffer("bank", bank, persistent=False)
+        elif how == "list":
+            self.banks = [{"first": bank}]
+        elif how == "module in a list":
+            self.hidden = [nn.Conv2d(3, 6, 3)]
+            self.hidden[0].weight.data = bank
+        else:
+            self.bank = torch.randn(6, 3, 3, 3) if how in ("number", "code", "outside") else bank
+        self.gain = gain if how == "number" else 1.0
+        self.how, self.out = how, nn.Identity()
+
+    def forward(self, x):
+        if self.how == "list":
+            bank = self.banks[0]["first"]
+        else:
+            bank = self.hidden[0].weight if self.how == "module in a list" else self.bank
+        return self.out(rectified(functional.conv2d(x, bank) * self.gain - 0.1 * self.gain ** 2))
+"""
+FILTERS_PLUGIN = """
+from itbench import hookimpl
+
+
+@hookimpl
+def itbench_models(register):
+    register("filters", build, layers=("out",), weights=("random",))
+
+
+def build(weights):
+    import os
+
+    from filters import Filters
+    from itbench import Network, resized
+
+    return Network(Filters(os.environ["HOW"], float(os.environ["GAIN"])), resized(8), layers=("out",))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["plain", "buffer", "list", "module in a list", "number", "code", "outside"])
+def test_a_changed_model_is_never_served_earlier_grams(how, toy, tmp_path, monkeypatch):
+    beside, elsewhere = tmp_path / "plugin", tmp_path / "elsewhere"
+    for folder in (beside, elsewhere):
+        folder.mkdir()
+        monkeypatch.syspath_prepend(folder)
+    (beside / "plugin.py").write_text(FILTERS_PLUGIN)
+    (beside / "filters.py").write_text(FILTERS)
+    helper = (elsewhere if how == "outside" else beside) / "helper.py"
+
+    def ev(gain, function="x.relu()", cache=None):
+        helper.write_text(f"def rectified(x):\n    return {function}\n")
+        for name in ("filters", "helper"):
+            sys.modules.pop(name, None)
+        importlib.invalidate_caches()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+        monkeypatch.setenv("HOW", how)
+        monkeypatch.setenv("GAIN", str(gain))
+        run = plan_run(load_plugins([beside / "plugin.py"]), "filters", str(toy), weights="random")
+        return evaluate(run, cache or GramCache(), SilentReporter()).explained_variance.values
+
+    changed = (1.0, "(3 * x).tanh()") if how in ("code", "outside") else (0.01,)
+    first, second = ev(1.0), ev(*changed)
+    assert np.abs(first - second).max() > 1e-3
+    np.testing.assert_array_equal(second, ev(*changed, cache=GramCache(tmp_path / "fresh")))
+    np.testing.assert_array_equal(ev(1.0), first)
+
+
+class Notes(SilentReporter):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, message):
+        self.notes.append(message)
+
+
+def test_a_function_under_its_old_identity_is_computed_again_and_said(toy, monkeypatch):
+    evaluate(plan(toy), GramCache(), SilentReporter())
+    compute = FunctionModel.activations
+
+    def turned(self, batch, layers):
+        found = compute(self, batch, layers)
+        return {layer: values[:, ::-1] ** 2 if layer == "good" else values for layer, values in found.items()}
+
+    monkeypatch.setattr(FunctionModel, "activations", turned)
+    notes = Notes()
+    second = evaluate(plan(toy), GramCache(), notes)
+    assert ["made again" in note and "good" in note and "noise" not in note for note in notes.notes].count(True) == 1
+    fresh = evaluate(plan(toy), GramCache(GramCache()._root.parent / "fresh"), SilentReporter())
+    np.testing.assert_array_equal(second.explained_variance, fresh.explained_variance)
+    notes.notes.clear()
+    evaluate(plan(toy), GramCache(), notes)
+    assert not [note for note in notes.notes if "made again" in note]
+
+
+@pytest.mark.parametrize(
+    ("change", "agree"),
+    [
+        (lambda x: x, True),
+        (lambda x: x[:, ::-1], True),  # the Gram is the same
+        (lambda x: x * (1 + 1e-6), True),
+        (lambda x: x * 1.01, False),
+        (lambda x: x + 0.01, False),  # all norms are those of the offset
+        (lambda x: 1e4 + 1.1 * (x - 1e4), False),
+        (lambda x: x[:, 1:], False),
+        (lambda x: -x, False),  # the products are the same, the sums are not
+    ],
+)
+def test_two_rows_tell_another_gram_also_behind_a_large_offset(change, agree):
+    offset = 1e4 if change(np.zeros((1, 2)))[0, 0] not in (0.01,) else 0.0
+    x = np.float32(offset + np.random.default_rng(0).standard_normal((20, 300)))
+    rows = np.array([0, 19])
+    ids = [str(row) for row in range(20)]
+    whole, few = Gram.from_features(x, ids), Gram.from_features(np.float32(change(np.float64(x)))[rows], ["0", "19"])
+    assert agrees(whole, few, rows, *TOLERANCES["float32"]) == agree
 
 
 @pytest.mark.slow

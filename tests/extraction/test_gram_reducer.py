@@ -64,9 +64,7 @@ def test_correlation_distances_keep_their_digits_beside_an_offset(width, offset,
     values = activations((width,), offset=0.0)
     values += np.float32(offset) * (np.linspace(0.5, 2, len(IDS), dtype=np.float32)[:, None] if each else 1)
     gram, _ = reduced(values, tmp_path)
-    np.testing.assert_allclose(
-        rdm_of_gram(gram, "correlation"), 1 - np.corrcoef(values.astype(np.float64)), atol=1e-4
-    )
+    np.testing.assert_allclose(rdm_of_gram(gram, "correlation"), 1 - np.corrcoef(values.astype(np.float64)), atol=1e-4)
 
 
 @pytest.mark.parametrize(("kind", "value"), [(np.float16, 6e4), (np.float32, 3e38), (np.float64, 1e30)])

@@ -1,5 +1,6 @@
 """Plugin of models that break one rule of `itbench check` each, named after the rule that it breaks."""
 
+import os
 from itertools import count
 
 import numpy as np
@@ -33,6 +34,7 @@ def itbench_models(register):
     register("shared memory", lambda weights: InPlace(stops=False), layers=("x", "rectified"), weights=())
     register("training", training, layers=("drop",), weights=("random",))
     register("gradients", gradients, layers=("linear",), weights=("random",))
+    register("calls", calls, layers=("last.again",), weights=("random",))
     register("good", of(features), layers=("x",), weights=())
 
 
@@ -94,7 +96,22 @@ def bytes_scaled(images):
     return {"x": features(images)["x"] * (255 if images.dtype == np.uint8 else 1)}
 
 
+def features_first(images):
+    return {"x": features(images)["x"].T}
+
+
+def spectrum(images):
+    return {"x": np.fft.fft(features(images)["x"])}
+
+
+def of_the_process(images):
+    return {"x": features(images)["x"] * np.random.default_rng(os.getpid()).random(300)}
+
+
 FUNCTIONS = {
+    "features first": (features_first, {}),
+    "spectrum": (spectrum, {}),
+    "of the process": (of_the_process, {}),
     "dropout": (dropout, {}),
     "batch norm": (batch_norm, {}),
     "place in batch": (place_in_batch, {}),
@@ -213,6 +230,25 @@ def training(weights):
             return super().forward(x)
 
     return network(weights, "drop", linear=lambda: nn.Linear(48, 300), drop=lambda: AlwaysOn(0.5))
+
+
+def calls(weights):
+    from torch import nn
+
+    class Again(nn.Module):
+        """Rectified as often as the image is bright: the second time changes nothing."""
+
+        def __init__(self):
+            super().__init__()
+            self.linear, self.again = nn.Linear(48, 300), nn.ReLU()
+
+        def forward(self, x):
+            times, x = 1 + int(x.mean() * 3), self.linear(x)
+            for _ in range(times):
+                x = self.again(x)
+            return x
+
+    return network(weights, "last.again", last=Again)
 
 
 def gradients(weights):

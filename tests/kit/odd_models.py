@@ -36,7 +36,7 @@ def wide(images):
 
 
 def growing(images):
-    return {"x": flat(images)[:, : 10 if len(images) == 1 or images[0, 0, 0, 0] < 200 else 20]}
+    return {"x": flat(images)[:, : 10 if len(images) < 8 or images[0, 0, 0, 0] < 200 else 20]}
 
 
 def one_buffer(images):

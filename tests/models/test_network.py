@@ -94,39 +94,43 @@ def test_no_hook_stays_behind():
     assert all(not module._forward_hooks for module in net.module.modules())
 
 
+class Shape(nn.Module):
+    def forward(self, x):
+        return tuple(x.shape)
+
+
 def test_shapes_name_every_module_and_say_why_one_has_none():
     class Odd(nn.Module):
         def __init__(self):
             super().__init__()
             self.pair, self.unused = nn.MultiheadAttention(8, 2, batch_first=True), nn.ReLU()
-            self.fold = nn.Flatten(2)
+            self.fold, self.shape = nn.Flatten(2), Shape()
 
         def forward(self, x):
             tokens = self.fold(x)[:, :, :8]
-            return self.pair(tokens, tokens, tokens)[0]
+            return self.pair(tokens, tokens, tokens)[0].reshape(self.shape(tokens))
 
-    shapes = Network(Odd(), Scale()).shapes(IMAGES[0])
+    network = Network(Odd(), Scale())
+    shapes = network.shapes(IMAGES[0])
     assert shapes["fold"] == (3, 1024)
-    assert shapes["pair"] == "gives a tuple, not a tensor"
+    assert shapes["pair"] == (3, 8)
+    assert network.probe(IMAGES[0]).containers == {"pair": "tuple"}
+    assert shapes["shape"] == "gives a tuple, not a tensor"
     assert shapes["unused"] == "does not run in a forward pass"
 
 
 def test_a_layer_that_gives_no_tensor_is_named():
-    class Pair(nn.Module):
-        def forward(self, x):
-            return x, x
-
     class Whole(nn.Module):
         def __init__(self):
             super().__init__()
-            self.pair = Pair()
+            self.shape = Shape()
 
         def forward(self, x):
-            return self.pair(x)[0]
+            return x.reshape(self.shape(x))
 
     net = Network(Whole(), Scale())
-    with pytest.raises(BadActivations, match="Layer 'pair' gave a tuple"):
-        net.activations(net.prepare(IMAGES), ["pair"])
+    with pytest.raises(BadActivations, match="Layer 'shape' gives a tuple"):
+        net.activations(net.prepare(IMAGES), ["shape"])
 
 
 def test_bfloat16_is_near_float32_and_changes_the_identity():

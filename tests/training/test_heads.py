@@ -79,6 +79,28 @@ def test_the_last_call_of_a_module_that_runs_several_times_counts():
     assert core.module.tail.runs == 0
 
 
+class Adaptive(nn.Module):
+    """Doubles the image as often as it is bright."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.tail = Counted(), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        for _ in range(1 + int(x.mean() > 0.5)):
+            x = self.cell(x)
+        return self.tail(x)
+
+
+def test_a_layer_that_runs_as_often_as_the_image_needs_is_read_last():
+    core = Network(Adaptive(), Scale(), layers=("cell", "tail"))
+    branches = Branches(core, "cell", {"responses": nn.Identity()})
+    for images in (torch.full((2, 3, 8, 8), 0.9), torch.full((2, 3, 8, 8), -0.9)):
+        times = 2 ** (1 + int(images.mean() > 0.5))
+        torch.testing.assert_close(branches.features(images.clone()), times * images)
+    assert layers_up_to(core, "cell") == ("core.cell",)
+
+
 def test_a_module_that_runs_less_often_than_asked_is_an_error():
     with pytest.raises(BadActivations, match="ran 3 times in a forward pass, not 4"):
         up_to(Recurrent(), "cell", IMAGES, calls=4)
@@ -161,18 +183,21 @@ def test_layers_up_to_are_the_candidates_that_have_run():
     ],
 )
 def test_a_layer_without_features_is_refused(layer, error, words):
+    class Shape(nn.Module):
+        def forward(self, x):
+            return tuple(x.shape)
+
     class Odd(nn.Module):
         def __init__(self):
             super().__init__()
             self.second, self.pair, self.unused = (
                 nn.Flatten(2),
-                nn.MultiheadAttention(8, 2, batch_first=True),
+                Shape(),
                 nn.ReLU(),
             )
 
         def forward(self, x):
-            tokens = self.second(x)[:, :, :8]
-            return self.pair(tokens, tokens, tokens)[0]
+            return x.reshape(self.pair(self.second(x)))
 
     core = Network(Odd(), Scale(), layers=("second",))
     with pytest.raises(error, match=words):

@@ -1,5 +1,7 @@
 """What a model that learns is given in a split, and what comes of it."""
 
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from itbench.plugins import load_plugins
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.plan import plan_run
 from itbench.scoring.trainable_run import Teacher
-from itbench.training.heads import linear_head
+from itbench.training.heads import linear_head, with_heads
 from itbench.training.loop import LoopData
 from itbench.training.per_split import SplitTrainer
 from itbench.training.ridge_start import start_from_ridge
@@ -256,3 +258,39 @@ def test_a_score_of_a_model_that_learns_says_how_it_came_about(pupil):
     assert score.attrs["weights"] == "trained-0"
     assert list(score["layer"].values) == ["output"]
     assert "fold0: epoch 1 of 3: loss" in done.stderr
+
+
+CORE = """
+import torch
+from torch import nn
+
+
+class Core(nn.Module):
+    def __init__(self, gain):
+        super().__init__()
+        torch.manual_seed(0)
+        self.bank = gain * torch.ones(4, 3, 3, 3)  # no parameter
+        self.linear = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x):
+        return self.linear(nn.functional.conv2d(x, self.bank).relu())
+"""
+
+
+def test_values_and_code_of_a_core_are_in_the_identity_of_what_is_trained_on_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def identity(gain, function="relu"):
+        (tmp_path / "plain_core.py").write_text(CORE.replace("relu", function))
+        sys.modules.pop("plain_core", None)
+        importlib.invalidate_caches()
+        core = Network(importlib.import_module("plain_core").Core(gain), FLOATS, layers=("linear",))
+        heads = with_heads(core, "linear", lambda shape, sites, classes: {"responses": linear_head(shape, sites)})
+        return heads.identity
+
+    first = identity(1.0)
+    assert identity(1.0) == first
+    changed = {key: value for key, value in identity(2.0).items() if first[key] != value}
+    assert set(changed) == {"state"}
+    assert {key for key, value in identity(1.0, "tanh").items() if first[key] != value} == {"code"}
