@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
 from itbench.util.checksum import digest
+
+INSTALLED = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}  # all packages lie beside another
 
 
 def sources_digest(file: str | Path) -> str:
@@ -38,18 +41,29 @@ def _imported(file: Path) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _files(file.parent, alias.name)
+                yield from _files(_root(file, alias.name), alias.name)
         elif isinstance(node, ast.ImportFrom):
-            folder = file.parent
-            for _ in range(node.level - 1):
-                folder = folder.parent
+            folder = [file, *file.parents][node.level] if node.level else _root(file, node.module or "")
             prefix = f"{node.module}." if node.module else ""
             for alias in node.names:
                 yield from _files(folder, prefix + alias.name)
 
 
-def _files(folder: Path, module: str) -> Iterator[Path]:
+def _root(file: Path, module: str) -> Path | None:
+    """Return the folder in which an imported module may lie: beside the file, or beside its package; None elsewhere."""
+    package = file.parent
+    while (package.parent / "__init__.py").is_file():
+        package = package.parent
+    top = module.partition(".")[0]
+    if (package / "__init__.py").is_file() and top == package.name:
+        return package.parent
+    return None if top == "itbench" or str(file.parent) in INSTALLED else file.parent
+
+
+def _files(folder: Path | None, module: str) -> Iterator[Path]:
     """Yield the files of a module and of the packages that hold it, where they lie in the folder."""
+    if folder is None:
+        return
     for name in module.split("."):
         folder = folder / name
         for path in (folder.with_name(f"{name}.py"), folder / "__init__.py"):

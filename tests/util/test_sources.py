@@ -40,6 +40,32 @@ def test_a_change_of_any_of_them_changes_the_digest(name, folder):
     assert (sources_digest(folder / "plugin.py") != before) == (name in READ)
 
 
+def test_a_package_is_found_by_its_own_name_and_itbench_is_not_followed(tmp_path):
+    files = {
+        "pack/__init__.py": "from pack.inner import part\n",
+        "pack/inner/__init__.py": "",
+        "itbench/__init__.py": "",
+    }
+    files |= {
+        "pack/inner/part.py": "import pack.beside\nimport itbench\n",
+        "pack/beside.py": "",
+        "alone.py": "import itbench\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text(text)
+    found = {str(path.relative_to(tmp_path)) for path in local_sources(tmp_path / "pack" / "__init__.py")}
+    assert found == {name for name in files if name.startswith("pack")}
+    assert local_sources(tmp_path / "alone.py") == [tmp_path / "alone.py"]
+
+
+def test_packages_beside_an_installed_file_are_not_followed(tmp_path, monkeypatch):
+    monkeypatch.setattr("itbench.util.sources.INSTALLED", {str(tmp_path)})
+    (tmp_path / "plugin.py").write_text("import other\n")
+    (tmp_path / "other.py").write_text("")
+    assert local_sources(tmp_path / "plugin.py") == [tmp_path / "plugin.py"]
+
+
 def test_a_file_alone_has_the_digest_of_its_bytes(folder):
     content = (folder / "near.py").read_bytes()
     expected = hashlib.sha256(f"bytes:{len(content)}:".encode() + content).hexdigest()
