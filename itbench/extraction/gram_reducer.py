@@ -128,9 +128,10 @@ class GramReducer:
     def gram(self, name: str) -> Gram:
         """Reduce the panels of one layer to its Gram, and free them.
 
-        Panels hold Z = X − 1rᵀ − c1ᵀ, with a reference row r (the first batch's mean) and, of wide layers, the mean c of
-        every image less that of r: in single precision, products of Z lose fewer digits than those of X. With X r and X 1 in float64,
-        K = X Xᵀ = Z Zᵀ + 1aᵀ + a1ᵀ + c bᵀ + b cᵀ, where a = X r − |r|² / 2, b = X 1 − r · 1 − c p / 2, p the features.
+        Panels hold Z = X − 1rᵀ − c1ᵀ, with a reference row r (the first batch's mean) and, of wide layers, the mean c
+        of every image less that of r: in single precision, products of Z lose fewer digits than those of X. With X r
+        and X 1 in float64, K = X Xᵀ = Z Zᵀ + 1aᵀ + a1ᵀ + c bᵀ + b cᵀ, where a = X r − |r|² / 2 and
+        b = X 1 − r · 1 − c p / 2, with p features.
 
         Raises
         ------
@@ -143,7 +144,8 @@ class GramReducer:
         for values, reference in self._panels(name):
             exact = width <= EXACT_FEATURES or max(values.max(), -values.min()) > LARGE
             matrix += self.product(values.astype(np.float64) if exact else values)
-            square, total = square + reference @ reference, total + reference.sum()
+            square += float(reference @ reference)
+            total += float(reference.sum())
         a, b = layer.along - 0.5 * square, layer.row_sums - total - 0.5 * width * layer.shift
         with np.errstate(over="ignore", invalid="ignore"):
             matrix += a[:, None] + a  # sums of two, symmetric to the last bit
@@ -212,7 +214,7 @@ def _coarse(values: Array) -> Array:
 
 
 def _times(features: NDArray[np.floating], vectors: Array) -> Array:
-    """Return the products (vector, stimulus) of features (stimulus, feature) with vectors (vector, feature), float64."""
+    """Return the products (vector, stimulus), in float64, of features (stimulus, feature) with some vectors."""
     total = np.zeros((len(vectors), len(features)))
     for start in range(0, features.shape[1], COLUMNS):
         columns = slice(start, start + COLUMNS)

@@ -38,9 +38,7 @@ class Stacked:
     )
     alphas: tuple[float, ...] | None = field(
         default=None,
-        metadata={
-            "help": "penalties of each layer to choose from: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(Kc) / n"
-        },
+        metadata={"help": "penalties of each layer: low:high:count or a,b,c; none: 1e-6:1e8:29 times trace(Kc) / n"},
     )
     penalty: float = field(default=0.02, metadata={"help": "on the squared weights of the layers; 0: none"})
     kernel: str = field(default="linear", metadata={"help": "linear, cosine or rbf"})
