@@ -104,8 +104,8 @@ def failures(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     for path in sorted(folder.glob(f"*{FAILED}")):
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            later = {key: record.get(key, "") for key in ("beside", "date")}  # which former versions did not write
-            yield path, {**{key: record[key] for key in (*NAMES, "failed")}, **later}
+            known = {key: record[key] for key in (*NAMES, "failed")}
+            yield path, {**known, **{key: record.get(key, "") for key in ("beside", "date")}}  # new since a version
         except (OSError, ValueError, KeyError, TypeError):
             warnings.warn(f"The record {path} of a failure cannot be read; remove it.", ItbenchWarning, stacklevel=2)
 

@@ -209,7 +209,7 @@ def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
     from itbench.training.losses import Targets
     from itbench.training.preprocessed_images import PreprocessedImages
 
-    monkeypatch.setattr("itbench.training.ridge_start.ALPHA_GRID", (50.0,))
+    monkeypatch.setattr("itbench.training.ridge_start.default_alphas", lambda mean_square: np.array([50.0]))
     recordings, core = toy_recordings(), frozen_core()
     responses = recordings.responses.mean("repetition").values.copy()
     responses[3, 4] = np.nan
