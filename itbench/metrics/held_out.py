@@ -37,7 +37,7 @@ class HeldOut:
         self.task, self.compare = task, compare
         self.remarks: list[str] = []
         self._recorded = task.recorded
-        self._mean = np.nanmean(task.recorded, axis=0)  # of each site
+        self._mean = task.recorded[task.rows].mean(axis=0)  # of each site
         self._per_site: dict[str, dict[str, Array]] = {name: {} for name in PER_SITE}
         self._agreement: dict[str, Array] = {}
         self._predicted: dict[str, NDArray[np.float32]] = {}
