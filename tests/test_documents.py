@@ -201,6 +201,13 @@ def test_links_and_paths_of_the_documents_exist(page):
         assert (ROOT / path).exists(), path
 
 
+def test_the_tests_that_the_pitfalls_name_are_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", PAGES["pitfalls.md"])
+    assert len(named) > 20
+    for path, name in named:
+        assert f"def {name}(" in (ROOT / path).read_text(encoding="utf-8") or not name, (path, name)
+
+
 def test_the_architecture_names_every_folder_of_the_package():
     names = {f"itbench/{path.name}{'/' * path.is_dir()}" for path in (ROOT / "itbench").glob("[a-z]*")}
     assert {name for name in names if f"`{name}`" not in PAGES["architecture.md"]} == {"itbench/py.typed"} & names

@@ -9,8 +9,9 @@ from scipy.stats import pearsonr
 from itbench import ComparisonResult, Gram, NeuralData
 from itbench.api.score import score_model
 from itbench.data.responses import make_responses
-from itbench.errors import BadOption, BadScore, UnknownName
+from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.metrics.comparison import compare_layers
+from itbench.metrics.rsa import compare_rdms
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.score_file import read_score, write_score
@@ -185,6 +186,21 @@ def test_draws_of_two_models_on_the_same_images_belong_together():
 def test_a_value_that_is_no_number_is_refused():
     with pytest.raises(BadScore, match="layer b is no number"):
         told([0.1, np.nan], np.full((2, 30), 0.1))
+
+
+def test_too_few_images_or_sites_are_refused(registry):
+    grams, recorded = layers()
+    rsa = registry.metric("rsa").readout()
+    few = {name: gram.take(np.arange(4)) for name, gram in grams.items()}
+    with pytest.raises(BadRecordings, match="4 images are too few"):
+        compare_layers(rsa, few.items(), recorded.take(np.arange(4)), list(few))
+    one_site = NeuralData(IDS, recorded.responses.isel(site=[0]))
+    with pytest.raises(BadOption, match="one site, have no correlation distance"):
+        compare_layers(rsa, grams.items(), one_site, list(grams))
+    euclidean = registry.metric("rsa").readout(distance="euclidean")
+    assert np.isfinite(compare_layers(euclidean, grams.items(), one_site, list(grams)).value).all()
+    with pytest.raises(BadRecordings, match="RDMs of 2 images"):
+        compare_rdms(np.zeros((2, 2)), np.zeros((2, 2)), "pearson")
 
 
 # ---- a score
