@@ -66,7 +66,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "statistics/permutation": ["results/test_compare"],
     "statistics/ranks": ["results/test_leaderboard"],
     "statistics/reliability": ["statistics/test_reliability"],
-    "statistics/resampling": ["statistics/test_bootstrap"],
+    "statistics/resampling": ["statistics/test_resampling", "statistics/test_bootstrap"],
 }
 
 OPERATORS: dict[type[ast.AST], tuple[str, str]] = {
