@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test fast lint perf clean
+.PHONY: demo test fast lint perf lowest newest mutation clean
 
 demo: $(READY)  ## score pixels and a small network, trained and not, and print the leaderboard
 	$(BIN)/itbench score -m pixels -m itbench-tiny
@@ -31,6 +31,12 @@ perf: $(READY)  ## speed and memory beside others, as ratios in one run
 	$(BIN)/python -m perf.protocol
 	$(BIN)/python -m perf.statistics
 	$(BIN)/python -m perf.training
+
+lowest newest: $(READY)  ## the demo and quick tests with the lowest, or the newest, versions admitted
+	$(BIN)/python -m tools.version_bounds $@
+
+mutation: $(READY)  ## changes of the code that makes numbers, tried against its tests
+	$(BIN)/python -m tools.mutation
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "itbench needs Python 3.11 or newer; name one: make PYTHON=python3.12")'

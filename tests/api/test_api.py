@@ -187,6 +187,8 @@ def test_grams_and_recordings_of_arrays():
     with pytest.raises(BadRecordings, match="already"):
         itbench.pack("mine", IMAGES, RATES)
     assert "mine" in itbench.datasets().index
+    with pytest.raises(BadOption, match="must start before it ends"):
+        itbench.pack("other", IMAGES, RATES, window=(70, 70))
 
 
 @pytest.mark.parametrize(

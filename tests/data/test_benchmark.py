@@ -105,6 +105,7 @@ BAD = {
     "window of one": (LEAST + "window: [70]\n", ["key 'window' must be [start, end] in ms, not [70]"]),
     "window as text": (LEAST + "window: 70-170\n", ["key 'window' must be", "'70-170'"]),
     "window backwards": (LEAST + "window: [170, 70]\n", ["key 'window' must be", "[170, 70]"]),
+    "window of no length": (LEAST + "window: [70, 70]\n", ["key 'window' must be", "[70, 70]"]),
     "window without end": (LEAST + "window: [0, .inf]\n", ["key 'window' must be", "[0, inf]"]),
     "degrees of zero": (LEAST + "degrees: 0\n", ["key 'degrees' must be a positive number, not 0"]),
     "degrees as text": (LEAST + "degrees: eight\n", ["key 'degrees' must be a positive number, not 'eight'"]),

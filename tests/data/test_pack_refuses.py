@@ -244,9 +244,10 @@ def test_a_refused_replacement_leaves_what_is_there(home):
     assert leftovers(home) == ["mine.h5"]
 
 
-def test_a_window_that_ends_before_it_starts_is_refused(home):
-    done = pack("mine", "--window", "150", "50")
-    refused(done, ["The window 150 to 50 ms must start before it ends"])
+@pytest.mark.parametrize("start", [150, 50])
+def test_a_window_that_does_not_start_before_it_ends_is_refused(start, home):
+    done = pack("mine", "--window", start, "50")
+    refused(done, [f"The window {start} to 50 ms must start before it ends"])
     assert leftovers(home) == []
 
 

@@ -85,6 +85,15 @@ def test_a_part_of_fewer_than_two_is_refused(train, test):
         Split("mine", np.array(train, dtype=int), np.array(test, dtype=int))
 
 
+def test_two_stimuli_a_part_and_as_many_folds_as_fit_are_enough():
+    assert len(Split("mine", np.array([0, 1]), np.array([2, 3])).test) == 2
+    assert [len(split.test) for split in folds(10)] == [2] * 5
+    assert [len(split.test) for split in folds(11)] == [3, 2, 2, 2, 2]
+    classes = np.repeat(["cat", "dog"], [5, 15])
+    for split in folds(20, {"category": classes}, stratify="category"):
+        assert Counter(classes[split.test].tolist()) == {"cat": 1, "dog": 3}
+
+
 def test_a_provided_column_without_test_stimuli_is_refused():
     with pytest.raises(ItbenchError, match="2 stimuli to train on and 0 to test on"):
         SplitPlan("provided").divide(3, {"split": np.array(["train", "train", "val"])})

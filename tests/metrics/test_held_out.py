@@ -77,6 +77,18 @@ def test_the_layer_is_chosen_by_inner_predictions_and_its_predictions_are_kept(t
     assert again == pytest.approx(float(score.explained_variance.sel(split="b", layer="layer4")[2]), abs=1e-6)
 
 
+def test_each_split_keeps_the_predictions_of_the_layer_that_it_chose(task):
+    def read(gram, responses, train, test):
+        best = {30: 4, 0: 3}[test[0]]  # width of the layer whose inner predictions are better
+        return reader(task, {3: (0.5 + (best == 4), 0.3), 4: (0.5 + (best == 3), 0.9)})(gram, responses, train, test)
+
+    score = measured("readout", read, ["layer3", "layer4"], grams(3, 4), task)
+    assert list(score.chosen_layer.values) == ["layer4", "layer3"]
+    known = task.responses[:, [0, 2, 3, 4]]
+    expected = np.concatenate([noisy(known[30:], 0.9, 30), noisy(known[:10], 0.3, 0)])
+    np.testing.assert_allclose(score.predictions.values[:, [0, 2, 3, 4]], expected, rtol=1e-6)
+
+
 def test_a_metric_that_compares_is_measured_once_a_split(task):
     read = reader(task, {3: (1.0, 0.3)})
 
@@ -118,3 +130,4 @@ def test_layers_together_are_one_more_layer_with_its_parts(task):
     np.testing.assert_allclose(score.unique.sel(group="layer3"), lost)
     assert score.weight.dims == ("split", "part", "site")
     assert np.isnan(score.weight.sel(part="layer3")[0, 1])
+    assert np.isnan(score.alpha.sel(layer="stacked")).all()

@@ -83,6 +83,21 @@ def test_width_falls_back_to_the_mean_where_most_images_are_alike():
     np.testing.assert_allclose(made[0, 1], np.exp(-25 / (25 * 9 / 45)))
 
 
+def test_width_falls_back_to_1_where_all_training_images_are_alike():
+    features = np.zeros((5, 2))
+    features[4] = 3, 4  # the one held-out image
+    made = kernel_gram(Gram.from_features(features), np.arange(4), "rbf", 50.0).matrix
+    np.testing.assert_allclose(made[4, :4], np.exp(-25 / 50))
+    np.testing.assert_array_equal(made[:4, :4], 1)
+
+
+def test_one_component_is_enough():
+    features, _, train, test = data((60, 300, "plain"))
+    basis = eigenbasis(Gram.from_features(features), train, test, 1)
+    assert basis.vectors.shape == (len(train), 1)
+    assert REGISTRY.metric("ridge").readout(components=1).components == 1
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -248,6 +248,20 @@ def test_one_layer_is_taken_where_weights_do_worse_on_rows_they_did_not_see():
     np.testing.assert_array_equal(reading.predictions[:, single], good[:, single])
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_the_unit_of_the_responses_does_not_matter(unit):
+    rng = np.random.default_rng(0)
+    responses = rng.standard_normal((24, 40))
+    said = [responses + 0.5 * rng.standard_normal(responses.shape), *rng.standard_normal((12, 24, 40))]
+    readings = [
+        stack({f"layer{i}": ReadoutResult(u * part, u * part, np.full(40, np.nan)) for i, part in enumerate(said)}, y)
+        for u, y in ((1.0, responses), (unit, unit * responses))
+    ]
+    assert (readings[0].weights == 1).any()  # one layer alone
+    np.testing.assert_allclose(readings[1].weights, readings[0].weights, atol=1e-7)
+    np.testing.assert_allclose(readings[1].predictions, unit * readings[0].predictions, atol=1e-6 * unit)
+
+
 def test_test_rows_do_not_enter_what_is_learnt():
     layers = features(20, 30)
     responses = driven_by(layers.values())

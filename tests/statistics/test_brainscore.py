@@ -134,9 +134,17 @@ def test_ceiling_of_a_single_repetition_or_a_constant_site_is_unknown():
     assert np.isnan(internal_consistency(responses)).any(axis=0).tolist() == [False, False, True, False]
 
 
+def test_ceiling_of_a_site_with_one_image_in_both_halves_is_unknown():
+    responses = recorded()
+    responses[:, 1:, 1] = np.nan
+    assert np.isnan(internal_consistency(responses)).any(axis=0).tolist() == [False, True, False, False]
+
+
 def test_ratio_is_of_medians_over_sites_averaged_over_splits():
     correlations = np.array([[0.2, 0.5, 0.9], [0.3, 0.4, np.nan]])  # medians 0.5 and 0.35
     ceiling = np.array([[0.8, 0.9, 0.7], [0.6, 0.9, 0.9]])  # medians 0.8 and 0.9
+    assert brainscore_ratio(correlations, ceiling) == pytest.approx((0.425 / 0.85) ** 2)
+    ceiling[0, 0] = np.nan  # medians 0.8, of two sites, and 0.9
     assert brainscore_ratio(correlations, ceiling) == pytest.approx((0.425 / 0.85) ** 2)
 
 

@@ -59,10 +59,34 @@ def test_a_constant_prediction_explains_nothing(pair):
     np.testing.assert_array_equal(correlation(recorded, constant), 0)
 
 
+@pytest.mark.parametrize("value", [0.1, 0.7, 1 / 3])
+def test_a_constant_prediction_whose_mean_is_rounded_correlates_0(pair, value):
+    constant = np.full_like(pair[0], value)
+    assert (constant != constant.mean(axis=0)).any()
+    np.testing.assert_array_equal(correlation(pair[0], constant), 0)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_the_responses_does_not_matter(pair, parts, unit):
+    recorded, predicted = pair
+    for measure, other in ((explained_variance, predicted), (correlation, predicted), (variance_shares, parts)):
+        np.testing.assert_allclose(measure(unit * recorded, unit * other), measure(recorded, other), rtol=1e-9)
+
+
+@pytest.mark.parametrize("slope", [3.0, -3.0])
+def test_rounding_takes_no_correlation_beyond_1(slope):
+    recorded = np.random.default_rng(0).standard_normal((5, 1000))
+    r = correlation(recorded, slope * recorded + 1)
+    np.testing.assert_allclose(r, np.sign(slope))
+    assert (np.abs(r) <= 1).all()
+
+
 def test_a_score_that_breaks_the_law_is_refused(pair):
     check_explained_variance(explained_variance(*pair), correlation(*pair))
     with pytest.raises(BadScore, match=r"0\.4000 with correlation 0\.1100"):
         check_explained_variance(np.array([0.0, 0.40]), np.array([0.1, 0.11]))
+    with pytest.raises(BadScore, match=r"at \(1, 0\)"):
+        check_explained_variance(np.array([[0.0], [1e-6]]), np.zeros((2, 1)))
 
 
 @pytest.fixture

@@ -6,7 +6,13 @@ import pytest
 from itbench.metrics.cka import centred_alignment
 from itbench.metrics.procrustes import procrustes_similarity
 from itbench.metrics.rsa import compare_rdms
-from itbench.statistics.jackknife import jackknife_draws, jackknife_error, jackknife_groups
+from itbench.statistics.jackknife import (
+    JackknifeSums,
+    count_groups,
+    jackknife_draws,
+    jackknife_error,
+    jackknife_groups,
+)
 
 
 def without_each(values):
@@ -29,6 +35,27 @@ def test_draws_have_the_value_as_mean_and_the_jackknifes_covariance():
     np.testing.assert_allclose(np.cov(drawn), np.cov(one, other) / 60, rtol=0.02)
 
 
+@pytest.mark.parametrize("groups", [3, 20])
+def test_draws_have_the_jackknifes_standard_error(groups):
+    without = without_each(np.random.default_rng(1).standard_normal(groups))
+    drawn = jackknife_draws(7.0, without, 20_000)
+    assert drawn.std() == pytest.approx(jackknife_error(without), rel=0.02)
+    assert drawn.mean() == pytest.approx(7.0, abs=4 * drawn.std() / np.sqrt(20_000))
+
+
+def test_sums_leave_out_each_group_of_rows_and_columns():
+    rng = np.random.default_rng(0)
+    matrix, groups = rng.standard_normal((6, 6)), np.array([2, 0, 1, 1, 0, 2])
+    sums = JackknifeSums(6, groups)
+    assert sums.count.tolist() == [6, 4, 4, 4]
+    for column, out in enumerate((None, 0, 1, 2)):
+        kept = groups != out
+        np.testing.assert_allclose(sums.over_rows(matrix)[:, column], kept * matrix[:, kept].sum(axis=1))
+        assert sums.over_pairs(matrix)[column] == pytest.approx(matrix[np.ix_(kept, kept)].sum())
+    assert JackknifeSums(6).over_pairs(matrix) == pytest.approx([matrix.sum()])
+    assert (count_groups(None), count_groups(groups)) == (0, 3)
+
+
 def test_draws_depend_on_the_seed_alone():
     without = without_each(np.arange(50.0))
     np.testing.assert_array_equal(jackknife_draws(1.0, without, 10, 3), jackknife_draws(1.0, without, 10, 3))
@@ -39,6 +66,7 @@ def test_draws_depend_on_the_seed_alone():
 
 def test_groups_are_single_images_where_these_are_few_and_of_equal_size_where_they_are_many():
     assert jackknife_groups(99).tolist() == list(range(99))
+    assert set(np.bincount(jackknife_groups(100))) == {2}
     sizes = np.bincount(jackknife_groups(3210))
     assert (len(sizes), sizes.min(), sizes.max()) == (50, 64, 65)
     np.testing.assert_array_equal(jackknife_groups(200, seed=1), jackknife_groups(200, seed=1))

@@ -65,9 +65,14 @@ def test_reliability_is_that_of_the_closed_form_for_any_numbers_of_repetitions(m
         (np.vstack([np.full((3, 60), 0.1), np.tile([0.1, NAN], 30)]), NAN),  # the means of 3 and of 4 differ
         (np.full((4, 60), NAN), NAN),
         (np.r_[np.zeros((1, 60)), np.full((3, 60), NAN)], NAN),
+        (np.where(np.arange(60) % 2, 2.5, [[2.5], [NAN], [NAN], [NAN]]), NAN),
+        (np.where(np.arange(60) % 2, 2.5, np.full((4, 1), NAN)), NAN),
         (np.broadcast_to(np.arange(60.0), (4, 60)), 1.0),
     ],
-    ids=["constant", "constant but for rounding", "nothing", "one repetition", "no noise"],
+    ids=[
+        *("constant", "constant but for rounding", "nothing", "one repetition"),
+        *("constant, seen once at times", "constant, never seen at times", "no noise"),
+    ],
 )
 def test_a_site_without_noise_or_variance_is_1_or_nan(method, site, expected):
     values = np.concatenate([simulated(4), site[:, :, None]], axis=2)
@@ -123,6 +128,8 @@ def test_a_site_is_judged_by_itself_whatever_its_unit_and_neighbours():
     alone = split_half(responses_of(values[:, :, 250:251]))
     np.testing.assert_allclose(split_half(responses_of(values))[250], alone[0], rtol=1e-9)
     np.testing.assert_allclose(split_half(responses_of(values[:, :, 250:251] * -7 + 3)), alone, rtol=1e-9)
+    for unit in (1e-9, 1e9):
+        np.testing.assert_allclose(split_half(responses_of(unit * values[:, :, 250:251])), alone, rtol=1e-9)
 
 
 def test_dimensions_may_come_in_any_order():
@@ -138,6 +145,8 @@ def test_the_seed_alone_decides_the_halves():
     first = split_half(responses, seed=1)
     np.testing.assert_array_equal(split_half(responses, seed=1), first)
     assert (split_half(responses, seed=2) != first).all()
+    np.testing.assert_array_equal(split_half(responses), split_half(responses, splits=100, seed=0))
+    np.testing.assert_array_equal(site_reliability(responses), split_half(responses))
 
 
 def test_responses_are_left_alone():
