@@ -63,8 +63,8 @@ def _fingerprints(model: Any) -> dict[str, list[float]]:
     from itbench.check.checked_model import fingerprint, sample_images
 
     try:
-        found = model.activations(model.prepare(sample_images()), tuple(model.layers))
-        return {layer: fingerprint(np.asarray(values[:1], float)) for layer, values in found.items()}
+        found = model.activations(model.prepare(sample_images()[:1]), tuple(model.layers))
+        return {layer: fingerprint(np.asarray(values, float)) for layer, values in found.items()}
     except Exception:
         return {}
 
