@@ -89,6 +89,19 @@ def has_intact_recordings(subject: CheckedBenchmark) -> str:
     return f"{images}, {count(responses['site'], 'site')}, repetitions: {repetitions}; the file is intact"
 
 
+def pairs_by_label(subject: CheckedBenchmark) -> str:
+    """Benchmark check: the recordings say how images and responses were joined when they were packed."""
+    about = subject.recordings.about
+    if "joined" in about:
+        return str(about["joined"])
+    if "responses" in about:  # the name of a file that was packed
+        raise CheckWarning(
+            f"{about['responses']} was packed by a version that paired images and responses by position where it found "
+            "no exact labels: pack it again"
+        )
+    return "joined by the plugin of the data set"
+
+
 def has_valid_splits(subject: CheckedBenchmark) -> str:
     """Benchmark check: the splits can be made from the stimuli, if the benchmark has splits."""
     if subject.benchmark.splits.kind == "none":
@@ -126,6 +139,7 @@ BENCHMARK_CHECKS = (
     Check("metric", names_a_known_metric),
     Check("metadata", states_its_source),
     Check("recordings", has_intact_recordings),
+    Check("labels", pairs_by_label, needs=("recordings",)),
     Check("splits", has_valid_splits, needs=("recordings",)),
     Check("sites", has_scorable_sites, needs=("splits",)),
     Check("images", has_no_duplicate_images, needs=("recordings",)),

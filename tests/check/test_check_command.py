@@ -1,6 +1,7 @@
 """itbench check on the command line: what a name or a file stands for, benchmarks, tables, JSON, exit codes."""
 
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -87,6 +88,16 @@ def test_sites_that_cannot_be_scored_are_counted(toy, home):
     report, found = benchmark_findings(toy)
     assert report.failed == ()
     assert found["sites"].seen.startswith("4 of 5 sites can be scored")
+
+
+def test_how_images_and_responses_were_joined_is_said(toy, home):
+    packed = toy_recordings()
+    about = {"responses": "rates.nc", "images": "photos"}
+    write_recordings(replace(packed, about={**about, "joined": "responses: by name"}), home / "data" / "toy.h5")
+    assert benchmark_findings(toy)[1]["labels"].seen == "responses: by name"
+    write_recordings(replace(packed, about=about), home / "data" / "toy.h5")  # as a former version did
+    found = benchmark_findings(toy)[1]["labels"]
+    assert (found.result, found.seen[:35]) == (WARNING, "rates.nc was packed by a version tha"[:35])
 
 
 def test_recordings_that_are_not_here_are_not_made(home):
