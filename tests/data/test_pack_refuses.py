@@ -85,6 +85,10 @@ REFUSED = {
         save(np.ones((N, SITES, REPETITIONS))),
         ["3 stimuli in the responses, but 12 images", "Axis 0 has 12; is it --dims stimulus,site,repetition?"],
     ),
+    "two axes that could be the stimuli": (
+        save(np.ones((N, SITES, N))),
+        ["3 stimuli in the responses, but 12 images", "Axis 0 has 12; is it --dims stimulus,site,repetition?"],
+    ),
     "one axis too many": (change(dims="site,stimulus"), ["shape (3, 12, 2)", "do not fit --dims site,stimulus"]),
     "misspelt axis": (change(dims="sites,stimulus,repetition"), ["unknown dimension 'sites'", "Did you mean site?"]),
     "axis twice": (change(dims="site,site,stimulus"), ["--dims site,site,stimulus must name stimulus and site once"]),

@@ -28,6 +28,7 @@ def test_grams_of_other_images_are_not_added():
         Gram.from_features(FEATURES, IDS) + Gram.from_features(FEATURES, IDS[::-1])
 
 
-def test_a_matrix_and_ids_that_do_not_fit_are_refused():
+@pytest.mark.parametrize(("matrix", "row_sums"), [(3, 3), (3, 2), (2, 3)])
+def test_a_matrix_and_ids_that_do_not_fit_are_refused(matrix, row_sums):
     with pytest.raises(ValueError, match="a Gram of 2 stimuli"):
-        Gram(np.eye(3), np.ones(3), 1, ("a", "b"))
+        Gram(np.eye(matrix), np.ones(row_sums), 1, ("a", "b"))

@@ -125,6 +125,9 @@ def test_swaps_of_one_model_with_itself_find_no_difference():
 def test_the_smallest_p_is_that_of_no_swap_as_good():
     recorded, first, second = two_models(worse=3)
     assert permutation_test(recorded, (first, second), np.arange(60), FOLDS, n=99).p == 1 / 100
+    one_site = (values[:, :1] for values in (recorded, first, second))
+    recorded, *both = one_site
+    assert permutation_test(recorded, tuple(both), np.arange(60), FOLDS).p == 1 / 10_001
 
 
 def test_the_size_of_blocks_does_not_matter(monkeypatch):

@@ -41,6 +41,9 @@ def test_draws_have_the_jackknifes_standard_error(groups):
     drawn = jackknife_draws(7.0, without, 20_000)
     assert drawn.std() == pytest.approx(jackknife_error(without), rel=0.02)
     assert drawn.mean() == pytest.approx(7.0, abs=4 * drawn.std() / np.sqrt(20_000))
+    normal = np.random.default_rng(0).standard_normal((20_000, groups))
+    deviation = np.sqrt((groups - 1) / groups) * (without - without.mean())
+    np.testing.assert_allclose(drawn, 7 + (normal * deviation).sum(axis=1))
 
 
 def test_sums_leave_out_each_group_of_rows_and_columns():
