@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from itbench.data.recordings_file import write_recordings
 from tests.kit.commands import run
 from tests.kit.toy import TOY_PLUGIN, toy_recordings
+from tests.kit.workers import folder_of_all_workers
 
 
 @pytest.fixture(autouse=True)
@@ -55,11 +54,9 @@ def toy(home: Path, toy_file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def synthetic_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the path of synthetic-it, drawn once for all workers, to be copied."""
-    base = tmp_path_factory.getbasetemp()
-    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    path = folder / "synthetic" / "data" / "synthetic-it.h5"
-    with FileLock(folder / "synthetic.lock"), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ITBENCH_HOME", str(folder / "synthetic"))
+    with folder_of_all_workers(tmp_path_factory, "synthetic") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITBENCH_HOME", str(folder))
+        path = folder / "data" / "synthetic-it.h5"
         if not path.exists():
             run("data", "fetch", "synthetic-it")
     return path

@@ -1,7 +1,9 @@
 """itbench check: a plugin that breaks a rule fails at exactly that rule, and all of our own keep them."""
 
+import json
 import mmap
 import time
+from dataclasses import asdict
 from functools import cache
 
 import numpy as np
@@ -15,6 +17,7 @@ from itbench.check.model_checks import MODEL_CHECKS, check_model
 from itbench.check.targets import check_targets, default_weights, find_targets
 from itbench.plugins import load_plugins
 from tests.kit.commands import ROOT
+from tests.kit.workers import folder_of_all_workers
 
 KIT = ROOT / "tests" / "kit"
 OWN = load_plugins()
@@ -179,9 +182,18 @@ def test_a_process_that_dies_is_a_fault_and_says_how(home):
 
 
 @pytest.fixture(scope="module")
-def own_fresh():
+def own_fresh(tmp_path_factory):
     """What one other process sees of our own models."""
-    return cache(lambda: run_fresh_process((), {name: default_weights(OWN.models[name]) for name in SINGLE}))
+
+    def inspect():
+        with folder_of_all_workers(tmp_path_factory, "own-models") as folder:
+            path = folder / "fresh.json"
+            if not path.exists():
+                seen = run_fresh_process((), {name: default_weights(OWN.models[name]) for name in SINGLE})
+                path.write_text(json.dumps(asdict(seen)))
+            return FreshProcess(**json.loads(path.read_text()))
+
+    return cache(inspect)
 
 
 @pytest.mark.slow
