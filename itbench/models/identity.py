@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,9 @@ from torch.nn.parameter import is_lazy
 from itbench.errors import BadOption
 from itbench.util.checksum import digest, digest_stream
 from itbench.util.folders import builtin_root
-from itbench.util.sources import sources_digest
+from itbench.util.sources import is_installed, sources_digest
 
 OWN = {*vars(torch.nn.Module()), "_hf_hook"}  # attributes of every module: parameters, hooks, mode
-LIBRARIES = tuple({sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")})
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 
 
@@ -140,4 +138,4 @@ class _State:
 def _is_own(kind: type) -> bool:
     """Return whether a class is of no installed package and not of Python: a version does not name its code."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None)
-    return kind.__module__.partition(".")[0] not in ("builtins", "itbench") and not (file or "").startswith(LIBRARIES)
+    return kind.__module__.partition(".")[0] not in ("builtins", "itbench") and not is_installed(file or "")

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from itbench.util.checksum import digest
 
-INSTALLED = {sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib")}  # all packages lie beside another
+PACKAGES = ("site-packages", "dist-packages")  # folders of installed packages; an environment may use another's
+STANDARD = Path(sysconfig.get_path("stdlib"))
+
+
+def is_installed(file: str | Path) -> bool:
+    """Return whether a Python file is of an installed package or of Python: a version names its code."""
+    return not {*PACKAGES}.isdisjoint(Path(file).parts) or Path(file).is_relative_to(STANDARD)
 
 
 def sources_digest(file: str | Path) -> str:
@@ -57,7 +63,7 @@ def _root(file: Path, module: str) -> Path | None:
     top = module.partition(".")[0]
     if (package / "__init__.py").is_file() and top == package.name:
         return package.parent
-    return None if top == "itbench" or str(file.parent) in INSTALLED else file.parent
+    return None if top == "itbench" or is_installed(file) else file.parent
 
 
 def _files(folder: Path | None, module: str) -> Iterator[Path]:

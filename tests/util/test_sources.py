@@ -1,10 +1,11 @@
 """Digest of a Python file with those beside it that it imports."""
 
 import hashlib
+import json
 
 import pytest
 
-from itbench.util.sources import local_sources, sources_digest
+from itbench.util.sources import is_installed, local_sources, sources_digest
 
 FILES = {
     "plugin.py": "import os\nimport direct\n\n\ndef build():\n    from package import part\n    from .near import x\n",
@@ -59,11 +60,17 @@ def test_a_package_is_found_by_its_own_name_and_itbench_is_not_followed(tmp_path
     assert local_sources(tmp_path / "alone.py") == [tmp_path / "alone.py"]
 
 
-def test_packages_beside_an_installed_file_are_not_followed(tmp_path, monkeypatch):
-    monkeypatch.setattr("itbench.util.sources.INSTALLED", {str(tmp_path)})
-    (tmp_path / "plugin.py").write_text("import other\n")
-    (tmp_path / "other.py").write_text("")
-    assert local_sources(tmp_path / "plugin.py") == [tmp_path / "plugin.py"]
+@pytest.mark.parametrize("name", ["site-packages", "dist-packages"])
+def test_packages_beside_an_installed_file_are_not_followed(name, tmp_path):
+    """In any environment: one may use the packages of another."""
+    installed = tmp_path / "lib" / "python3.11" / name
+    installed.mkdir(parents=True)
+    (installed / "plugin.py").write_text("import other\n")
+    (installed / "other.py").write_text("")
+    assert local_sources(installed / "plugin.py") == [installed / "plugin.py"]
+    assert is_installed(installed / "other.py")
+    assert is_installed(json.__file__)
+    assert not is_installed(tmp_path / "plugin.py")
 
 
 def test_a_file_alone_has_the_digest_of_its_bytes(folder):
