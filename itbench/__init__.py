@@ -65,6 +65,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from itbench.plugins import load_plugins as load_plugins
     from itbench.results.find import find_scores as find_scores
     from itbench.results.paired_comparison import responses_of as responses_of
+    from itbench.results.score_variables import predictions as predictions
     from itbench.results.summary import summary as summary
     from itbench.training.export import load_trained as load_trained
     from itbench.training.heads import Branches as Branches
@@ -131,6 +132,7 @@ _PUBLIC = {
     "load_trained": "training.export",
     "merge_low_rank": "training.low_rank",
     "pack": "api.tables",
+    "predictions": "results.score_variables",
     "rescore": "api.results",
     "resized": "models.preprocessing",
     "responses_of": "results.paired_comparison",

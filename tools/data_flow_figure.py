@@ -63,7 +63,7 @@ def draw_predictions(axes: Any, recordings: Recordings, score: xr.Dataset) -> No
     """Plot predicted against recorded responses of held-out images at the site that is explained best."""
     site = int(score["explained_variance"].sel(layer=LAYER).mean("split").argmax())
     recorded = mean_over_repetitions(recordings.responses)[score["row_stimulus"].values, site]
-    predicted = score["predictions"].values[:, site]
+    predicted = itbench.predictions(score)[:, site]
     axes.scatter(predicted, recorded, s=3, color=ACCENT, alpha=0.5, linewidths=0)
     axes.set_xlabel("a site: recorded against\npredicted (stimulus, site)")
 

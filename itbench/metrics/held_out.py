@@ -37,7 +37,7 @@ class HeldOut:
         self.task, self.compare = task, compare
         self.remarks: list[str] = []
         self._recorded = task.recorded
-        self._mean = task.recorded[task.rows].mean(axis=0)  # of each site
+        self._means = np.stack([self._recorded[split.train].mean(axis=0) for split in task.splits])  # (split, site)
         self._per_site: dict[str, dict[str, Array]] = {name: {} for name in PER_SITE}
         self._agreement: dict[str, Array] = {}
         self._predicted: dict[str, NDArray[np.float32]] = {}
@@ -63,8 +63,9 @@ class HeldOut:
             self._per_site[name][layer] = np.array(values)
         if self.compare:
             self._agreement[layer] = np.array(agreement)
-        predicted = np.concatenate([result.predictions for result in results])
-        self._predicted[layer] = (predicted - self._mean).astype(np.float32)  # far from 0 it would lose its digits
+        # less the mean: predictions far from 0 would lose their digits in single precision
+        less = [result.predictions - mean for result, mean in zip(results, self._means, strict=True)]
+        self._predicted[layer] = np.concatenate(less).astype(np.float32)
         self._widths[layer] = n_features
 
     def add_joint(
@@ -120,7 +121,7 @@ class HeldOut:
         ends = np.cumsum([0, *sizes])
         rows = [self._predicted[name][ends[i] : ends[i + 1]] for i, name in enumerate(chosen)]
         data["predictions"] = (("row", "site"), self.task.at_all_sites(np.concatenate(rows)))
-        data["response_mean"] = ("site", self.task.at_all_sites(self._mean))
+        data["response_mean"] = (("split", "site"), self.task.at_all_sites(self._means))
         dataset = xr.Dataset(
             data,
             coords={

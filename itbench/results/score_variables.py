@@ -18,7 +18,7 @@ VARIABLES = {  # by name: who has it, and its dimensions
     "alpha": "readout: penalty (split, layer, site)",
     "inner_explained_variance": "readout: of predictions of training rows, which choose the layer (split, layer, site)",
     "predictions": "readout: of held-out stimuli at the chosen layer, less response_mean (row, site)",
-    "response_mean": "readout: mean recorded response, which predictions are stored without (site)",
+    "response_mean": "readout: mean training response, which predictions are stored without (split, site)",
     "row_stimulus": "readout: index of the stimulus (row)",
     "row_split": "readout: index of the split (row)",
     "n_train": "readout: training stimuli (split)",
@@ -58,6 +58,25 @@ def is_joint_readout(score: xr.Dataset) -> bool:
 def has_predictions(score: xr.Dataset) -> bool:
     """Return whether a score holds the variable ``predictions``, which may be left out of its file."""
     return "predictions" in score
+
+
+def predictions(score: xr.Dataset) -> Array:
+    """Return the predicted responses to held-out images that a score holds, in the units of the recorded ones.
+
+    Parameters
+    ----------
+    score : Dataset
+        Its variable ``predictions`` is less ``response_mean``, each split's mean training response.
+
+    Returns
+    -------
+    array of shape (row, site)
+        A row is the stimulus ``row_stimulus`` in the split ``row_split``; NaN at sites that are not scored.
+    """
+    values = score["predictions"].values.astype(np.float64)
+    if "response_mean" not in score:  # of a former version
+        return values
+    return np.asarray(values + score["response_mean"].values[score["row_split"].values])
 
 
 def has_split_measure(score: xr.Dataset) -> bool:

@@ -10,6 +10,7 @@ from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task, scorable_sites
 from itbench.metrics.readout import JointReadoutResult
 from itbench.registry import FORMS
+from itbench.results.score_variables import predictions
 from itbench.scoring.frozen_models import GivenGrams
 from tests.kit.toy import toy_recordings
 
@@ -71,13 +72,12 @@ def test_the_layer_is_chosen_by_inner_predictions_and_its_predictions_are_kept(t
     np.testing.assert_array_equal(score.row_split, [0] * 10 + [1] * 10)
     assert score.predictions.dtype == np.float32
     recorded = task.responses[:10]
-    absolute = score.predictions.astype(np.float64) + score.response_mean
-    np.testing.assert_allclose(absolute.values[10:, 0], noisy(recorded[:, [0, 2, 3, 4]], 0.9, 0)[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(predictions(score)[10:, 0], noisy(recorded[:, [0, 2, 3, 4]], 0.9, 0)[:, 0], rtol=1e-6)
     again = explained_variance_score(recorded[:, 2], score.predictions.values[10:, 2])
     assert again == pytest.approx(float(score.explained_variance.sel(split="b", layer="layer4")[2]), abs=1e-6)
 
 
-def test_each_split_keeps_the_predictions_of_the_layer_that_it_chose(task):
+def test_each_split_keeps_the_predictions_the_layer_that_it_chose(task):
     def read(gram, responses, train, test):
         best = {30: 4, 0: 3}[test[0]]  # width of the layer whose inner predictions are better
         return reader(task, {3: (0.5 + (best == 4), 0.3), 4: (0.5 + (best == 3), 0.9)})(gram, responses, train, test)
@@ -86,7 +86,7 @@ def test_each_split_keeps_the_predictions_of_the_layer_that_it_chose(task):
     assert list(score.chosen_layer.values) == ["layer4", "layer3"]
     known = task.responses[:, [0, 2, 3, 4]]
     expected = np.concatenate([noisy(known[30:], 0.9, 30), noisy(known[:10], 0.3, 0)])
-    np.testing.assert_allclose(score.predictions.values[:, [0, 2, 3, 4]], expected, rtol=1e-6)
+    np.testing.assert_allclose(predictions(score)[:, [0, 2, 3, 4]], expected, rtol=1e-6)
 
 
 def test_a_metric_that_compares_is_measured_once_a_split(task):

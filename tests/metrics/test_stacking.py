@@ -86,7 +86,7 @@ def test_solver_agrees_with_scipy(size):
 
 
 @pytest.mark.slow
-def test_stacks_leave_one_out_predictions_of_ridge():
+def test_stacks_leave_one_out_predictions_ridge():
     layers = features(20, 30)
     responses = driven_by(layers.values())
     reading = stacked(alphas=(7.0,))(grams_of(layers), responses[TRAIN], TRAIN, TEST)

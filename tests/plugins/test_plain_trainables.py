@@ -11,6 +11,7 @@ from sklearn.metrics import explained_variance_score
 from itbench.data.recordings_file import write_recordings
 from itbench.plugins import load_plugins
 from itbench.results.score_file import provenance, read_score
+from itbench.results.score_variables import predictions
 from tests.kit.commands import ROOT, run, run_python
 from tests.kit.plain_trainables import features
 from tests.kit.toy import toy_recordings
@@ -48,7 +49,7 @@ def test_its_score_is_that_of_the_same_regression_by_hand(plain):
         predicted = LinearRegression().fit(x[learnt], y[learnt]).predict(x[split.test])
         expected = explained_variance_score(y[split.test], predicted, multioutput="raw_values")
         np.testing.assert_allclose(score.explained_variance[number, 0], expected, atol=1e-6)
-        np.testing.assert_allclose(score.predictions[score.row_split == number], predicted, atol=1e-5)
+        np.testing.assert_allclose(predictions(score)[score.row_split == number], predicted, atol=1e-5)
 
 
 @pytest.mark.slow

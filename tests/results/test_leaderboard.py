@@ -579,7 +579,7 @@ def put_learner(folder, ev, stem="", **asked):
     return write_score(score, folder)
 
 
-def test_predictions_of_models_that_learn_stand_in_the_table_of_the_benchmarks_metric(folder):
+def test_predictions_models_that_learn_stand_in_the_table_of_the_benchmarks_metric(folder):
     put(folder, "net", 0.3)
     put_learner(folder, 0.4)
     rows = compile_leaderboard(folder)

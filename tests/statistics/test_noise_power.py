@@ -152,7 +152,7 @@ def test_a_constant_prediction_explains_nothing_and_no_signal_has_no_answer(meas
     np.testing.assert_array_equal(measure(responses_of(values), predictions), [0.0, NAN, NAN])
 
 
-def test_predictions_of_other_stimuli_are_refused():
+def test_predictions_other_stimuli_are_refused():
     with pytest.raises(ValueError, match=r"\(59, 3\).*\(60, 3\)"):
         r2_er(responses_of(simulated(4)), np.zeros((59, 3)))
 

@@ -12,6 +12,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.data.task import Task, scorable_sites
 from itbench.errors import BadRecordings, UnknownName
 from itbench.plugins import load_plugins
+from itbench.results.score_variables import predictions
 from itbench.statistics.explained_variance import explained_variance
 from itbench.sweeps.animal_to_animal import LAYER, read_other_animals
 
@@ -53,8 +54,7 @@ def test_each_animal_is_predicted_from_the_others_as_sklearn_does():
             fitted = Ridge(alpha=3.0).fit(responses[np.ix_(split.train, ~own)], responses[np.ix_(split.train, own)])
             expected = fitted.predict(responses[np.ix_(split.test, ~own)])
             rows = found["row_split"].values == number
-            predicted = (found["predictions"] + found["response_mean"]).values
-            np.testing.assert_allclose(predicted[np.ix_(rows, own)], expected, atol=1e-5)
+            np.testing.assert_allclose(predictions(found)[np.ix_(rows, own)], expected, atol=1e-5)
             np.testing.assert_allclose(
                 found["explained_variance"].values[number, 0, own],
                 explained_variance(responses[np.ix_(split.test, own)], expected),

@@ -14,6 +14,7 @@ from itbench import load_plugins, load_trained
 from itbench.data.recordings_file import write_recordings
 from itbench.errors import DamagedFile, NoWeights
 from itbench.results.score_file import read_score
+from itbench.results.score_variables import predictions
 from itbench.training.trained_weights import TrainedStore, read_about
 from tests.kit.commands import run, run_python
 from tests.kit.toy import toy_recordings
@@ -64,7 +65,7 @@ def refused(*words):
 def scored_predictions():
     """Return the predictions (split, image, site) that the score holds."""
     (path,) = Path("leaderboard/scores").glob("*direct*.nc")
-    return read_score(path).predictions.values.reshape(2, TEST, -1)
+    return predictions(read_score(path)).reshape(2, TEST, -1)
 
 
 # ---- there and back
