@@ -272,7 +272,8 @@ def test_layers_together_are_laid_out(toy):
     steps, text = told(score)
     step = steps["What each layer contributes"]
     assert [row["layer"] for row in step.numbers["contributions"]] == ["noise", "good"]
-    ev = float(score.explained_variance.sel(layer="stacked").mean())
+    sums = (score.explained_variance.sel(layer="stacked") * score.sst).sum("split") / score.sst.sum("split")
+    ev = float(sums.mean())
     assert step.numbers["sum_of_shares"] == pytest.approx(ev, abs=1e-9)
     assert "No layer was chosen: stacked reads all layers together" in text
     assert [row["layer"] for row in steps["Layers and their Grams"].numbers["layers"]] == ["noise", "good"]
