@@ -128,6 +128,13 @@ def test_p_of_a_correlation_does_not_depend_on_the_scale_of_predictions(measure,
     np.testing.assert_array_equal(scaled.site_p, plain.site_p)
 
 
+def test_a_constant_prediction_correlates_0_also_where_its_mean_is_rounded():
+    recorded, first, _ = two_models()
+    found = permutation_test(recorded, (first, np.full_like(first, 0.1)), np.arange(60), FOLDS, measure="correlation")
+    sums = after_swaps(recorded, first, first, np.arange(60), FOLDS, [], "correlation")[0]
+    np.testing.assert_allclose(found.site_difference, pooled_r(sums))
+
+
 def test_p_of_a_site_is_that_of_scipy():
     """scipy swaps the two models' predictions of images as pairs of samples."""
     recorded, first, second = two_models(30, sites=1)
