@@ -49,7 +49,8 @@ def bootstrap_loop() -> float:
     parts = [np.flatnonzero(split == one) for one in range(SPLITS)]
     for _ in range(SAMPLE):
         drawn = [rng.choice(part, len(part)) for part in parts]
-        ev = np.mean([explained_variance(recorded[rows], first[rows]) for rows in drawn], axis=0)
+        rows = np.concatenate(drawn)
+        ev = explained_variance(recorded[rows], first[rows], split[rows])
         draws.append(ev[rng.integers(0, SITES, SITES)].mean())
     return float(np.std(draws))
 
@@ -82,11 +83,10 @@ def permutation_loop() -> float:
     """Swap the predictions of two models in a plain loop, a few times; return p."""
     recorded, first, second, split = recordings()
     rng, exceeding = np.random.default_rng(1), 0
-    parts = [np.flatnonzero(split == one) for one in range(SPLITS)]
 
     def difference(swapped: Array) -> float:
         models = np.where(swapped, second, first), np.where(swapped, first, second)
-        ev = [np.mean([explained_variance(recorded[part], f[part]) for part in parts]) for f in models]
+        ev = [explained_variance(recorded, f, split).mean() for f in models]
         return float(ev[0] - ev[1])
 
     observed = abs(difference(np.zeros((IMAGES, 1), bool)))

@@ -25,6 +25,7 @@ import itbench
 from itbench import Weights, load_plugins
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
+from itbench.results.score_variables import pooled
 from itbench.results.summary import summary
 
 FIGURE = Path(__file__).resolve().parent.parent / "docs" / "data-flow.png"
@@ -61,7 +62,7 @@ def draw_matrix(axes: Any, matrix: np.ndarray[Any, Any], label: str, colours: st
 
 def draw_predictions(axes: Any, recordings: Recordings, score: xr.Dataset) -> None:
     """Plot predicted against recorded responses of held-out images at the site that is explained best."""
-    site = int(score["explained_variance"].sel(layer=LAYER).mean("split").argmax())
+    site = int(pooled(score, "explained_variance").sel(layer=LAYER).argmax())
     recorded = mean_over_repetitions(recordings.responses)[score["row_stimulus"].values, site]
     predicted = itbench.predictions(score)[:, site]
     axes.scatter(predicted, recorded, s=3, color=ACCENT, alpha=0.5, linewidths=0)
@@ -70,7 +71,7 @@ def draw_predictions(axes: Any, recordings: Recordings, score: xr.Dataset) -> No
 
 def draw_score(axes: Any, score: xr.Dataset) -> None:
     """Plot the explained variance of every layer, the mean noise ceiling, and the interval of the headline."""
-    values = score["explained_variance"].mean(("split", "site"))
+    values = pooled(score, "explained_variance").mean("site")
     names = [str(name) for name in score["layer"].values]
     axes.bar(names, values, color=[ACCENT if name == LAYER else PALE for name in names], width=0.7)
     found, ceiling = summary(score), float(score["ceiling"].mean())

@@ -17,7 +17,7 @@ from itbench import load_plugins
 from itbench.data.benchmark import Benchmark
 from itbench.extraction.gram_cache import GramCache
 from itbench.registry import Registry
-from itbench.results.score_file import read_score, write_score
+from itbench.results.score_file import is_earlier, read_score, write_score
 from itbench.results.summary import LABELS, summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
@@ -58,11 +58,11 @@ def rows(
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
-    """Return the score of a run, read from the folder or computed and written there."""
+    """Return the score of a run, read from the folder, or computed and written there if none is by these rules."""
     stem = file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)
     kind = run.models[0].weights.kind
     path = folder / kind / f"{stem}.nc"
-    if not path.exists():
+    if not path.exists() or is_earlier(read_score(path)):
         click.echo(f"{run.title} by {run.metric.name}", err=True)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -21,7 +21,7 @@ from itbench.cli.output import TerminalReporter
 from itbench.extraction.gram_cache import GramCache
 from itbench.registry import Registry
 from itbench.results.paired_comparison import compare_scores
-from itbench.results.score_file import read_score, write_score
+from itbench.results.score_file import is_earlier, read_score, write_score
 from itbench.results.summary import interval_text, summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
@@ -102,9 +102,9 @@ def planned(registry: Registry, text: str, benchmark: str, weights: str) -> Run:
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
-    """Return the score of a run, read from the folder or computed and written there."""
+    """Return the score of a run, read from the folder, or computed and written there if none is by these rules."""
     path = folder / f"{file_stem(ScoredModel.of(run), run.metric, run.benchmark.name)}.nc"
-    if not path.exists():
+    if not path.exists() or is_earlier(read_score(path)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             score = evaluate(run, GramCache(), TerminalReporter(run.title))

@@ -86,6 +86,12 @@ class Task:
         return np.unique(np.concatenate(parts)) if parts else np.arange(len(self.recordings.stimuli))
 
     @property
+    def held_out(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Stimulus and split of every held-out row of the task (row,), split after split."""
+        stimuli = [np.asarray(split.test, np.intp) for split in self.splits]
+        return np.concatenate(stimuli), np.repeat(np.arange(len(stimuli)), [len(rows) for rows in stimuli])
+
+    @property
     def recorded(self) -> Array:
         """Mean responses (stimulus, scorable site)."""
         return self.responses[:, self.scorable]

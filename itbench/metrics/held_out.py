@@ -15,11 +15,12 @@ from itbench.statistics.explained_variance import (
     check_explained_variance,
     correlation,
     explained_variance,
+    sum_of_squares,
     variance_shares,
 )
 from itbench.util.arrays import Array
 
-PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
+PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance", "ssp")
 Compare = Callable[[Array, Array], float]
 
 
@@ -54,6 +55,7 @@ class HeldOut:
             measured["explained_variance"].append(explained_variance(test, result.predictions))
             measured["correlation"].append(correlation(test, result.predictions))
             measured["alpha"].append(result.alpha)
+            measured["ssp"].append(sum_of_squares(result.predictions))
             measured["inner_explained_variance"].append(explained_variance(train, result.inner_predictions[inner]))
             if self.compare:
                 agreement.append(self.compare(test, result.predictions))
@@ -115,8 +117,11 @@ class HeldOut:
             )
             for name, one in self._per_site.items()
         }
+        sst = np.stack([sum_of_squares(self._recorded[split.test]) for split in splits])
+        data["sst"] = (("split", "site"), self.task.at_all_sites(sst))
         if self.compare:
             data["agreement"] = (("split", "layer"), np.stack([self._agreement[name] for name in names], axis=1))
+        row_stimulus, row_split = self.task.held_out
         sizes = [len(split.test) for split in splits]
         ends = np.cumsum([0, *sizes])
         rows = [self._predicted[name][ends[i] : ends[i + 1]] for i, name in enumerate(chosen)]
@@ -132,8 +137,8 @@ class HeldOut:
                 "chosen_layer": ("split", chosen),
                 "n_train": ("split", [len(split.train) for split in splits]),
                 "n_test": ("split", sizes),
-                "row_stimulus": ("row", np.concatenate([split.test for split in splits]).astype(np.int32)),
-                "row_split": ("row", np.repeat(np.arange(len(splits), dtype=np.int32), sizes)),
+                "row_stimulus": ("row", row_stimulus.astype(np.int32)),
+                "row_split": ("row", row_split.astype(np.int32)),
             },
         )
         return dataset if self._joint is None else dataset.merge(self._joint)

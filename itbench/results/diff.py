@@ -16,12 +16,12 @@ from itbench.results.score_file import NAMES
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import (
     SITE_MEASURES,
-    at_chosen_layer,
     draws_of,
     interval_of,
     measure_of,
     measures_site_by_site,
     most_chosen_layer,
+    pooled,
     value_at_layer,
 )
 from itbench.results.summary import LABELS, summary
@@ -185,7 +185,7 @@ def _sites(a: xr.Dataset, b: xr.Dataset) -> tuple[int | None, int | None]:
     names = np.intersect1d(_scored(first), _scored(second))
     if first.digests.get("responses") != second.digests.get("responses") or not len(names):
         return None, None
-    values = [at_chosen_layer(score, SITE_MEASURES[0]).sel(site=names).values for score in (a, b)]
+    values = [pooled(score, SITE_MEASURES[0], chosen=True).sel(site=names).values for score in (a, b)]
     intervals = [interval_of(score, SITE_MEASURES[0]) for score in (a, b)]
     widths = [high - low for low, high in filter(None, intervals)]
     if len(widths) < len(intervals):

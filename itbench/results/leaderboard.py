@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
-from itbench.results.score_file import NAMES, failures, provenance, scores_in, superseded
+from itbench.results.score_file import (
+    BY_EARLIER_RULES,
+    NAMES,
+    failures,
+    is_earlier,
+    provenance,
+    scores_in,
+    superseded,
+)
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import draws_of
 from itbench.results.summary import LABELS, interval_text, sites_text, summary
@@ -105,7 +113,7 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
         values of models do not differ significantly, an interval such as ``2–3`` (`rank_intervals`). Without a rank:
 
         - baselines, sorted by value among the models, and a ceiling, which comes first;
-        - scores whose setup is not the most common one, below the others, with a note of what differs;
+        - scores by earlier rules, and those whose setup is not the most common one, below the others, with a note;
         - models whose run failed, and with `every` those never run, which have no numbers either.
     """
     runs = read_runs(folder)
@@ -132,10 +140,10 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
 
 def _rows(runs: Sequence[Row]) -> list[Row]:
     scored = sorted((run for run in runs if run.get("value") is not None), key=lambda run: -run["value"])
-    usual = most_common([run["setup"] for run in scored if not run["baseline"]] or [run["setup"] for run in scored])
-    different = [unusual(run["setup"], usual) for run in scored]
-    notes = [f"not comparable: {'; '.join(items)}" if items else "" for items in different]
-    above = [run for run in scored if run["baseline"] == CEILING]
+    current = [run for run in scored if not run["earlier"]]
+    usual = most_common([run["setup"] for run in current if not run["baseline"]] or [run["setup"] for run in current])
+    notes = [BY_EARLIER_RULES if run["earlier"] else _difference(run["setup"], usual) for run in scored]
+    above = [run for run in current if run["baseline"] == CEILING]
     among = [run for run, note in zip(scored, notes, strict=True) if not note and run not in above]
     below = [(run, note) for run, note in zip(scored, notes, strict=True) if note and run not in above]
     ranked = [run for run in among if not run["baseline"]]
@@ -156,6 +164,11 @@ def _rows(runs: Sequence[Row]) -> list[Row]:
         *(_row(run, note) for run, note in below),
         *failed,
     ]
+
+
+def _difference(setup: Mapping[str, str], usual: Mapping[str, str | None]) -> str:
+    items = unusual(setup, usual)
+    return f"not comparable: {'; '.join(items)}" if items else ""
 
 
 def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
@@ -184,8 +197,8 @@ def _layer(run: Row) -> str:
 def read_runs(folder: Path) -> list[dict[str, Any]]:
     """Return what a leaderboard needs of every score in a folder, and the records of failures that no score followed.
 
-    Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, its ``setup``, its ``table``, and
-    ``changes`` of a recipe.
+    Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, whether its rules are ``earlier``,
+    its ``setup``, its ``table``, and ``changes`` of a recipe.
     """
     runs, scored = [], []
     for _, score in scores_in(folder, without=("predictions",)):
@@ -193,6 +206,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
         figures, setup = summary(score), Setup.of(score)
         more = {
             "draws": draws_of(score),
+            "earlier": is_earlier(score),
             "setup": _comparability(setup, figures["baseline"]),
             "table": score.attrs.get("beside") or figures["metric"],
             "changes": _recipe_changes(setup),

@@ -155,6 +155,7 @@ def _commit(one: Compared) -> str:
 
 
 BEFORE = (
+    Item("rules", "The rules by which the scores were made differ.", lambda one: f"edition {one.setup.edition}"),
     Item("responses", "The recorded responses differ: the scores are of different data.", _digest("responses")),
     Item("stimuli", "The images differ.", _digest("stimuli")),
     Item("coordinates", "The metadata of images or sites in the recordings differ.", _digest("content")),

@@ -18,6 +18,8 @@ from itbench.util.checksum import PIECE, seal_file, seal_line, unseal
 from itbench.util.files import kind_of_file, whole_file
 
 FORMAT = "itbench score 1"
+EDITION = 2  # of the rules by which a score is made: raised when the same run would give other numbers
+BY_EARLIER_RULES = "scored by earlier rules"
 MARKS = (b"itbench score", b"file_stem")  # one of which is in every score file, even in a damaged one
 FAILED = ".failed.json"
 NAMES = ("model", "weights", "benchmark", "metric")  # identify a row of a leaderboard
@@ -26,6 +28,16 @@ NAMES = ("model", "weights", "benchmark", "metric")  # identify a row of a leade
 def provenance(score: xr.Dataset) -> dict[str, Any]:
     """Return the provenance stored in a score file: digests, splits, options, sources, versions, seconds."""
     return dict(json.loads(score.attrs["provenance"]))
+
+
+def edition_of(score: xr.Dataset) -> int:
+    """Return the edition of the rules by which a score file was made; 1 where it names none."""
+    return int(score.attrs.get("edition", 1))
+
+
+def is_earlier(score: xr.Dataset) -> bool:
+    """Return whether a score file was made by earlier rules than those of `EDITION`: it is read, and never ranked."""
+    return edition_of(score) < EDITION
 
 
 def write_score(score: xr.Dataset, folder: Path) -> Path:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from itbench.errors import BadScore
 from itbench.results.score_command import score_command
-from itbench.results.score_file import provenance
+from itbench.results.score_file import BY_EARLIER_RULES, EDITION, edition_of, is_earlier, provenance
 from itbench.results.score_variables import (
     draws_of,
     has_predictions,
@@ -34,6 +34,8 @@ class Setup:
 
     Parameters
     ----------
+    edition : int
+        Of the rules by which the score was made.
     digests : mapping of str to str
         Of ``stimuli``, ``responses``, ``content`` and ``weights``.
     splits : mapping
@@ -58,6 +60,7 @@ class Setup:
         Layers, settings and recipe that the user named.
     """
 
+    edition: int
     digests: Mapping[str, str]
     splits: Mapping[str, Any]
     rows: tuple[list[int], list[int]] | None
@@ -81,6 +84,7 @@ class Setup:
         record, names = provenance(score), score.attrs
         rows, sites, scored = held_out_rows(score), site_names(score), scored_sites(score)
         return cls(
+            edition=edition_of(score),
             digests=record.get("digests", {}),
             splits=record.get("splits", {}),
             rows=None if rows is None else (rows[0].tolist(), rows[1].tolist()),
@@ -128,6 +132,7 @@ class Setup:
     def task_values(self) -> dict[str, str]:
         """Return recordings, splits and number of scored sites of a setup, as text."""
         return {
+            "edition": str(self.edition),
             "recordings": " ".join(self.digests.get(part, "")[:SHORT] for part in RECORDED),
             "splits": self._splits_text(),
             "sites": str(self.n_sites_scored),
@@ -163,13 +168,18 @@ class Setup:
         ]
 
     def is_of(self, recordings: Values, splits: Mapping[str, Any], options: Mapping[str, Values]) -> bool:
-        """Return whether a setup has exactly these digests of recordings, splits and options of the metric."""
-        return not self.changed_digests(recordings) and (self.splits, self.options) == (splits, options)
+        """Return whether a setup of the current rules has exactly these digests, splits and options of the metric."""
+        return (
+            self.edition == EDITION
+            and not self.changed_digests(recordings)
+            and (self.splits, self.options) == (splits, options)
+        )
 
     def _task(self, other: Setup) -> dict[str, tuple[Any, str]]:
         """Return by name what two setups must share: a value and its text; splits by rows where both have them."""
         splits = self.rows if self.rows and other.rows else self.n_parts if self.comparison else self._splits_text()
         return {
+            "editions of the rules": (self.edition, f"edition {self.edition}"),
             **{part: (self.digests.get(part), self.digests.get(part, "none")[:SHORT]) for part in RECORDED},
             "sites": (self.sites, f"{self.n_sites} sites"),
             "sites that can be scored": ((self.scored, self.n_sites_scored), f"{self.n_sites_scored} sites"),
@@ -187,10 +197,16 @@ def refuse_unlike(a: xr.Dataset, b: xr.Dataset) -> None:
     Raises
     ------
     BadScore
-        Says what differs; or which score lacks the variables that a comparison needs, and the command that makes it
-        again.
+        Says what differs; or which score is by earlier rules or lacks the variables that a comparison needs, and the
+        command that makes it again.
     """
     for score in (a, b):
+        if is_earlier(score):
+            raise BadScore(
+                f"The score of {name_of(score)} was {BY_EARLIER_RULES}: its numbers mean something else.",
+                known=f"It is of edition {edition_of(score)}, and this version scores by edition {EDITION}.",
+                todo=f"Make it again: {score_command(score)}",
+            )
         lacking = _lacking(score)
         if lacking:
             raise BadScore(
@@ -212,7 +228,7 @@ def name_of(score: xr.Dataset) -> str:
 
 
 def most_common(setups: Sequence[Values]) -> dict[str, str | None]:
-    """Return the most common value of each item of several setups."""
+    """Return the most common value of each item of several setups; nothing of none."""
     items = dict.fromkeys(item for setup in setups for item in setup)
     return {item: Counter(setup.get(item) for setup in setups).most_common(1)[0][0] for item in items}
 

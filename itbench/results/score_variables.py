@@ -12,9 +12,12 @@ from itbench.statistics.bootstrap import percentile_interval
 from itbench.util.arrays import Array
 
 SITE_MEASURES = ("explained_variance", "correlation")
+SHARES_OF_VARIANCE = ("explained_variance", "share", "unique")  # which sums of squares weight in a mean over splits
 VARIABLES = {  # by name: who has it, and its dimensions
     "explained_variance": "readout: (split, layer, site)",
     "correlation": "readout: (split, layer, site)",
+    "sst": "readout: sum of squares of held-out responses about their mean (split, site)",
+    "ssp": "readout: sum of squares of predictions about their mean (split, layer, site)",
     "alpha": "readout: penalty (split, layer, site)",
     "inner_explained_variance": "readout: of predictions of training rows, which choose the layer (split, layer, site)",
     "predictions": "readout: of held-out stimuli at the chosen layer, less response_mean (row, site)",
@@ -129,14 +132,31 @@ def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
     )
 
 
-def at_chosen_layer(score: xr.Dataset, variable: str) -> xr.DataArray:
-    """Return a variable (split, layer, …) of a score at the layer that each split chose, averaged over splits."""
-    return in_each_split(score, variable).mean("split", skipna=False)
+def pooled(score: xr.Dataset, variable: str, *, chosen: bool = False) -> xr.DataArray:
+    """Return a variable (split, layer, site) of a score pooled over splits, (layer, site), or (site) at chosen layers.
+
+    Explained variance is 1 − Σ SSR / Σ SST, and so is the mean over splits weighted by the variance of their responses;
+    shares and unique parts likewise. Correlation is Σ Cov / √(Σ SST Σ SSP). Any other variable is averaged, as are all
+    of a score by earlier rules, which has no sums of squares.
+    """
+
+    def value(name: str) -> xr.DataArray:
+        return in_each_split(score, name) if chosen else score[name]
+
+    values = value(variable)
+    if "sst" in score and variable in SHARES_OF_VARIANCE:
+        return (values * score["sst"]).sum("split", skipna=False) / score["sst"].sum("split", skipna=False)
+    if "sst" in score and variable == "correlation":
+        total, predicted = score["sst"].sum("split", skipna=False), value("ssp").sum("split", skipna=False)
+        product = (values * np.sqrt(score["sst"] * value("ssp"))).sum("split", skipna=False)
+        scale = np.sqrt(total * xr.where(predicted == 0, 1.0, predicted))  # of a constant prediction, the product is 0
+        return (product / scale).clip(-1.0, 1.0)
+    return values.mean("split", skipna=False)
 
 
 def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
-    """Return the mean over splits and sites of a variable (split, layer, site) of a score, by layer."""
-    of_sites = score[variable].mean("split", skipna=False)
+    """Return the mean over sites of a variable (split, layer, site) of a score, pooled over splits, by layer."""
+    of_sites = pooled(score, variable)
     return {layer: float(np.nanmean(of_sites.sel(layer=layer))) for layer in layer_names(score)}
 
 
@@ -147,14 +167,14 @@ def value_at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
     if is_comparison(score):
         return float(score["value"].sel(layer=layer))
     name = measure if measure in SITE_MEASURES else "agreement" if has_split_measure(score) else None
-    return float(np.nanmean(score[name].sel(layer=layer).mean("split", skipna=False))) if name else None
+    return float(np.nanmean(pooled(score, name).sel(layer=layer))) if name else None
 
 
 def scored_sites(score: xr.Dataset) -> NDArray[np.bool_] | None:
     """Return which values of the variable ``site`` were scored (site,); None of a comparison, which has no sites."""
     if not measures_site_by_site(score):
         return None
-    return np.asarray(np.isfinite(at_chosen_layer(score, SITE_MEASURES[0]).values))
+    return np.asarray(np.isfinite(pooled(score, SITE_MEASURES[0], chosen=True).values))
 
 
 def ceiling_of(score: xr.Dataset) -> Array | None:

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from itbench.results.score_file import NAMES, provenance
+from itbench.results.score_file import NAMES, edition_of, provenance
 from itbench.results.score_variables import (
     SITE_MEASURES,
-    at_chosen_layer,
     ceiling_of,
     ceilings_of,
     chosen_layers,
@@ -23,6 +22,7 @@ from itbench.results.score_variables import (
     layer_names,
     measure_of,
     model_layers,
+    pooled,
 )
 from itbench.statistics.brainscore import brainscore_ratio
 from itbench.statistics.noise_ceiling import ceiling_corrected
@@ -47,19 +47,21 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``measure``, its ``value``, and ``low`` and ``high``, its 95 % interval. ``layer`` is the one chosen most often,
-        ``layers_chosen`` the count of each, ``layers`` the values of each layer, and ``models``, of several models read
-        together, the share and the unique part of each.
+        ``edition`` of the rules by which it was scored, ``measure``, its ``value``, and ``low`` and ``high``, its 95 %
+        interval. ``layer`` is the one chosen most often, ``layers_chosen`` the count of each, ``layers`` the values of
+        each layer, and ``models``, of several models read together, the share and the unique part of each.
 
-        Of a readout also ``explained_variance`` and ``correlation``, means over sites at the layer that each split
-        chose on its training rows, and their medians; ``oracle_layer``, the best one on held-out images, and
-        ``regret``, how much worse the chosen layers are. Where there are repetitions, ``ceiling`` (median over sites),
-        ``explained_variance_corrected`` (mean of explained variance over ceiling, over the ``n_sites_corrected`` whose
-        ceiling is above 0), ``brainscore``, which is (r / ceiling)² of medians, and ``r2_over_ceiling``.
+        Of a readout also ``explained_variance`` and ``correlation``, pooled over splits (`pooled`) at the layer that
+        each split chose on its training rows, means over sites and their medians; ``oracle_layer``, the best one on
+        held-out images, and ``regret``, how much worse the chosen layers are. Where there are repetitions, ``ceiling``
+        (median over sites), ``explained_variance_corrected`` (explained variance over ceiling: a ratio of sums over the
+        ``n_sites_corrected`` that have both), ``brainscore``, which is (r / ceiling)² of medians, and
+        ``r2_over_ceiling``.
     """
     of_kind = _comparison if is_comparison(score) else _readout
     return {
         **{key: score.attrs[key] for key in NAMES},
+        "edition": edition_of(score),
         "baseline": score.attrs.get("baseline", ""),
         **of_kind(score),
         **_interval(score),
@@ -89,17 +91,16 @@ def brainscore(score: xr.Dataset) -> float | None:
 
 def r2_over_ceiling(score: xr.Dataset) -> float | None:
     """Return r² / ceiling for the summary of a score, both medians over sites; None where no ceiling is above 0."""
-    r, ceiling = at_chosen_layer(score, "correlation").values, ceiling_of(score)
+    r, ceiling = pooled(score, "correlation", chosen=True).values, ceiling_of(score)
     limit = float(np.nanmedian(ceiling)) if ceiling is not None and np.isfinite(ceiling).any() else np.nan
     return float(np.nanmedian(r) ** 2 / limit) if limit > 0 and np.isfinite(r).any() else None
 
 
 def _readout(score: xr.Dataset) -> dict[str, Any]:
-    ev, r = (at_chosen_layer(score, name) for name in SITE_MEASURES)
+    ev, r = (pooled(score, name, chosen=True) for name in SITE_MEASURES)
     chosen = chosen_layers(score)
-    by_layer = {
-        layer: _mean(score["explained_variance"].sel(layer=layer).mean("split")) for layer in layer_names(score)
-    }
+    of_layers = pooled(score, "explained_variance")
+    by_layer = {layer: _mean(of_layers.sel(layer=layer)) for layer in layer_names(score)}
     scored = {layer: value for layer, value in by_layer.items() if value is not None}
     oracle = max(scored, key=scored.__getitem__) if scored else None
     found = {
@@ -114,7 +115,7 @@ def _readout(score: xr.Dataset) -> dict[str, Any]:
         **_ceiling(score, ev.values),
     }
     measure = measure_of(score)
-    value = found[measure] if measure in found else _mean(at_chosen_layer(score, "agreement"))
+    value = found[measure] if measure in found else _mean(pooled(score, "agreement", chosen=True))
     return {"measure": measure, "value": value, **found}
 
 
@@ -122,11 +123,11 @@ def _ceiling(score: xr.Dataset, ev: Any) -> dict[str, Any]:
     ceiling = ceiling_of(score)
     if ceiling is None:
         return dict.fromkeys(CORRECTED)
-    ratio = ceiling_corrected(ev, ceiling)
+    ratio = float(ceiling_corrected(ev, ceiling))
     return {
         "ceiling": _mean(ceiling, np.median),
-        "explained_variance_corrected": _mean(ratio),
-        "n_sites_corrected": int(np.isfinite(ratio).sum()),
+        "explained_variance_corrected": ratio if np.isfinite(ratio) else None,
+        "n_sites_corrected": int((np.isfinite(ev) & np.isfinite(ceiling)).sum()),
         "brainscore": brainscore(score),
         "r2_over_ceiling": r2_over_ceiling(score),
     }
@@ -152,20 +153,18 @@ def _interval(score: xr.Dataset) -> dict[str, float | None]:
 
 
 def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
-    one = score.sel(layer=layer)
+    one = score.sel(layer=[layer])
     if is_comparison(score):
-        return {"layer": layer, "n_features": int(one["n_features"]), "value": float(one["value"])}
-    figures = {
-        name: _mean(one[name].mean("split", skipna=False)) for name in (*SITE_MEASURES, "inner_explained_variance")
-    }
+        return {"layer": layer, "n_features": int(one["n_features"][0]), "value": float(one["value"][0])}
+    figures = {name: _mean(pooled(one, name)) for name in (*SITE_MEASURES, "inner_explained_variance")}
     if has_split_measure(one):
-        figures["value"] = _mean(one["agreement"].mean("split"))
+        figures["value"] = _mean(pooled(one, "agreement"))
     if is_joint_readout(score) and layer in model_layers(score):
         for name in ("weight", "share"):
-            figures[name] = _mean(score[name].sel(part=layer).mean("split"))
+            figures[name] = _mean(pooled(score, name).sel(part=layer))
     if layer in layer_groups(score):
-        figures["unique"] = _mean(score["unique"].sel(group=layer).mean("split"))
-    return {"layer": layer, "n_features": int(one["n_features"]), **figures}
+        figures["unique"] = _mean(pooled(score, "unique").sel(group=layer))
+    return {"layer": layer, "n_features": int(one["n_features"][0]), **figures}
 
 
 def _models(score: xr.Dataset) -> list[dict[str, Any]]:
@@ -174,8 +173,8 @@ def _models(score: xr.Dataset) -> list[dict[str, Any]]:
     found = []
     for model in (name for name in layer_groups(score) if name not in layers):
         own = [layer for layer in layers if layer.startswith(f"{model}:")]
-        share = score["share"].sel(part=own).sum("part", skipna=False).mean("split")
-        unique = score["unique"].sel(group=model).mean("split")
+        share = pooled(score, "share").sel(part=own).sum("part", skipna=False)
+        unique = pooled(score, "unique").sel(group=model)
         width = int(score["n_features"].sel(layer=own).sum())
         found.append({"model": model, "n_features": width, "share": _mean(share), "unique": _mean(unique)})
     return found

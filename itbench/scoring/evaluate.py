@@ -21,7 +21,8 @@ from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import Teacher, TrainableRun
 from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
-from itbench.statistics.noise_ceiling import site_reliability
+from itbench.statistics.noise_power import moments, noise_of_means
+from itbench.statistics.reliability import split_half
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.progress import Reporter, StageTimer
@@ -110,7 +111,7 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
         With ``predictions`` (row, site); any other is returned as it is.
     task : Task
     metric : object
-        One with a ceiling of its own says it by ``ceiling(responses)``, (site,) or (division, site).
+        As for `held_out_ceilings`.
 
     Returns
     -------
@@ -121,11 +122,18 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
     responses = task.recordings.responses
     if not has_predictions(dataset) or responses is None:
         return dataset
-    reliability = getattr(metric, "ceiling", site_reliability)
-    ceilings = np.where(task.scorable, np.atleast_2d(reliability(responses)), np.nan)  # (division, site)
-    rows, splits = dataset["row_stimulus"].values, dataset["row_split"].values
+    ceilings = held_out_ceilings(task, metric)
+    rows, splits = task.held_out
+    noise = noise_of_means(moments(responses))[rows] if np.isfinite(ceilings).any() else None
     draws = bootstrap_draws(
-        task.responses[rows], dataset["predictions"].values, rows, splits, ceiling=ceilings, n=DRAWS, seed=SEED
+        task.responses[rows],
+        dataset["predictions"].values,
+        rows,
+        splits,
+        ceiling=ceilings,
+        noise=noise,
+        n=DRAWS,
+        seed=SEED,
     )
     if has_split_measure(dataset) and dataset.sizes["split"] > 1:
         draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
@@ -135,6 +143,23 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
         ceiling=("site", ceilings.mean(axis=0)),
         draws=(("measure", "draw"), np.stack(list(draws.values())).astype(np.float32)),
     ).assign_coords(measure=list(draws))
+
+
+def held_out_ceilings(task: Task, metric: Any) -> NDArray[np.float64]:
+    """Return the noise ceiling (division, site) of the held-out responses of a task, NaN without repetitions.
+
+    Parameters
+    ----------
+    task : Task
+    metric : object
+        One with a ceiling of its own says it by ``ceiling(responses)``, of all responses, (site,) or (division, site).
+    """
+    responses, (rows, splits) = task.recordings.require_responses(), task.held_out
+    if hasattr(metric, "ceiling"):
+        ceilings = metric.ceiling(responses)
+    else:
+        ceilings = split_half(responses.isel(stimulus=rows), row_split=splits)
+    return np.where(task.scorable, np.atleast_2d(ceilings), np.nan)
 
 
 def _over_splits(values: NDArray[np.float64]) -> NDArray[np.float64]:

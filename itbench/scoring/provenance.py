@@ -18,7 +18,7 @@ from itbench.data.task import Task
 from itbench.errors import BadOption, UnknownName, Unreachable, readable
 from itbench.extraction.loaded_model import LoadedModel
 from itbench.registry import ModelSpec
-from itbench.results.score_file import FAILED, forget_failures
+from itbench.results.score_file import EDITION, FAILED, forget_failures
 from itbench.results.score_file import provenance as provenance_of
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import TrainableRun
@@ -126,6 +126,7 @@ def score_attributes(scored: ScoredModel, metric: Metric, task: Task, seconds: M
     names = names_of(scored, metric, task.benchmark.name)
     return {
         **names,
+        "edition": EDITION,
         "region": task.benchmark.region or str(task.recordings.about.get("region") or ""),
         "n_sites": len(task.scorable),
         "n_sites_scored": int(task.scorable.sum()),

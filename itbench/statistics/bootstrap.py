@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from itbench.errors import UnknownName
-from itbench.statistics.resampling import MEASURES, HeldOutRows, ImageSums, Resampled, median, scorable
+from itbench.statistics.resampling import (
+    MEASURES,
+    HeldOutRows,
+    ImageSums,
+    Resampled,
+    SumsOfSquares,
+    median,
+    scorable,
+)
 from itbench.util.arrays import Array
 
 OVER = ("both", "stimuli", "sites")
@@ -23,6 +31,7 @@ def bootstrap_draws(
     row_split: ArrayLike,
     *,
     ceiling: ArrayLike | None = None,
+    noise: ArrayLike | None = None,
     n: int = 2_000,
     seed: int = 0,
     over: str = "both",
@@ -32,7 +41,10 @@ def bootstrap_draws(
     Images are drawn with replacement within each split, sites with replacement among those that can be scored, each
     independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6, 285–301), whose intervals are
     slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not fitted again, so
-    the draws describe these readouts on other images and sites of the same kind. The ceiling of a site is held fixed.
+    the draws describe these readouts on other images and sites of the same kind. Sums of squares within each split are
+    added up over splits in every draw, before any ratio. The ceiling of a site is that of the images drawn where
+    `noise` is given: 1 less the share of noise in the variance of the responses, the same as `ceiling` once each image
+    is drawn once. Without `noise` it is held fixed.
 
     Images that several splits test are drawn once for all of them, from all images: an image counts equally often
     wherever it is tested. The draws depend on the seed and on the numbers of images, splits and sites alone, so the
@@ -50,6 +62,8 @@ def bootstrap_draws(
         Image and split of each row.
     ceiling : array of shape (site,) or (division, site), optional
         Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
+    noise : array of shape (row, site), optional
+        Variance of the noise in each recorded response, as `itbench.statistics.noise_power.noise_of_means` returns it.
     n : int
         Number of draws.
     seed : int
@@ -60,8 +74,8 @@ def bootstrap_draws(
     -------
     dict of str to array of shape (draw,)
         Keys are measures: ``explained_variance``, ``correlation`` and, with a ceiling, ``explained_variance_corrected``
-        and ``brainscore``. A site whose responses do not vary in some split of a draw is left out of it; the draw is
-        NaN if no site remains.
+        and ``brainscore``. A site whose responses vary in no split of a draw is left out of it; the draw is NaN if no
+        site remains.
 
     Raises
     ------
@@ -73,7 +87,8 @@ def bootstrap_draws(
     y, f = np.asarray(recorded, np.float64), np.asarray(predicted, np.float64)
     rows = HeldOutRows.of(row_stimulus, row_split)
     usable = scorable(y, f, rows)
-    sums = ImageSums(rows, y[:, usable], f[:, usable])
+    error = None if noise is None else np.nan_to_num(np.asarray(noise, np.float64)[:, usable])
+    sums = ImageSums(rows, y[:, usable], f[:, usable], error)
     known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
     names = [name for name, (_, needs) in MEASURES.items() if known is not None or not needs]
     if not usable.any():
@@ -120,19 +135,41 @@ def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: 
     """Yield blocks of draws."""
     images, sites = np.random.default_rng(seed).spawn(2)
     n_images, n_splits, n_sites = len(sums.rows.size), len(sums.rows.parts), sums.n_sites
-    step = max(1, CHUNK // (8 * (4 * n_images + (20 + 6 * n_splits) * n_sites)))
+    n_divisions = 0 if ceiling is None else len(ceiling)
+    step = max(1, CHUNK // (8 * (4 * n_images + (20 + 6 * n_splits + 3 * n_divisions) * n_sites)))
+    once = np.ones((1, n_images))
     for start in range(0, n, step):
         size = min(step, n - start)
-        counts = np.ones((1, n_images)) if over == "sites" else sums.rows.draw(size, images)
-        ev, r = (np.broadcast_to(values, (size, *values.shape[1:])) for values in sums.agreement(counts))
+        drawn = once if over == "sites" else sums.rows.draw(size, images)
         each = np.broadcast_to(np.arange(n_sites), (size, n_sites))
-        yield Resampled(ev, r, each if over == "stimuli" else sites.integers(0, n_sites, each.shape), ceiling)
+        yield _measured(sums, drawn, each if over == "stimuli" else sites.integers(0, n_sites, each.shape), ceiling)
 
 
 def _observed(sums: ImageSums, ceiling: Array | None) -> Resampled:
     """Every image and every site once."""
-    ev, r = sums.agreement(np.ones((1, len(sums.rows.size))))
-    return Resampled(ev, r, np.arange(sums.n_sites)[None], ceiling)
+    return _measured(sums, np.ones((1, len(sums.rows.size))), np.arange(sums.n_sites)[None], ceiling)
+
+
+def _measured(sums: ImageSums, counts: Array, sites: NDArray[np.intp], ceiling: Array | None) -> Resampled:
+    """Return draws of sites (draw, site) of images by their counts (draw, image), or (1, image) for all draws."""
+    squares = sums.squares(counts)
+    limit = None if ceiling is None else _drawn_ceiling(sums, counts, squares.pooled().recorded, ceiling)
+
+    def in_each(values: Array) -> Array:
+        return np.broadcast_to(values, (len(sites), *values.shape[1:]))
+
+    return Resampled(SumsOfSquares(*map(in_each, squares)), sites, None if limit is None else in_each(limit))
+
+
+def _drawn_ceiling(sums: ImageSums, counts: Array, recorded: Array, ceiling: Array) -> Array:
+    """Return the ceiling (draw, division, site) of the images drawn, whose noise share changes from that of all."""
+    if sums.noise is None:
+        return ceiling[None]
+    share = sums.noise_share(counts, recorded)
+    of_all = np.ones((1, counts.shape[1]))
+    once = sums.noise_share(of_all, sums.squares(of_all).pooled().recorded)
+    change = np.where(once > 0, share / np.where(once > 0, once, 1.0), 1.0)
+    return 1.0 - (1.0 - ceiling) * change[:, None]
 
 
 def _centred(blocks: Sequence[Array], observed: Array) -> Array:

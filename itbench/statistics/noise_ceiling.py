@@ -48,26 +48,31 @@ def site_reliability(responses: xr.DataArray, method: str = "split-half", splits
 
 
 def ceiling_corrected(ev: Array, ceiling: Array) -> Array:
-    """Return explained variance over the noise ceiling of its site: the share of the explainable variance.
+    """Return explained variance over the noise ceiling: Σ EV / Σ ceiling over sites, the share of what is explainable.
+
+    A ratio of sums, since a ratio of each site has no mean: its ceiling is an estimate that may come out near 0.
 
     Parameters
     ----------
     ev : array of shape (…, site)
-    ceiling : array of shape (site,)
+        NaN where a site is not scored.
+    ceiling : array of shape (site,), or (…, site)
         NaN where there is none.
 
     Returns
     -------
-    array of shape (…, site)
-        Never clipped: above 1 where a ceiling is estimated too low. NaN where the ceiling is not above 0.
+    array of shape (…)
+        Over all sites with both, those with a ceiling of 0 or less too. Never clipped: above 1 where ceilings are
+        estimated too low. NaN where Σ ceiling is not above 0, or no site has both.
 
     Examples
     --------
-    >>> ceiling_corrected(np.array([0.3, 0.3]), np.array([0.6, 0.0]))
-    array([0.5, nan])
+    >>> ceiling_corrected(np.array([0.4, 0.4, 0.05]), np.array([0.8, 0.8, 0.01])).round(3)
+    np.float64(0.528)
     """
-    positive = ceiling > 0
-    return np.where(positive, ev / np.where(positive, ceiling, 1.0), np.nan)
+    both = np.isfinite(ev) & np.isfinite(ceiling)
+    above, below = (np.where(both, values, 0.0).sum(axis=-1) for values in (ev, ceiling))
+    return np.where(below > 0, above / np.where(below > 0, below, 1.0), np.nan)[()]
 
 
 class Bounds(NamedTuple):

@@ -105,14 +105,23 @@ def moments(responses: xr.DataArray) -> Moments:
     return Moments(mean, np.where(count >= 2, squares / np.maximum(count - 1, 1), 0.0), count)
 
 
+def noise_of_means(found: Moments) -> Array:
+    """Return the noise variance of every mean over repetitions (stimulus, site); 0 where there is none.
+
+    A stimulus with one repetition is taken to have the average noise.
+    """
+    _, variance, count = found
+    noise = variance.sum(axis=0) / np.maximum((count >= 2).sum(axis=0), 1)
+    return np.where(count >= 1, np.where(count >= 2, variance, noise) / np.maximum(count, 1), 0.0)
+
+
 def power_of(found: Moments) -> Power:
     """Signal and noise power."""
     mean, variance, count = found
     seen, repeated = count >= 1, count >= 2
     n = np.maximum(seen.sum(axis=0), 2)
     noise = variance.sum(axis=0) / np.maximum(repeated.sum(axis=0), 1)
-    of_mean = np.where(repeated, variance, noise) / np.maximum(count, 1)
-    noise_of_mean = np.where(seen, of_mean, 0.0).sum(axis=0) / n
+    noise_of_mean = noise_of_means(found).sum(axis=0) / n
     deviation = np.where(seen, mean - mean.sum(axis=0) / n, 0.0)
     signal = (deviation**2).sum(axis=0) / (n - 1) - noise_of_mean
     enough = repeated_enough(count)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from itbench.statistics.resampling import MEASURES, HeldOutRows, Resampled, agreement_of, moments, scorable
+from itbench.statistics.explained_variance import sum_of_squares
+from itbench.statistics.resampling import (
+    MEASURES,
+    HeldOutRows,
+    Resampled,
+    SumsOfSquares,
+    moments,
+    scorable,
+    squares_of,
+)
 from itbench.util.arrays import Array
 
 CHUNK = 48 * 10**6  # bytes that one block of permutations takes
 ROUNDING = 1e-12  # of a difference: what is as large but for rounding counts as large
-BY_CORRELATION = ("correlation", "brainscore")  # measures whose figure at one site is a correlation
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +62,8 @@ def permutation_test(
     those after swaps: p = (b + 1) / (n + 1), with b of n swaps giving a difference as large or larger, in either
     direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of an image are swapped together,
     in all splits that test it, which keeps the correlations between sites. The sites themselves are held fixed.
+    What the measure does not see is taken out of the predictions before they are swapped: their mean in every split
+    and site, and for a correlation their scale at every site (for Brain-Score's, in every split and site).
 
     Parameters
     ----------
@@ -77,7 +88,8 @@ def permutation_test(
     rows = HeldOutRows.of(row_stimulus, row_split)
     usable = np.all([scorable(y, f, rows) for f in both], axis=0)
     known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
-    swaps = _Swaps(rows, y[:, usable], *(f[:, usable] for f in both))
+    scaled = (_scaled(f[:, usable], np.asarray(row_split), measure) for f in both)
+    swaps = _Swaps(rows, y[:, usable], *scaled)
     none = np.zeros((1, len(rows.size)))
     observed, site_observed = (values[0] for values in swaps.differences(none, measure, known))
     exceeding, site_exceeding = 0, np.zeros(usable.sum(), np.intp)
@@ -127,6 +139,24 @@ def benjamini_hochberg(p: Array, rate: float = 0.05) -> NDArray[np.bool_]:
     return rejected
 
 
+def _scaled(predicted: Array, row_split: NDArray[np.integer], measure: str) -> Array:
+    """Return predictions (row, site) divided by what the measure does not see of their scale."""
+    if measure == "correlation":
+        return predicted / _norm(predicted, row_split)
+    if measure == "brainscore":  # each split has a correlation of its own
+        parts = [row_split == split for split in np.unique(row_split)]
+        scale = np.ones_like(predicted)
+        for part in parts:
+            scale[part] = _norm(predicted[part], None)
+        return predicted / scale
+    return predicted
+
+
+def _norm(predicted: Array, row_split: NDArray[np.integer] | None) -> Array:
+    square = sum_of_squares(predicted, row_split)
+    return np.sqrt(np.where(square > 0, square, 1.0))
+
+
 class _Swaps:
     """Differences between two models after the swaps of a permutation test.
 
@@ -149,24 +179,31 @@ class _Swaps:
 
     def differences(self, swapped: Array, measure: str, ceiling: Array | None) -> tuple[Array, Array]:
         """Return permutation differences (draw,), and at every site (draw, site), after swaps (draw, image)."""
-        found: list[list[tuple[Array, Array]]] = [[], []]
+        found: tuple[list[SumsOfSquares], list[SumsOfSquares]] = ([], [])
         for part, sums, change in zip(self.rows.parts, self.sums, self.change, strict=True):
             moved = np.zeros((len(swapped), 5, self.n_sites))
             moved[:, 2:] = (swapped[:, self.rows.image[part]] @ change).reshape(len(swapped), 3, self.n_sites)
             weight = np.full(len(swapped), float(len(part)))
-            for model, after in enumerate((sums[0] + moved, sums[1] - moved)):
-                found[model].append(agreement_of(after, weight))
+            for model, after in zip(found, (sums[0] + moved, sums[1] - moved), strict=True):
+                model.append(squares_of(after, weight))
         every = np.broadcast_to(np.arange(self.n_sites), (len(swapped), self.n_sites))
-        models = []
-        for of_model in found:
-            ev, r = (np.stack(values, axis=1) for values in zip(*of_model, strict=True))
-            models.append(Resampled(ev, r, every, ceiling))
-        first, second = (MEASURES[measure][0](model) for model in models)
-        at_first, at_second = (
-            (model.correlation if measure in BY_CORRELATION else model.explained_variance).mean(axis=1)
-            for model in models
+        limit = None if ceiling is None else np.broadcast_to(ceiling, (len(swapped), *ceiling.shape))
+        first, second = (
+            Resampled(SumsOfSquares(*(np.stack(values, axis=1) for values in zip(*model, strict=True))), every, limit)
+            for model in found
         )
-        return first - second, at_first - at_second
+        total, at_site = MEASURES[measure][0], AT_SITES.get(measure, _ev_at_sites)
+        return total(first) - total(second), at_site(first.squares) - at_site(second.squares)
+
+
+def _ev_at_sites(squares: SumsOfSquares) -> Array:
+    return squares.pooled().explained_variance()
+
+
+AT_SITES: dict[str, Callable[[SumsOfSquares], Array]] = {  # measures whose figure at one site is a correlation
+    "correlation": lambda squares: squares.pooled().correlation(),
+    "brainscore": lambda squares: squares.correlation().mean(axis=1),
+}
 
 
 def _everywhere(values: Array, usable: NDArray[np.bool_]) -> Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -15,7 +18,9 @@ ROUNDING = 1e-12  # of the largest value: smaller differences are none
 BLOCK = 64 * 10**6  # bytes of half means held at a time
 
 
-def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> Array:
+def split_half(
+    responses: xr.DataArray, *, splits: int = 100, seed: int = 0, row_split: NDArray[np.integer] | None = None
+) -> Array:
     """Return the split-half reliability of every site's mean over repetitions, from random halves of them.
 
     In every split, the R repetitions of a stimulus at a site are shuffled, the first floor(R / 2) and the next
@@ -31,6 +36,9 @@ def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> 
     splits : int
         Number of random halvings.
     seed : int
+    row_split : int array of shape (stimulus,), optional
+        Split that tests each stimulus: the correlation is then pooled over splits, from sums about the means within
+        each, as explained variance is.
 
     Returns
     -------
@@ -48,6 +56,11 @@ def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> 
     ----------
     Spearman (1910), Brit. J. Psychol. 3, 271-295; Brown (1910), Brit. J. Psychol. 3, 296-322.
     """
+    parts: Sequence[slice] = (slice(None),)
+    if row_split is not None:
+        responses = responses.isel(stimulus=np.argsort(row_split, kind="stable"))
+        ends = np.cumsum([0, *np.unique(row_split, return_counts=True)[1]])
+        parts = [slice(*pair) for pair in pairwise(ends)]
     values, count = responses.transpose(*DIMS).values, count_repetitions(responses)
     order = np.random.default_rng(seed).random((splits, values.shape[0]))
     usable = np.flatnonzero(repeated_enough(count))
@@ -55,7 +68,7 @@ def split_half(responses: xr.DataArray, *, splits: int = 100, seed: int = 0) -> 
     reliability = np.full(values.shape[2], np.nan)
     for start in range(0, len(usable), width):
         sites = usable[start : start + width]
-        reliability[sites] = _block(values[:, :, sites], count[:, sites], order)
+        reliability[sites] = _block(values[:, :, sites], count[:, sites], order, parts)
     return reliability
 
 
@@ -81,7 +94,7 @@ def spearman_brown(r: Array, ratio: Array | float) -> Array:
     return ratio * r / (1.0 + (ratio - 1.0) * np.maximum(r, 0.0))  # below 0 a straight line: there is a pole
 
 
-def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array) -> Array:
+def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array, parts: Sequence[slice]) -> Array:
     """Return the split-half reliability of some sites; `order` (split, repetition) shuffles the repetitions."""
     wide, mean = _present_first(values, count)
     halved = (count >= 2).T
@@ -89,10 +102,11 @@ def _block(values: NDArray[np.floating], count: NDArray[np.intp], order: Array) 
     for number in np.unique(count[count >= 2]):
         here = (count == number).T
         halves[:, :, here] = _weights(order, number) @ wide[:number, here]
-    r = _correlation(halves, halved, rounding(mean))
+    r = _correlation(halves, halved, rounding(mean), parts)
     halving = np.where(count >= 2, count // 2, 0)
     reliability = spearman_brown(r, mean_inverse(halving) / mean_inverse(count)).mean(axis=0)
-    return np.where(varies_where(halved.T, mean), reliability, np.nan)
+    varies = np.any([varies_where(halved.T[part], mean[part]) for part in parts], axis=0)
+    return np.where(varies, reliability, np.nan)
 
 
 def _present_first(values: NDArray[np.floating], count: NDArray[np.intp]) -> tuple[Array, Array]:
@@ -113,13 +127,14 @@ def _weights(order: Array, number: int) -> Array:
     return np.stack([rank < half, (rank >= half) & (rank < 2 * half)]) / half
 
 
-def _correlation(halves: Array, halved: NDArray[np.bool_], tolerance: Array) -> Array:
+def _correlation(halves: Array, halved: NDArray[np.bool_], tolerance: Array, parts: Sequence[slice]) -> Array:
     """Return r (split, site) between split halves (half, split, site, stimulus), over the stimuli in `halved`.
 
-    0 where a half varies by `tolerance` (site,) or less.
+    Each part of the stimuli is centred by itself. 0 where a half varies by `tolerance` (site,) or less.
     """
     n = halved.sum(axis=1)
-    halves -= (halves.sum(axis=3) / n)[..., None]
+    for part in parts:
+        halves[..., part] -= (halves[..., part].sum(axis=3) / np.maximum(halved[:, part].sum(axis=1), 1))[..., None]
     halves *= halved
     product = np.einsum("...i,...i->...", *halves)
     squares = np.einsum("...i,...i->...", halves, halves)

@@ -1,14 +1,16 @@
-"""Resampling of images and sites from held-out rows: explained variance and correlation of weighted sums."""
+"""Resampling of images and sites from held-out rows: EV, correlation and noise ceiling from weighted sums."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from itbench.data.responses import varies
+from itbench.statistics.noise_ceiling import ceiling_corrected
 from itbench.util.arrays import Array
 
 
@@ -61,22 +63,71 @@ def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np
 ROUNDING = 1e-12  # of a mean square: a variance below it is that of equal values
 
 
-class ImageSums:
-    """Explained variance and correlation of resampled images, each split by one matrix product."""
+class SumsOfSquares(NamedTuple):
+    """Sums of squares and products of resampled rows about the means of their split.
 
-    def __init__(self, rows: HeldOutRows, recorded: Array, predicted: Array) -> None:
+    Parameters
+    ----------
+    recorded, predicted, product : arrays of shape (draw, split, site), or (draw, site) where pooled over splits
+        Σ (y − ȳ)², Σ (f − f̄)² and Σ (y − ȳ)(f − f̄); 0 where y or f do not vary.
+    """
+
+    recorded: Array
+    predicted: Array
+    product: Array
+
+    def pooled(self) -> SumsOfSquares:
+        """Return the sums over all splits (draw, site)."""
+        return SumsOfSquares(*(values.sum(axis=1) for values in self))
+
+    def explained_variance(self) -> Array:
+        """Return explained variance; NaN where the responses do not vary."""
+        varies = self.recorded > 0
+        return np.where(varies, (2 * self.product - self.predicted) / np.where(varies, self.recorded, 1.0), np.nan)
+
+    def correlation(self) -> Array:
+        """Return the correlation; NaN where the responses do not vary, 0 where the prediction is constant."""
+        scale = np.sqrt(self.recorded * self.predicted)
+        r = np.where(scale > 0, np.clip(self.product / np.where(scale > 0, scale, 1.0), -1.0, 1.0), 0.0)
+        return np.where(self.recorded > 0, r, np.nan)
+
+
+class ImageSums:
+    """Sums of squares of resampled images, each split by one matrix product.
+
+    Parameters
+    ----------
+    rows : HeldOutRows
+    recorded, predicted : arrays of shape (row, site)
+    noise : array of shape (row, site), optional
+        Variance that noise has in each recorded response.
+    """
+
+    def __init__(self, rows: HeldOutRows, recorded: Array, predicted: Array, noise: Array | None = None) -> None:
         self.rows, self.n_sites = rows, recorded.shape[1]
         self.moments = [moments(recorded[part], predicted[part]).reshape(len(part), -1) for part in rows.parts]
+        self.noise = None if noise is None else [noise[part] for part in rows.parts]
 
-    def agreement(self, counts: Array) -> tuple[Array, Array]:
-        """Return explained variance and correlation (draw, split, site) of resampling counts (draw, image)."""
+    def squares(self, counts: Array) -> SumsOfSquares:
+        """Return the sums of squares (draw, split, site) of resampling counts (draw, image)."""
         found = []
         for part, values in zip(self.rows.parts, self.moments, strict=True):
             weights = counts[:, self.rows.image[part]]
             sums = (weights @ values).reshape(len(counts), 5, self.n_sites)
-            found.append(agreement_of(sums, weights.sum(axis=1)))
-        ev, r = (np.stack(values, axis=1) for values in zip(*found, strict=True))
-        return ev, r
+            found.append(squares_of(sums, weights.sum(axis=1)))
+        return SumsOfSquares(*(np.stack(values, axis=1) for values in zip(*found, strict=True)))
+
+    def noise_share(self, counts: Array, recorded: Array) -> Array:
+        """Return the share (draw, site) of noise in the sums of squares `recorded` (draw, site) of resampling counts.
+
+        Independent noise of variance n_i in responses weighted by w_i has the expected sum of squares
+        Σ w_i n_i − Σ w_i² n_i / Σ w_i about its weighted mean.
+        """
+        total = np.zeros_like(recorded)
+        for part, noise in zip(self.rows.parts, self.noise or (), strict=False):
+            weights = counts[:, self.rows.image[part]]
+            total += (weights - weights**2 / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)) @ noise
+        return np.where(recorded > 0, total / np.where(recorded > 0, recorded, 1.0), np.nan)
 
 
 def moments(recorded: Array, predicted: Array) -> Array:
@@ -89,47 +140,41 @@ def moments(recorded: Array, predicted: Array) -> Array:
     return np.stack([y, y * y, f, f * f, y * f], axis=1)
 
 
-def agreement_of(sums: Array, weight: Array) -> tuple[Array, Array]:
-    """Return explained variance and correlation of resampled rows, from weighted sums of `moments`.
-
-    As `itbench.statistics.explained_variance` defines them: NaN where y does not vary, r of 0 where the
-    prediction is constant.
+def squares_of(sums: Array, weight: Array) -> SumsOfSquares:
+    """Return the sums of squares (draw, site) of the resampled rows of a split, from weighted sums of `moments`.
 
     Parameters
     ----------
     sums : array of shape (draw, 5, site)
     weight : array of shape (draw,)
         The sum of the weights.
-
-    Returns
-    -------
-    explained_variance, correlation : arrays of shape (draw, site)
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        y, yy, f, ff, yf = np.moveaxis(sums / weight[:, None, None], 1, 0)
-        var_y, var_f, covariance = yy - y * y, ff - f * f, yf - y * f
-        responds, predicts = var_y > ROUNDING * yy, var_f > ROUNDING * ff
-        ev = np.where(responds, (2 * covariance - var_f) / var_y, np.nan)
-        r = np.where(predicts, np.clip(covariance / np.sqrt(var_y * var_f), -1.0, 1.0), 0.0)
-    return ev, np.where(responds, r, np.nan)
+    y, yy, f, ff, yf = np.moveaxis(sums, 1, 0)
+    total = np.maximum(weight, 1.0)[:, None]  # all 0 where none of the images of a split is drawn
+    recorded, predicted, product = yy - y * y / total, ff - f * f / total, yf - y * f / total
+    responds, predicts = recorded > ROUNDING * yy, predicted > ROUNDING * ff
+    return SumsOfSquares(
+        np.where(responds, recorded, 0.0),
+        np.where(predicts, predicted, 0.0),
+        np.where(responds & predicts, product, 0.0),
+    )
 
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Explained variance, correlation and sites of a block of resampling draws.
+    """Sums of squares and sites of a block of resampling draws.
 
     Parameters
     ----------
-    explained_variance, correlation : array of shape (draw, split, site)
-        Of the images drawn.
+    squares : SumsOfSquares
+        Of the images drawn (draw, split, site).
     sites : int array of shape (draw, site)
         The sites drawn.
-    ceiling : array of shape (division, site), optional
-        In each division of the repetitions.
+    ceiling : array of shape (draw, division, site), optional
+        In each division of the repetitions, of the images drawn.
     """
 
-    explained_variance: Array
-    correlation: Array
+    squares: SumsOfSquares
     sites: NDArray[np.intp]
     ceiling: Array | None = None
 
@@ -140,24 +185,24 @@ class Resampled:
 
 
 def _mean_ev(drawn: Resampled) -> Array:
-    return mean(drawn.at_sites(drawn.explained_variance.mean(axis=1)))
+    return mean(drawn.at_sites(drawn.squares.pooled().explained_variance()))
 
 
 def _mean_correlation(drawn: Resampled) -> Array:
-    return mean(drawn.at_sites(drawn.correlation.mean(axis=1)))
+    return mean(drawn.at_sites(drawn.squares.pooled().correlation()))
 
 
 def _corrected(drawn: Resampled) -> Array:
     assert drawn.ceiling is not None
-    average = drawn.ceiling.mean(axis=0)
-    ceiling = np.where(average > 0, average, np.nan)
-    return mean(drawn.at_sites(drawn.explained_variance.mean(axis=1) / ceiling))
+    ev = drawn.squares.pooled().explained_variance()
+    return ceiling_corrected(drawn.at_sites(ev), drawn.at_sites(drawn.ceiling.mean(axis=1)))
 
 
 def _brainscore(drawn: Resampled) -> Array:
+    """Of each split by itself: the protocol is a mean over splits of medians."""
     assert drawn.ceiling is not None
-    r = median(drawn.at_sites(drawn.correlation)).mean(axis=1)
-    ceiling = median(drawn.ceiling[:, drawn.sites]).mean(axis=0)
+    r = median(drawn.at_sites(drawn.squares.correlation())).mean(axis=1)
+    ceiling = median(drawn.at_sites(drawn.ceiling)).mean(axis=1)
     return np.square(r / np.where(ceiling > 0, ceiling, np.nan))
 
 

@@ -19,16 +19,14 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.gram import Gram
 from itbench.metrics.form import Measured
 from itbench.registry import Registry
-from itbench.scoring.evaluate import evaluate, evaluate_models, finish_score
+from itbench.scoring.evaluate import evaluate, evaluate_models, finish_score, held_out_ceilings
 from itbench.scoring.frozen_models import GivenGrams, RunModels
 from itbench.scoring.plan import plan_run
 from itbench.scoring.provenance import ScoredModel
 from itbench.scoring.run import Metric, Run
-from itbench.statistics.noise_ceiling import site_reliability
 from itbench.statistics.reliability import count_repetitions, repeated_enough
 from itbench.sweeps.animal_to_animal import LAYER, animals_of, read_other_animals
 from itbench.sweeps.runner import find_existing_score
-from itbench.util.arrays import Array
 from itbench.util.progress import Reporter, StageTimer
 
 TWIN = "itbench-tiny"  # whose random weights are a baseline where no model is named
@@ -212,7 +210,7 @@ def ceiling(task: Task, metric: Metric) -> Baseline:
     def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
         clock = StageTimer()
         with clock("statistics"):
-            dataset = _perfect(task, getattr(metric.function, "ceiling", site_reliability))
+            dataset = _perfect(task, metric)
         return finish_score(Measured(dataset), metric, task, subject, clock)
 
     subject = ScoredModel("ceiling", "none", about=OWN)
@@ -220,22 +218,20 @@ def ceiling(task: Task, metric: Metric) -> Baseline:
 
 
 def _why_no_ceiling(task: Task, metric: Metric) -> str:
-    responses = task.recordings.responses
+    responses, tested = task.recordings.responses, task.held_out[0] if task.splits else task.rows
     if not metric.form.needs_responses or hasattr(metric.function, "compare"):
         return f"repetitions say how well sites can be predicted, not what {metric.name} can reach"
-    if responses is None or not repeated_enough(count_repetitions(responses))[task.scorable].any():
+    if responses is None or not repeated_enough(count_repetitions(responses)[tested])[task.scorable].any():
         return f"{task.recordings.name} holds means over repetitions"
     return ""
 
 
-def _perfect(task: Task, reliability: Callable[[xr.DataArray], Array]) -> xr.Dataset:
+def _perfect(task: Task, metric: Metric) -> xr.Dataset:
     """Return what the baseline ``ceiling`` reaches: the reliability r of a site, and a correlation of √r.
 
     A site whose reliability is estimated below 0 has a correlation of 0.
     """
-    assert task.recordings.responses is not None
-    divisions = np.atleast_2d(reliability(task.recordings.responses))  # of the repetitions; (division, site)
-    ceiling = np.where(task.scorable, divisions.mean(axis=0), np.nan)
+    ceiling = held_out_ceilings(task, metric.function).mean(axis=0)
     values = {
         "explained_variance": ceiling,
         "correlation": np.sqrt(np.maximum(ceiling, 0.0)),
@@ -254,6 +250,6 @@ def _perfect(task: Task, reliability: Callable[[xr.DataArray], Array]) -> xr.Dat
             "n_features": ("layer", [0]),
             "chosen_layer": ("split", ["repetitions"]),
             "n_train": ("split", [0]),
-            "n_test": ("split", [len(task.rows)]),
+            "n_test": ("split", [len(np.unique(task.held_out[0]))]),
         },
     )

@@ -13,7 +13,7 @@ from tests.kit.commands import run
 
 LAYER_KEYS = ["layer", "n_features", "explained_variance", "correlation", "inner_explained_variance"]
 RUN_KEYS = [
-    *("model", "weights", "benchmark", "metric", "baseline"),
+    *("model", "weights", "benchmark", "metric", "edition", "baseline"),
     *("measure", "value", "layer", "layers_chosen", "oracle_layer", "regret"),
     *("explained_variance", "correlation", "explained_variance_median", "correlation_median"),
     *("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling"),

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import xarray as xr
 
+from itbench.results.score_file import EDITION
 from itbench.statistics.bootstrap import bootstrap_draws
-from itbench.statistics.explained_variance import correlation, explained_variance
+from itbench.statistics.explained_variance import correlation, explained_variance, sum_of_squares
 from itbench.statistics.jackknife import jackknife_draws
 
 ABOUT = {
@@ -29,14 +30,17 @@ def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, ke
     fold = np.arange(n) % folds
     stimulus = np.concatenate([np.flatnonzero(fold == number) for number in range(folds)])
     split = fold[stimulus]
-    values = np.empty((2, folds, 2, sites))
+    values, sst = np.empty((3, folds, 2, sites)), np.empty((folds, sites))
     for number in range(folds):
         at = stimulus[split == number]
+        sst[number] = sum_of_squares(recorded[at])
         for layer, quality in enumerate((0.5, 1.0)):  # the first layer is worse
             values[0, number, layer] = explained_variance(recorded[at], quality * predicted[at])
             values[1, number, layer] = correlation(recorded[at], quality * predicted[at])
-    per_site = {"explained_variance": values[0], "correlation": values[1], "inner_explained_variance": values[0]}
-    data = {name: (("split", "layer", "site"), value) for name, value in per_site.items()}
+            values[2, number, layer] = sum_of_squares(quality * predicted[at])
+    names = ("explained_variance", "correlation", "ssp")
+    data = {name: (("split", "layer", "site"), value) for name, value in zip(names, values, strict=True)}
+    data |= {"inner_explained_variance": data["explained_variance"], "sst": (("split", "site"), sst)}
     drawn = bootstrap_draws(recorded[stimulus], predicted[stimulus], stimulus, split, ceiling=ceiling, n=n_draws)
     if ceiling is not None:
         data["ceiling"] = ("site", ceiling)
@@ -98,7 +102,8 @@ def attributes(
     counts = {"n_sites": sites, "n_sites_scored": sites if scored is None else scored, "n_stimuli": n}
     stem = stem or "--".join([model, weights, benchmark, metric])
     said = json.dumps({**ABOUT, "sources": [source], **about})
-    return {**names, **counts, "file_stem": stem, "provenance": said, **({"baseline": baseline} if baseline else {})}
+    more = {"baseline": baseline} if baseline else {}
+    return {**names, **counts, "edition": EDITION, "file_stem": stem, "provenance": said, **more}
 
 
 MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_variance")
@@ -107,7 +112,8 @@ MEASURES = ("explained_variance", "correlation", "alpha", "inner_explained_varia
 def small_score(**attrs):
     """Three splits, two layers, three sites; in the first split `early` is chosen, in the others `late`."""
     rng = np.random.default_rng(0)
-    values = {name: (("split", "layer", "site"), rng.random((3, 2, 3))) for name in MEASURES}
+    values = {name: (("split", "layer", "site"), rng.random((3, 2, 3))) for name in (*MEASURES, "ssp")}
+    values["sst"] = (("split", "site"), rng.random((3, 3)))
     coords = {
         "split": ["fold0", "fold1", "fold2"],
         "layer": ["early", "late"],
@@ -118,6 +124,6 @@ def small_score(**attrs):
         "n_test": ("split", [3, 3, 3]),
     }
     names = {"model": "m", "weights": "w", "benchmark": "b", "metric": "ridge", "file_stem": "m--w--b--ridge"}
-    counts = {"n_sites": 3, "n_sites_scored": 3, "n_stimuli": 9}
+    counts = {"n_sites": 3, "n_sites_scored": 3, "n_stimuli": 9, "edition": EDITION}
     about = json.dumps({"seconds": {"data": 0.5, "readout": 0.25}})
     return xr.Dataset(values, coords, {**names, **counts, "provenance": about, **attrs})

@@ -14,7 +14,6 @@ from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.results.find import find_scores
 from itbench.results.paired_comparison import compare_scores
 from itbench.results.score_file import write_score
-from itbench.statistics.explained_variance import correlation, explained_variance
 from itbench.statistics.permutation import benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES
 from tests.kit.commands import run
@@ -31,25 +30,50 @@ def two_models(n=60, sites=6, seed=0, worse=0.2):
 
 
 def after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure):
-    """Swap the predictions of some images in plain sight, and measure both models."""
+    """Swap the predictions of some images in plain sight; return sums over each split (model, split, 3, site)."""
     at = np.isin(row_stimulus, swapped)[:, None]
-    values = []
-    for split in np.unique(row_split):  # a constant that a model adds must not be swapped: no measure sees it
-        rows = row_split == split
-        first, second = (np.where(rows[:, None], f - f[rows].mean(axis=0), f) for f in (first, second))
+    parts = [row_split == split for split in np.unique(row_split)]
+    both = []
+    for predicted in (first, second):  # what a measure does not see must not be swapped: a constant, of r the scale
+        centred = predicted.copy()
+        for rows in parts:
+            centred[rows] -= predicted[rows].mean(axis=0)
+            if measure == "brainscore":
+                centred[rows] /= centred[rows].std(axis=0)
+        both.append(centred / np.sqrt((centred**2).sum(axis=0)) if measure == "correlation" else centred)
+    first, second = both
+    found = []
     for predicted in (np.where(at, second, first), np.where(at, first, second)):
-        parts = [row_split == split for split in np.unique(row_split)]
-        of = explained_variance if measure.startswith("explained") else correlation
-        values.append(np.array([of(recorded[part], predicted[part]) for part in parts]))  # (split, site)
-    return values
+        for rows in parts:
+            y, f = (values[rows] - values[rows].mean(axis=0) for values in (recorded, predicted))
+            found.append([(y * y).sum(axis=0), (f * f).sum(axis=0), (y * f).sum(axis=0)])
+    return np.array(found).reshape(2, len(parts), 3, -1)
+
+
+def pooled_ev(sums):
+    yy, ff, yf = sums.sum(axis=0)
+    return (2 * yf - ff) / yy
+
+
+def pooled_r(sums):
+    yy, ff, yf = sums.sum(axis=0)
+    return yf / np.sqrt(yy * ff)
+
+
+def r_of_splits(sums):
+    yy, ff, yf = np.moveaxis(sums, 1, 0)
+    return yf / np.sqrt(yy * ff)
 
 
 CEILING = np.linspace(0.5, 0.9, 6)
-IN_PLAIN_SIGHT = {
-    "explained_variance": lambda values: values.mean(),
-    "correlation": lambda values: values.mean(),
-    "explained_variance_corrected": lambda values: (values / CEILING).mean(),
-    "brainscore": lambda values: (np.median(values, axis=1).mean() / np.median(CEILING)) ** 2,
+IN_PLAIN_SIGHT = {  # by measure: at every site, and over all sites
+    "explained_variance": (pooled_ev, lambda sums: pooled_ev(sums).mean()),
+    "correlation": (pooled_r, lambda sums: pooled_r(sums).mean()),
+    "explained_variance_corrected": (pooled_ev, lambda sums: pooled_ev(sums).sum() / CEILING.sum()),
+    "brainscore": (
+        lambda sums: r_of_splits(sums).mean(axis=0),
+        lambda sums: (np.median(r_of_splits(sums), axis=1).mean() / np.median(CEILING)) ** 2,
+    ),
 }
 REPEATED = np.concatenate([np.random.default_rng(split).permutation(10)[:7] for split in range(3)])
 LAYOUTS = {
@@ -64,7 +88,7 @@ LAYOUTS = {
 def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
     """All 2¹⁰ swaps of ten images, one after the other, against 20,000 random ones."""
     recorded, first, second = (values[row_stimulus] for values in two_models(10, seed=3))
-    images, figure = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
+    images, (at_site, figure) = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
     differences = []
     for code in range(2 ** len(images)):
         swapped = images[[bool(code >> bit & 1) for bit in range(len(images))]]
@@ -76,7 +100,7 @@ def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
         recorded, (first, second), row_stimulus, row_split, measure=measure, ceiling=CEILING, n=20_000, seed=1
     )
     np.testing.assert_allclose(given.difference, differences[0])
-    np.testing.assert_allclose(given.site_difference, (as_they_are[0] - as_they_are[1]).mean(axis=0))
+    np.testing.assert_allclose(given.site_difference, at_site(as_they_are[0]) - at_site(as_they_are[1]))
     np.testing.assert_allclose(given.p, exact, atol=4 * np.sqrt(exact * (1 - exact) / 20_000))
 
 
@@ -89,6 +113,26 @@ def test_p_does_not_depend_on_what_a_model_adds_to_its_predictions(measure):
     )
     assert moved.p == plain.p
     np.testing.assert_array_equal(moved.site_p, plain.site_p)
+
+
+@pytest.mark.parametrize("scale", [0.2, 0.05])
+@pytest.mark.parametrize("measure", ["correlation", "brainscore"])
+def test_p_of_a_correlation_does_not_depend_on_the_scale_of_predictions(measure, scale):
+    recorded, first, second = two_models()
+    plain, scaled = (
+        permutation_test(recorded, (by * first, second), np.arange(60), FOLDS, measure=measure, ceiling=CEILING, n=500)
+        for by in (1.0, scale)
+    )
+    assert scaled.p == plain.p
+    assert scaled.difference == pytest.approx(plain.difference)
+    np.testing.assert_array_equal(scaled.site_p, plain.site_p)
+
+
+def test_a_constant_prediction_correlates_0_also_where_its_mean_is_rounded():
+    recorded, first, _ = two_models()
+    found = permutation_test(recorded, (first, np.full_like(first, 0.1)), np.arange(60), FOLDS, measure="correlation")
+    sums = after_swaps(recorded, first, first, np.arange(60), FOLDS, [], "correlation")[0]
+    np.testing.assert_allclose(found.site_difference, pooled_r(sums))
 
 
 def test_p_of_a_site_is_that_of_scipy():
@@ -152,7 +196,7 @@ def test_a_site_that_one_model_does_not_predict_is_left_out():
 
 @pytest.mark.slow
 def test_equal_models_get_p_below_5_percent_in_5_percent_of_cases():
-    p = [permutation_test(*equal_models(seed), np.arange(40), np.arange(40) % 2, n=199).p for seed in range(1_000)]
+    p = [permutation_test(*equal_models(seed), np.arange(40), np.arange(40) % 2, n=199).p for seed in range(2_000)]
     assert 0.035 < (np.array(p) <= 0.05).mean() < 0.065
     assert scipy.stats.kstest(p, "uniform").pvalue > 1e-3
 
@@ -186,7 +230,11 @@ def compared(**how):
 def test_a_comparison_has_both_values_and_the_interval_of_the_pairs():
     recorded, a, b = compared()
     found = compare_scores(a, b, recorded)
-    ev = [float(score["explained_variance"].sel(layer="late").mean()) for score in (a, b)]
+    _, *predictions = two_models()
+    ev = []
+    for predicted in predictions:  # Σ SSR / Σ SST over folds of 15 images
+        residual, total = (sum(y[f == FOLDS].var(axis=0) for f in range(4)) for y in (recorded - predicted, recorded))
+        ev.append((1 - residual / total).mean())
     np.testing.assert_allclose([found.a.value, found.b.value, found.difference], [*ev, ev[0] - ev[1]])
     draws = [score["draws"].values[0].astype(float) for score in (a, b)]
     np.testing.assert_allclose([found.low, found.high], np.quantile(draws[0] - draws[1], [0.025, 0.975]))
@@ -270,6 +318,15 @@ def test_scores_that_are_not_alike_say_in_what(what, make, seen):
         compare_scores(readout_score(RECORDED, FIRST), make(), RECORDED)
     assert seen in raised.value.known
     assert "itbench score -m net -b toy --metric ridge" in raised.value.todo
+
+
+def test_a_score_by_earlier_rules_is_not_compared_and_says_how_to_make_it_again():
+    earlier = readout_score(RECORDED, SECOND, weights="random-7")
+    del earlier.attrs["edition"]
+    for pair in ((readout_score(RECORDED, FIRST), earlier), (earlier, earlier)):
+        with pytest.raises(BadScore, match="net:random-7 was scored by earlier rules") as raised:
+            compare_scores(*pair, RECORDED)
+        assert "itbench score -m net -b toy --weights random --seed 7 --metric ridge" in raised.value.todo
 
 
 def test_a_readout_and_a_comparison_have_other_measures():

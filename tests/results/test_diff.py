@@ -125,7 +125,8 @@ def test_what_is_due_to_the_layer_is_told_apart(toy):
     found = differing(whole, noise)
     assert [departure["item"] for departure in found["departures"]] == ["layer chosen", "layers offered"]
     numbers = found["numbers"]
-    ev = read_score(whole).explained_variance.mean(("split", "site"))
+    score = read_score(whole)
+    ev = ((score.explained_variance * score.sst).sum("split") / score.sst.sum("split")).mean("site")
     assert numbers["a_at_layer_of_b"] == pytest.approx(float(ev.sel(layer="noise")))
     assert numbers["due_to_layer"] == pytest.approx(float(ev.sel(layer="good") - ev.sel(layer="noise")))
     assert numbers["due_to_layer"] == pytest.approx(numbers["difference"])

@@ -217,19 +217,19 @@ def test_the_choice_of_the_layer_is_shown_with_its_regret(toy):
     assert "good was chosen in 3 of 4 splits" in text
     assert step.numbers["oracle_layer"] == "good"
     ev = score.explained_variance
-    lost = float((ev.sel(layer="good", split="fold1") - ev.sel(layer="noise", split="fold1")).mean()) / 4
-    assert step.numbers["regret"] == pytest.approx(lost)
+    lost = (ev.sel(layer="good", split="fold1") - ev.sel(layer="noise", split="fold1")) * score.sst.sel(split="fold1")
+    assert step.numbers["regret"] == pytest.approx(float((lost / score.sst.sum("split")).mean()))
 
 
 def test_a_corrected_value_above_one_is_explained(toy):
     score = scored("-m", "toy", "-b", toy)
-    assert "it exceeds 1" not in told(score)[1]
+    assert "it exceeds the reliability" not in told(score)[1]
     ceiling = score.ceiling.copy(data=[0.5, 0.6, 1.0, -0.2, 1.0])
     steps, text = told(score.assign(ceiling=ceiling))
     step = steps["Explained variance over the ceiling"]
-    assert (step.numbers["n_sites"], step.numbers["n_sites_above_1"]) == (4, 2)
-    assert "At 2 sites it exceeds 1: reliability and explained variance are estimates" in text
-    assert "1 site with a reliability of 0 or less is left out" in text
+    assert (step.numbers["n_sites"], step.numbers["n_sites_above_1"]) == (5, 2)
+    assert "At 2 sites it exceeds the reliability: both are estimates" in text
+    assert "1 site has a reliability of 0 or less." in text
 
 
 def test_without_repetitions_there_is_no_ceiling(toy, home):
@@ -250,7 +250,8 @@ def test_sites_that_are_not_scored_are_named(toy, home):
     steps, text = told(scored("-m", "toy", "-b", toy))
     assert steps["Sites that are not scored"].numbers == {"n_sites": 5, "n_sites_scored": 4}
     assert "take no part in any mean: site002." in text
-    assert "Averaged over 4 splits, then over 4 sites" in text
+    assert "Sums of squares are added up over 4 splits" in text
+    assert "Then averaged over 4 sites" in text
 
 
 def test_the_interval_says_what_was_drawn(toy):
@@ -271,7 +272,8 @@ def test_layers_together_are_laid_out(toy):
     steps, text = told(score)
     step = steps["What each layer contributes"]
     assert [row["layer"] for row in step.numbers["contributions"]] == ["noise", "good"]
-    ev = float(score.explained_variance.sel(layer="stacked").mean())
+    sums = (score.explained_variance.sel(layer="stacked") * score.sst).sum("split") / score.sst.sum("split")
+    ev = float(sums.mean())
     assert step.numbers["sum_of_shares"] == pytest.approx(ev, abs=1e-9)
     assert "No layer was chosen: stacked reads all layers together" in text
     assert [row["layer"] for row in steps["Layers and their Grams"].numbers["layers"]] == ["noise", "good"]

@@ -13,6 +13,7 @@ import xarray as xr
 from itbench.errors import ItbenchWarning, UnknownName
 from itbench.results.leaderboard import KEYS, compile_leaderboard, render
 from itbench.results.score_file import read_score, write_score
+from itbench.results.summary import summary
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.ranks import rank_intervals
 from tests.kit.commands import run
@@ -486,8 +487,40 @@ def test_scores_of_former_versions_are_ranked_without_an_interval(folder):
     assert cells(render(rows))[2][5] == "–"
 
 
-def test_too_few_images_give_a_value_and_no_interval(folder):
-    write_score(readout_score(RECORDED[:8], 0.9 * RECORDED[:8], benchmark="b"), folder)
+def by_earlier_rules(path):
+    """Write a score again as files without an edition are: whose values were means over splits."""
+    score = read_score(path).drop_vars(["sst", "ssp"])
+    del score.attrs["edition"]
+    return write_score(score, path.parent)
+
+
+def test_scores_by_earlier_rules_are_read_and_stand_below_without_a_rank(folder):
+    """Although they are the most, and have the largest values."""
+    for model, ev in (("old", 0.9), ("older", 0.8), ("oldest", 0.7)):
+        by_earlier_rules(put(folder, model, ev))
+    put(folder, "new", 0.3)
+    put(folder, "other", 0.2, precision="float16")
+    put(folder, "third", 0.1)
+    assert rows_of(folder) == [
+        ("b", "1", "new", 0.3, ""),
+        ("b", "2", "third", 0.1, ""),
+        *(("b", None, model, ev, "scored by earlier rules") for model, ev in (("old", 0.9), ("older", 0.8))),
+        ("b", None, "oldest", 0.7, "scored by earlier rules"),
+        ("b", None, "other", 0.2, "not comparable: precision: float16"),
+    ]
+
+
+def test_a_score_by_earlier_rules_keeps_its_mean_over_splits(folder):
+    score = small_score(benchmark="b", provenance=json.dumps(SETUP))
+    score = read_score(by_earlier_rules(write_score(score, folder)))
+    chosen = score.explained_variance.values[[0, 1, 2], [0, 1, 1]]
+    assert summary(score)["explained_variance"] == pytest.approx(chosen.mean())
+    assert summary(score)["edition"] == 1
+
+
+def test_draws_without_a_value_give_a_value_and_no_interval(folder):
+    score = readout_score(RECORDED[:8], 0.9 * RECORDED[:8], benchmark="b")
+    write_score(score.assign(draws=score.draws.where(score.draw > 300)), folder)
     (row,) = json.loads(run("leaderboard", "--results", folder, "--json").stdout)
     assert row["value"] == pytest.approx(0.99)
     assert (row["low"], row["high"], row["rank"]) == (None, None, "1")

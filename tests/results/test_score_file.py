@@ -16,7 +16,7 @@ import xarray as xr
 
 from itbench.errors import BadScore, DamagedFile, NoSpace
 from itbench.results.score_file import provenance, read_score, write_score
-from itbench.results.score_variables import at_chosen_layer
+from itbench.results.score_variables import pooled
 from tests.kit.commands import ROOT, run
 from tests.kit.scores import small_score
 
@@ -170,7 +170,7 @@ def test_sites_with_missing_responses_are_counted_not_averaged(toy, home):
     score = read_score(home.parent / "work" / found["file"])
     assert np.isnan(score["explained_variance"].values[:, :, 1]).all()
     assert found["explained_variance"] == pytest.approx(
-        float(at_chosen_layer(score, "explained_variance").values[[0, 2, 3, 4]].mean())
+        float(pooled(score, "explained_variance", chosen=True).values[[0, 2, 3, 4]].mean())
     )
 
 

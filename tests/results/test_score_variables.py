@@ -7,7 +7,7 @@ import pytest
 
 from itbench.results.score_file import read_score
 from itbench.results.score_setup import Setup
-from itbench.results.score_variables import VARIABLES
+from itbench.results.score_variables import VARIABLES, pooled
 from tests.kit.commands import ROOT, run
 from tests.kit.scores import comparison_score, readout_score
 
@@ -46,3 +46,37 @@ def test_setups_are_paired_where_stimuli_sites_and_splits_agree():
     assert list(Setup.of(readout_score(recorded, second, digests=digests)).disagreements(a)) == [
         ("responses", "55555555 against 22222222")
     ]
+
+
+def test_what_is_pooled_is_that_of_all_predictions():
+    """Folds of different variance, predictions of different scale in each; the oracle takes the rows themselves."""
+    rng = np.random.default_rng(0)
+    fold = np.arange(60) % 4
+    recorded = (1.0 + fold[:, None]) * rng.standard_normal((60, 6)) + 10 * fold[:, None]
+    predicted = (0.5 + 0.1 * fold[:, None]) * recorded + rng.standard_normal((60, 6))
+    means = [np.array([values[fold == k].mean(axis=0) for k in range(4)])[fold] for values in (recorded, predicted)]
+    y, f = recorded - means[0], predicted - means[1]
+    ev = 1 - ((y - f) ** 2).sum(axis=0) / (y**2).sum(axis=0)
+    r = (y * f).sum(axis=0) / np.sqrt((y**2).sum(axis=0) * (f**2).sum(axis=0))
+    score = readout_score(recorded, predicted)
+    np.testing.assert_allclose(pooled(score, "explained_variance").sel(layer="late"), ev, rtol=1e-12)
+    np.testing.assert_allclose(pooled(score, "correlation").sel(layer="late"), r, rtol=1e-12)
+    np.testing.assert_allclose(pooled(score, "explained_variance", chosen=True), ev, rtol=1e-12)
+    np.testing.assert_allclose(pooled(score, "correlation", chosen=True), r, rtol=1e-12)
+    assert abs(score["explained_variance"].sel(layer="late").mean("split") - ev).max() > 0.01
+    draws = score["draws"].sel(measure=["explained_variance", "correlation"]).values
+    np.testing.assert_allclose(np.median(draws, axis=1), [ev.mean(), r.mean()], atol=1e-6)
+
+
+def test_a_constant_prediction_has_a_pooled_correlation_of_0():
+    recorded = np.random.default_rng(0).standard_normal((60, 6))
+    score = readout_score(recorded, np.full((60, 6), 0.1))
+    np.testing.assert_array_equal(pooled(score, "correlation"), 0.0)
+
+
+def test_a_score_by_earlier_rules_is_not_taken_for_one_that_is_there():
+    score = readout_score(*np.random.default_rng(0).standard_normal((2, 60, 6)))
+    setup = Setup.of(score)
+    run_again = setup.digests, setup.splits, setup.options
+    assert setup.is_of(*run_again)
+    assert not Setup.of(score.assign_attrs(edition=1)).is_of(*run_again)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from itbench.results.score_variables import at_chosen_layer, chosen_layers
+from itbench.results.score_variables import chosen_layers, pooled
 from itbench.results.summary import brainscore, interval_text, summary
 from tests.kit.scores import MEASURES, small_score
 
@@ -16,11 +16,15 @@ def test_summary_takes_each_split_at_the_layer_it_chose():
     ev = score["explained_variance"].values
     chosen = np.stack([ev[0, 0], ev[1, 1], ev[2, 1]])  # (split, site)
     found = summary(score)
-    np.testing.assert_allclose(at_chosen_layer(score, "explained_variance"), chosen.mean(axis=0))
-    assert found["explained_variance"] == pytest.approx(chosen.mean())
-    assert found["explained_variance_median"] == pytest.approx(np.median(chosen.mean(axis=0)))
+    sst = score["sst"].values
+    of_sites = 1 - ((1 - chosen) * sst).sum(axis=0) / sst.sum(axis=0)  # Σ SSR / Σ SST
+    np.testing.assert_allclose(pooled(score, "explained_variance", chosen=True), of_sites)
+    assert found["explained_variance"] == pytest.approx(of_sites.mean())
+    assert found["explained_variance_median"] == pytest.approx(np.median(of_sites))
     assert (found["layer"], found["layers_chosen"]) == ("late", {"late": 2, "early": 1})
-    assert found["layers"][0]["explained_variance"] == pytest.approx(ev[:, 0].mean())
+    assert found["layers"][0]["explained_variance"] == pytest.approx(
+        ((ev[:, 0] * sst).sum(axis=0) / sst.sum(axis=0)).mean()
+    )
     assert [layer["n_features"] for layer in found["layers"]] == [10, 20]
     assert found["seconds"] == 0.75
 
@@ -58,7 +62,8 @@ def test_no_mean_of_nothing():
 
 def test_regret_is_what_the_best_layer_on_held_out_images_would_have_added():
     score = small_score()
-    by_layer = score["explained_variance"].mean(("split", "site")).values
+    ev, sst = score["explained_variance"].values, score["sst"].values[:, None]
+    by_layer = ((ev * sst).sum(axis=0) / sst.sum(axis=0)).mean(axis=1)
     found = summary(score)
     assert found["oracle_layer"] == ["early", "late"][int(by_layer.argmax())]
     assert found["regret"] == pytest.approx(by_layer.max() - found["explained_variance"])
@@ -68,14 +73,17 @@ def with_ceiling(*ceiling):
     return small_score().assign(ceiling=("site", np.array(ceiling)))
 
 
-def test_corrected_values_are_ratios_per_site_and_never_clipped():
+def test_a_corrected_value_is_a_ratio_of_sums_over_all_sites_and_never_clipped():
     score = with_ceiling(0.5, 0.01, -0.2)
-    ev = at_chosen_layer(score, "explained_variance").values
     found = summary(score)
-    assert found["explained_variance_corrected"] == pytest.approx((ev[:2] / [0.5, 0.01]).mean())
+    assert found["explained_variance_corrected"] == pytest.approx(3 * found["explained_variance"] / 0.31)
     assert found["explained_variance_corrected"] > 1
-    assert found["n_sites_corrected"] == 2
+    assert found["n_sites_corrected"] == 3
     assert found["ceiling"] == pytest.approx(0.01)
+    rest = summary(with_ceiling(0.5, np.nan, 0.2))
+    ev = pooled(score, "explained_variance", chosen=True).values
+    assert rest["explained_variance_corrected"] == pytest.approx((ev[0] + ev[2]) / 0.7)
+    assert rest["n_sites_corrected"] == 2
 
 
 def test_brainscore_is_the_square_of_the_median_correlation_over_the_median_ceiling():
@@ -85,7 +93,9 @@ def test_brainscore_is_the_square_of_the_median_correlation_over_the_median_ceil
     assert brainscore(score) == pytest.approx((np.mean(per_split) / 0.8) ** 2)
     halves = score.assign(ceiling_divisions=(("division", "site"), [[0.5, 0.8, 0.9], [0.5, 0.6, 0.9]]))
     assert brainscore(halves) == pytest.approx((np.mean(per_split) / 0.7) ** 2)
-    r = at_chosen_layer(score, "correlation").values
+    sst, ssp = score["sst"].values, score["ssp"].values[[0, 1, 2], [0, 1, 1]]
+    product = score["correlation"].values[[0, 1, 2], [0, 1, 1]] * np.sqrt(sst * ssp)
+    r = product.sum(axis=0) / np.sqrt(sst.sum(axis=0) * ssp.sum(axis=0))
     assert summary(score)["r2_over_ceiling"] == pytest.approx(np.median(r) ** 2 / 0.8)
     assert summary(score.assign_attrs(measure="brainscore"))["value"] == pytest.approx(brainscore(score))
 
@@ -141,6 +151,8 @@ def test_of_several_models_each_has_its_share_and_its_unique_part():
     ).assign_coords(part=layers[:3], group=[*layers[:3], "a", "b"])
     first, second = summary(score)["models"]
     assert (first["model"], first["n_features"], second["n_features"]) == ("a", 30, 10)
-    assert first["share"] == pytest.approx(score["share"].values[:, :2].sum(axis=1).mean())
-    assert second["unique"] == pytest.approx(score["unique"].values[:, 4].mean())
+    sst = score["sst"].values
+    shares, unique = score["share"].values[:, :2].sum(axis=1), score["unique"].values[:, 4]
+    assert first["share"] == pytest.approx(((shares * sst).sum(axis=0) / sst.sum(axis=0)).mean())
+    assert second["unique"] == pytest.approx(((unique * sst).sum(axis=0) / sst.sum(axis=0)).mean())
     assert summary(small_score())["models"] == []

@@ -25,6 +25,7 @@ from itbench.plugins import load_plugins
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
+from itbench.statistics.reliability import split_half
 from itbench.util.progress import SilentReporter
 from plugins.datasets.synthetic_it.simulation import synthetic_it
 from tests.kit.toy import toy_recordings
@@ -99,9 +100,29 @@ def test_a_site_that_cannot_be_scored_is_nan_and_counted(home, toy):
     np.testing.assert_array_equal(unscored, [False, True, False, False, True, False])
     assert (score.attrs["n_sites"], score.attrs["n_sites_scored"]) == (6, 4)
     figures = summary(score)
-    scored = score.explained_variance.sel(layer="good").mean("split").values[~unscored]
-    assert figures["explained_variance"] == pytest.approx(scored.mean())
-    assert figures["explained_variance_median"] == pytest.approx(np.median(scored))
+    recorded = mean_over_repetitions(recordings.responses)[score.row_stimulus.values][:, ~unscored]
+    residual = recorded - score.predictions.values[:, ~unscored]
+    parts = [score.row_split.values == split for split in range(4)]
+    ssr, sst = (sum(len(y[at]) * y[at].var(axis=0) for at in parts) for y in (residual, recorded))
+    scored = 1 - ssr / sst
+    assert figures["explained_variance"] == pytest.approx(scored.mean(), abs=1e-6)
+    assert figures["explained_variance_median"] == pytest.approx(np.median(scored), abs=1e-6)
+
+
+def test_the_ceiling_is_that_of_the_images_that_are_scored(home, toy):
+    """The held-out images of the split vary less than the others."""
+    recordings, split = toy_recordings(), np.where(np.arange(80) < 50, "train", "test")
+    recordings.responses[:, :50] *= 3.0
+    stimuli = _with_split(recordings, split)
+    path = write_benchmark(home, "mix", Recordings("mix", stimuli, recordings.responses), "{kind: provided}")
+    score = score_model("toy", path)
+    responses = recordings.responses.astype(np.float32)
+    np.testing.assert_allclose(score.ceiling, split_half(responses[:, 50:]), rtol=1e-6)
+    assert (np.abs(score.ceiling - split_half(responses)) > 1e-3).all()
+    found, ev = summary(score), score.explained_variance.sel(layer="good").values[0]
+    assert found["explained_variance_corrected"] == pytest.approx(ev.sum() / float(score.ceiling.sum()))
+    draws = score.draws.sel(measure="explained_variance_corrected")
+    assert float(draws.median()) == pytest.approx(found["explained_variance_corrected"], abs=1e-6)
 
 
 def test_nothing_to_score_is_refused_with_the_numbers(home, toy):

@@ -112,7 +112,7 @@ def test_scores_are_those_recomputed_from_exported_activations(model, home):
     folds = list(KFold(FOLDS, shuffle=True, random_state=SEED).split(recorded))
     predicted = {layer: [ridge(x, recorded, train, test) for train, test in folds] for layer, x in features.items()}
     row, found = score(model, v4, *words)
-    headline = []
+    sums = np.zeros((2, recorded.shape[1]))  # of squares, over folds: of residuals, of responses
     for number, (train, test) in enumerate(folds):
         assert set(found.row_stimulus.values[found.row_split.values == number]) == set(test)
         tested = {layer: predicted[layer][number][0] for layer in layers}
@@ -123,8 +123,8 @@ def test_scores_are_those_recomputed_from_exported_activations(model, home):
         inner = [1 - predicted[layer][number][1].mean(axis=0) / recorded[train].var(axis=0) for layer in layers]
         chosen = layers[int(np.argmax(np.mean(inner, axis=1)))]
         assert str(found.chosen_layer.values[number]) == chosen
-        headline.append(explained(recorded[test], tested[chosen]).mean())
-    assert row["explained_variance"] == pytest.approx(np.mean(headline), abs=1e-4)
+        sums += [len(test) * y.var(axis=0) for y in (recorded[test] - tested[chosen], recorded[test])]
+    assert row["explained_variance"] == pytest.approx((1 - sums[0] / sums[1]).mean(), abs=1e-4)
     for metric, oracle in (("cka", debiased_cka), ("rsa", rsa)):
         _, compared = score(model, v4, *words, "--metric", metric)
         for layer in layers:

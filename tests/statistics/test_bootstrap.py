@@ -5,8 +5,11 @@ import pytest
 import scipy.stats
 from sklearn.metrics import explained_variance_score
 
+from itbench.data.responses import make_responses
 from itbench.errors import UnknownName
 from itbench.statistics.bootstrap import bootstrap_draws, percentile_interval
+from itbench.statistics.noise_power import moments, noise_of_means
+from itbench.statistics.reliability import split_half
 from itbench.statistics.resampling import MEASURES, HeldOutRows
 
 FOLDS = np.arange(60) % 4  # the split that tests each of 60 images
@@ -19,23 +22,37 @@ def held_out(n=60, sites=7, noise=0.7, seed=0):
     return recorded, 0.8 * recorded + noise * np.linspace(0.5, 1.5, sites) * rng.standard_normal((n, sites))
 
 
-def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed):
-    """Compute every measure by other libraries: of all images and sites, then of one draw after the other."""
+def pooled_sums(recorded, predicted, parts):
+    """Sums over splits, in plain NumPy: of squares of y, of f, of y − f, and of products, about means within splits."""
+    sums = np.zeros((4, recorded.shape[1]))
+    for at in parts:
+        y, f = (values[at] - values[at].mean(axis=0) for values in (recorded, predicted))
+        sums += [(y**2).sum(axis=0), (f**2).sum(axis=0), ((y - f) ** 2).sum(axis=0), (y * f).sum(axis=0)]
+    return sums
+
+
+def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed, noise=None):
+    """Compute every measure in plain NumPy and scipy: of all images and sites, then of one draw after the other."""
     rows, splits = HeldOutRows.of(row_stimulus, row_split), np.unique(row_split)
     images, sites = np.random.default_rng(seed).spawn(2)
-    n_sites, found = recorded.shape[1], {name: [] for name in MEASURES}
+    n_sites, found, share_of_all = recorded.shape[1], {name: [] for name in MEASURES}, None
     counts = [np.ones(len(rows.size)), *rows.draw(n, images)]
     for count, drawn in zip(counts, [np.arange(n_sites), *sites.integers(0, n_sites, (n, n_sites))], strict=True):
-        ev, r = np.empty((2, len(splits), n_sites))
-        for number, split in enumerate(splits):
-            at = np.repeat(np.flatnonzero(row_split == split), count[rows.image[row_split == split]].astype(int))
-            y, f = recorded[at], predicted[at]
-            ev[number] = explained_variance_score(y, f, multioutput="raw_values")
-            r[number] = [scipy.stats.pearsonr(y[:, site], f[:, site])[0] for site in range(n_sites)]
-        found["explained_variance"].append(ev[:, drawn].mean())
-        found["correlation"].append(r[:, drawn].mean())
-        found["explained_variance_corrected"].append((ev / ceiling)[:, drawn].mean())
-        brainscore = (np.median(r[:, drawn], axis=1).mean() / np.median(ceiling[drawn])) ** 2
+        at = [np.flatnonzero(row_split == split) for split in splits]
+        times = [count[rows.image[own]].astype(int) for own in at]
+        parts = [np.repeat(own, often) for own, often in zip(at, times, strict=True)]
+        yy, ff, ee, yf = pooled_sums(recorded, predicted, parts)
+        limit = ceiling
+        if noise is not None:
+            pairs = zip(at, times, strict=True)
+            share = sum(((t - t**2 / t.sum())[:, None] * noise[own]).sum(axis=0) for own, t in pairs) / yy
+            share_of_all = share if share_of_all is None else share_of_all
+            limit = 1 - (1 - ceiling) * share / share_of_all
+        r = [[scipy.stats.pearsonr(recorded[p, i], predicted[p, i])[0] for i in range(n_sites)] for p in parts]
+        found["explained_variance"].append((1 - ee / yy)[drawn].mean())
+        found["correlation"].append((yf / np.sqrt(yy * ff))[drawn].mean())
+        found["explained_variance_corrected"].append((1 - ee / yy)[drawn].sum() / limit[drawn].sum())
+        brainscore = (np.median(np.array(r)[:, drawn], axis=1).mean() / np.median(limit[drawn])) ** 2
         found["brainscore"].append(brainscore)
     return {name: np.array(values) for name, values in found.items()}
 
@@ -48,12 +65,15 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.parametrize("noisy", [False, True], ids=["ceiling kept", "ceiling drawn"])
 @pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
-def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split):
+def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split, noisy):
     recorded, predicted = (values[row_stimulus] for values in held_out())
     ceiling = np.linspace(0.5, 0.9, 7)
-    given = bootstrap_draws(recorded, predicted, row_stimulus, row_split, ceiling=ceiling, n=20, seed=5)
-    expected = plain(recorded, predicted, row_stimulus, row_split, ceiling, n=20, seed=5)
+    noise = np.random.default_rng(8).random((60, 7))[row_stimulus] if noisy else None
+    rows = row_stimulus, row_split
+    given = bootstrap_draws(recorded, predicted, *rows, ceiling=ceiling, noise=noise, n=20, seed=5)
+    expected = plain(recorded, predicted, *rows, ceiling, n=20, seed=5, noise=noise)
     assert list(given) == list(MEASURES)
     for name, values in expected.items():
         centred = values[1:] - np.median(values[1:]) + values[0]
@@ -144,11 +164,8 @@ def test_the_median_of_the_draws_is_the_score(n_splits):
     recorded, predicted = held_out()
     split = np.arange(60) % n_splits
     draws = bootstrap_draws(recorded, predicted, np.arange(60), split, n=200)
-    ev = [
-        explained_variance_score(recorded[split == one], predicted[split == one], multioutput="raw_values")
-        for one in range(n_splits)
-    ]
-    np.testing.assert_allclose(np.nanmedian(draws["explained_variance"]), np.mean(ev))
+    yy, _, ee, _ = pooled_sums(recorded, predicted, [split == one for one in range(n_splits)])
+    np.testing.assert_allclose(np.nanmedian(draws["explained_variance"]), np.mean(1 - ee / yy))
 
 
 def test_no_draws_are_none():
@@ -211,12 +228,13 @@ def test_a_large_mean_response_does_not_matter():
         np.testing.assert_allclose(far[name], values, atol=1e-8)
 
 
-def test_tiny_benchmarks_have_draws_but_no_interval():
-    """Ten splits of two images: almost every draw has one split of twice the same image."""
+def test_splits_that_lose_their_variance_in_a_draw_leave_the_others_in():
+    """Ten splits of two images: half of the splits of a draw have one image twice, which adds nothing to the sums."""
     recorded, predicted = held_out(n=20, sites=3)
     draws = bootstrap_draws(recorded, predicted, np.arange(20), np.arange(20) // 2, n=2_000)["correlation"]
-    assert abs(np.isfinite(draws).mean() - 0.5**10) < 0.005
-    assert np.isnan(percentile_interval(draws)).all()
+    assert np.isfinite(draws).mean() > 0.99
+    low, high = percentile_interval(draws)
+    assert low < np.nanmedian(draws) < high
 
 
 def test_no_site_that_can_be_scored_gives_no_number():
@@ -231,10 +249,11 @@ def test_sites_without_a_ceiling_are_left_out_of_what_is_corrected():
     ceiling = np.array([0.5, np.nan, 0.8, 0.0, -0.1, 0.9, 0.7])
     one_split = np.zeros(60, int)
     draws = bootstrap_draws(recorded, predicted, np.arange(60), one_split, ceiling=ceiling, n=4_000, over="sites")
-    ev = explained_variance_score(recorded, predicted, multioutput="raw_values")[ceiling > 0] / ceiling[ceiling > 0]
-    np.testing.assert_allclose(np.nanmedian(draws["explained_variance_corrected"]), ev.mean())
-    assert np.nanmax(draws["explained_variance_corrected"]) <= ev.max() + np.ptp(ev)
-    assert np.isnan(draws["explained_variance_corrected"]).mean() < 0.01  # of no site with a ceiling
+    ev = explained_variance_score(recorded, predicted, multioutput="raw_values")
+    known = np.isfinite(ceiling)
+    ratio = ev[known].sum() / ceiling[known].sum()
+    np.testing.assert_allclose(np.nanmedian(draws["explained_variance_corrected"]), ratio)
+    assert np.isnan(draws["explained_variance_corrected"]).mean() < 0.02  # of sites whose ceilings sum to 0 or less
     middle_is_noise = np.isnan(draws["brainscore"])
     assert 0.05 < middle_is_noise.mean() < 0.4
     assert np.isfinite(draws["brainscore"][~middle_is_noise]).all()
@@ -292,3 +311,21 @@ TRUTH = {
 )
 def test_an_interval_of_95_percent_holds_the_truth_about_as_often(over, least, most, measure):
     assert least <= coverage(over, 200, 30, 600, measure) <= most
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_perfect_model_over_its_ceiling_holds_1_where_the_ceiling_is_drawn():
+    """Two repetitions of 60 images at 20 noisy sites; other images."""
+    hits, cases = {"drawn": 0, "fixed": 0}, 120
+    for seed in range(cases):
+        rng = np.random.default_rng(1_000 + seed)
+        signal, noise = rng.standard_normal((60, 20)), np.sqrt(np.linspace(1, 6, 20))
+        responses = make_responses(signal + noise * rng.standard_normal((2, 60, 20)), [str(i) for i in range(60)])
+        ceiling = split_half(responses, splits=1, row_split=FOLDS)
+        rows = responses.values.mean(axis=0), signal, np.arange(60), FOLDS
+        for how, error in (("drawn", noise_of_means(moments(responses))), ("fixed", None)):
+            draws = bootstrap_draws(*rows, ceiling=ceiling, noise=error, n=300, over="stimuli")
+            low, high = percentile_interval(draws["explained_variance_corrected"])
+            hits[how] += low <= 1 <= high
+    assert hits["drawn"] >= 0.88 * cases
+    assert hits["fixed"] <= 0.80 * cases

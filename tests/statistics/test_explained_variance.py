@@ -132,3 +132,46 @@ def test_shares_of_a_site_that_cannot_be_scored_are_nan(parts):
 def test_shares_need_the_same_stimuli_and_sites(pair, parts):
     with pytest.raises(ValueError, match="differ in shape"):
         variance_shares(pair[0], parts[:, :, :3])
+
+
+TWO_SPLITS = np.array([0, 0, 0, 1, 1, 1])
+
+
+def test_explained_variance_is_pooled_over_splits():
+    """The mean over the splits is −0.5: a split of little variance counts as much as one of much."""
+    recorded, predicted = np.array([[0.0, 0, 1, 0, 5, 10], [0.0, 1, 0, 0, 5, 10]])[:, :, None]
+    found = explained_variance(recorded, predicted, TWO_SPLITS)
+    np.testing.assert_allclose(found, 1 - 2 / (2 / 3 + 50))
+    assert found[0] == pytest.approx(0.961, abs=5e-4)
+    of_each = [explained_variance(recorded[one == TWO_SPLITS], predicted[one == TWO_SPLITS])[0] for one in (0, 1)]
+    assert np.mean(of_each) == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("measure", [explained_variance, correlation])
+def test_a_constant_of_each_split_does_not_matter(pair, measure):
+    split = np.arange(50) % 4
+    recorded, predicted = pair
+    moved = measure(recorded + 3 * split[:, None], predicted - 7 * split[:, None], split)
+    np.testing.assert_allclose(moved, measure(recorded, predicted, split), rtol=1e-9)
+    centred = [values - np.array([values[split == s].mean(axis=0) for s in range(4)])[split] for values in pair]
+    np.testing.assert_allclose(moved, measure(*centred), rtol=1e-9)  # which are of mean 0 in every split
+    np.testing.assert_allclose(measure(*pair, np.zeros(50, int)), measure(*pair), rtol=1e-12)
+
+
+def test_a_site_is_nan_only_where_it_varies_in_no_split(pair):
+    recorded, predicted = (values[:6, :3].copy() for values in pair)
+    recorded[:3, 0] = 2.0
+    recorded[:, 1] = np.repeat([2.0, 3.0], 3)
+    for measure in (explained_variance, correlation):
+        assert np.isfinite(measure(recorded, predicted, TWO_SPLITS)).tolist() == [True, False, True]
+
+
+def test_pooling_takes_the_bias_of_small_splits_away():
+    """A perfect model of responses with reliability ρ, in folds of 12 images: E of a fold is ρ − 2ρ(1 − ρ)/(12 − 3)."""
+    rng, rho, fold = np.random.default_rng(0), 0.75, np.arange(300) % 25
+    signal = rng.standard_normal((300, 2_000))
+    recorded = signal + np.sqrt(1 / rho - 1) * rng.standard_normal(signal.shape)
+    of_each = [explained_variance(recorded[fold == one], signal[fold == one]).mean() for one in range(25)]
+    assert np.mean(of_each) - rho == pytest.approx(-2 * rho * (1 - rho) / 9, abs=0.006)
+    assert np.mean(of_each) - rho < -0.035
+    assert explained_variance(recorded, signal, fold).mean() - rho == pytest.approx(0, abs=0.004)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from itbench.api.score import score_model
+from itbench.data.benchmark import Benchmark
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.stimuli import StimulusSet
@@ -16,7 +17,7 @@ from itbench.plugins import load_plugins
 from itbench.results.score_file import provenance, read_score
 from itbench.results.summary import summary
 from itbench.statistics.brainscore import internal_consistency
-from itbench.statistics.noise_ceiling import site_reliability
+from itbench.statistics.reliability import split_half
 from itbench.sweeps.baselines import plan_baselines
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
@@ -170,7 +171,10 @@ def test_shuffling_is_showing_the_images_in_another_order(home, toy, metric):
 
 def test_the_ceiling_is_the_reliability_of_every_site(toy):
     score = one("ceiling", toy)
-    reliability = site_reliability(toy_recordings().responses.astype("float32"))
+    recordings = toy_recordings()
+    splits = Benchmark.read(toy).splits.divide(80, recordings.stimuli.metadata)
+    fold = np.argmax([np.isin(np.arange(80), split.test) for split in splits], axis=0)
+    reliability = split_half(recordings.responses.astype("float32"), row_split=fold)
     np.testing.assert_allclose(score.explained_variance.values[0, 0], reliability, atol=1e-5)
     np.testing.assert_allclose(score.correlation.values[0, 0], np.sqrt(reliability), atol=1e-5)
     figures = summary(score)

@@ -27,6 +27,7 @@ from itbench.results.explain.readout import (
 )
 from itbench.results.explain.steps import Step, in_words
 from itbench.results.explain.training import explain_splits, explain_training
+from itbench.results.score_file import BY_EARLIER_RULES, is_earlier
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import (
     SITE_MEASURES,
@@ -67,7 +68,8 @@ def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
     numbers: dict[str, Any] = {name: value for step in reversed(steps) for name, value in step.numbers.items()}
     between = f" (95 %: {interval_text(numbers['low'], numbers['high'])})" if "low" in numbers else ""
     what = f"{names['model']} ({names['weights']}) on {names['benchmark']} by {names['metric']}"
-    return f"{what}: {in_words(measure)} {numbers[measure]:.3f}{between}"
+    rules = f", {BY_EARLIER_RULES}" if is_earlier(score) else ""
+    return f"{what}: {in_words(measure)} {numbers[measure]:.3f}{between}{rules}"
 
 
 def _comparison(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:

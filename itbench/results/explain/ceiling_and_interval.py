@@ -10,7 +10,6 @@ import xarray as xr
 from itbench.results.explain.steps import Step, counted, in_words, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_variables import (
-    at_chosen_layer,
     ceiling_of,
     ceilings_of,
     draws_of,
@@ -18,25 +17,29 @@ from itbench.results.score_variables import (
     in_each_split,
     is_comparison,
     measure_of,
+    pooled,
     scored_sites,
     site_names,
 )
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.brainscore import brainscore_ratio
+from itbench.statistics.noise_ceiling import ceiling_corrected
 
 RELIABILITY = """
     Recordings are noisy: the reliability of the mean over repetitions is the explained variance that a perfect model
     would reach.
 """
 RANDOM_HALVES = """
-    Averaged over 100 random halvings; with an odd number of repetitions, the factor 2 is larger, as one is left out.
+    Of the held-out images, centred within each split as explained variance is. Averaged over 100 random halvings; with
+    an odd number of repetitions, the factor 2 is larger, as one is left out.
 """
 ABOVE = """
-    it exceeds 1: reliability and explained variance are estimates from a limited number of repetitions and images,
-    and their ratio can exceed 1 by chance. It does not mean that the model is better than the recordings.
+    it exceeds the reliability: both are estimates from a limited number of repetitions and images, and their ratio can
+    exceed 1 by chance. That does not mean that the model is better than the recordings.
 """
 RATIO_TEXT = """
-    The share of the explainable variance that is explained at a site; then the mean over sites. Nothing is clipped.
+    The share of the explainable variance that is explained: a ratio of sums over all sites with an estimate of both,
+    also those whose reliability comes out at 0 or less. Nothing is clipped.
 """
 BRAINSCORE = """
     The same by the formula of Brain-Score's code, from medians over sites. Only with Brain-Score's splits, readout and
@@ -45,7 +48,7 @@ BRAINSCORE = """
 HALVES = """\
 reliability = 2 r / (1 + r)
 r: correlation of the means of two random halves of the repetitions"""
-SHARE = "corrected = mean over sites of EV / reliability"
+SHARE = "corrected = Σ EV / Σ reliability    over sites"
 RATIO = "score = (r / ceiling)²\nr: median over sites, mean over splits; ceiling: median over sites of reliability"
 
 
@@ -68,18 +71,17 @@ def explain_ceiling(score: xr.Dataset, of_metric: bool) -> Step:
 
 def explain_corrected(score: xr.Dataset) -> Step:
     """Explain the explained variance over the noise ceiling."""
-    ev, reliability = at_chosen_layer(score, "explained_variance").values, score["ceiling"].values
-    usable = np.isfinite(ev) & (reliability > 0)
-    ratio = ev[usable] / reliability[usable]
-    noise = int((np.isfinite(ev) & (reliability <= 0)).sum())
-    above = int((ratio > 1).sum())
+    ev, reliability = pooled(score, "explained_variance", chosen=True).values, score["ceiling"].values
+    both = np.isfinite(ev) & np.isfinite(reliability)
+    noise, above = int((both & (reliability <= 0)).sum()), int((both & (reliability > 0) & (ev > reliability)).sum())
     text = sentences(
         RATIO_TEXT,
-        f"{counted(noise, 'site')} with a reliability of 0 or less {_is(noise)} left out." if noise else "",
+        f"{counted(noise, 'site')} {_has(noise)} a reliability of 0 or less." if noise else "",
         f"At {counted(above, 'site')} {ABOVE}" if above else "",
     )
-    mean = float(ratio.mean()) if len(ratio) else None
-    numbers = {"n_sites": len(ratio), "n_sites_above_1": above, "explained_variance_corrected": mean}
+    ratio = float(ceiling_corrected(ev, reliability))
+    mean = ratio if np.isfinite(ratio) else None
+    numbers = {"n_sites": int(both.sum()), "n_sites_above_1": above, "explained_variance_corrected": mean}
     return Step("Explained variance over the ceiling", text, SHARE, numbers)
 
 
@@ -107,10 +109,6 @@ def _times(fewest: int, most: int) -> str:
     return "one response" if most <= 1 else f"{fewest} to {most} responses"
 
 
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"
-
-
 def _has(number: int) -> str:
     return "has" if number == 1 else "have"
 
@@ -124,7 +122,8 @@ OF_GROUPS = """
 """
 OF_SPLITS = "Draws around the headline by the jackknife: their spread is that of the headline when splits are left out."
 OF_IMAGES_AND_SITES = """
-    Each draw resamples the held-out images, with replacement within their split, and the sites, and measures again.
+    Each draw resamples the held-out images, with replacement within their split, and the sites, and measures again; the
+    ceiling too is that of the images drawn.
     Readouts are not fitted again: the interval is over other images and sites of the same kind, with these readouts.
     Two scores on the same recordings and splits have the same images and sites in each draw.
 """

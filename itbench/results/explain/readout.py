@@ -12,10 +12,9 @@ import xarray as xr
 from itbench.metrics import options
 from itbench.registry import MetricEntry
 from itbench.results.explain.steps import Step, Value, counted, in_words, sentences
-from itbench.results.score_file import provenance
+from itbench.results.score_file import is_earlier, provenance
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import (
-    at_chosen_layer,
     in_each_split,
     is_joint_readout,
     layer_groups,
@@ -24,6 +23,7 @@ from itbench.results.score_variables import (
     measure_of,
     model_layers,
     penalties_of,
+    pooled,
 )
 
 
@@ -108,7 +108,7 @@ def _how(how: str, chosen: list[str]) -> str:
 
 def _oracle(score: xr.Dataset, held_out: dict[str, float]) -> dict[str, Any]:
     best = max(held_out, key=held_out.__getitem__)
-    reached = float(np.nanmean(at_chosen_layer(score, "explained_variance")))
+    reached = float(np.nanmean(pooled(score, "explained_variance", chosen=True)))
     return {"oracle_layer": best, "oracle_value": held_out[best], "regret": held_out[best] - reached}
 
 
@@ -116,7 +116,8 @@ CONTRIBUTIONS = """
     The joint prediction is the sum of the contributions of the layers. The weight is the factor of each layer's own
     prediction in that sum. Shares divide the explained variance among the layers and add up to it; one may be below 0.
     The unique part of a layer is the explained variance that is lost when the joint readout is fitted without it:
-    layers with the same information have no unique part, however good they are. Means over splits and sites.
+    layers with the same information have no unique part, however good they are. Shares and
+    unique parts are pooled over splits as explained variance is, weights averaged; then the mean over sites.
 """
 FORMULA = """\
 ŷ = Σ_l ŷ_l + constant
@@ -135,7 +136,7 @@ def explain_contributions(score: xr.Dataset) -> Step:
             ("share", "part", parts),
             ("unique", "group", groups),
         ):
-            row[figure] = _mean(score[figure].sel({dimension: name})) if name in known else None
+            row[figure] = _mean(pooled(score, figure).sel({dimension: name})) if name in known else None
         rows.append(row)
     total = sum(row["share"] for row in rows if isinstance(row["share"], float))
     return Step(
@@ -147,13 +148,13 @@ def explain_contributions(score: xr.Dataset) -> Step:
 
 
 def _mean(values: xr.DataArray) -> float | None:
-    of_sites = values.mean("split").values
-    return float(np.nanmean(of_sites)) if np.isfinite(of_sites).any() else None
+    return float(np.nanmean(values)) if np.isfinite(values).any() else None
 
 
 FORMULAS = {
-    "explained_variance": "EV = 1 − Var(y − ŷ) / Var(y)    y: recorded, ŷ: predicted, over held-out images",
-    "correlation": "r = Cov(y, ŷ) / √(Var(y) Var(ŷ))",
+    "explained_variance": "EV = 1 − Σ SSR / Σ SST    y: recorded, ŷ: predicted; Σ over splits\n"
+    "SSR, SST: sums of squares of y − ŷ and of y over a split's held-out images, about their means",
+    "correlation": "r = Σ SPR / √(Σ SST Σ SSP)    SSP: as SST, of ŷ; SPR: sums of products of y and ŷ",
 }
 NOTES = {
     "explained_variance": "1 is a perfect prediction, 0 is no better than the mean response, below 0 is worse.",
@@ -163,9 +164,9 @@ NOTES = {
 
 
 def explain_site_measure(score: xr.Dataset, measure: str) -> Step:
-    """Explain how a readout's explained variance, or correlation, is averaged over splits and sites."""
+    """Explain how a readout's explained variance, or correlation, is pooled over splits and averaged over sites."""
     values = in_each_split(score, measure).values  # (split, site)
-    of_sites = values.mean(axis=0)
+    of_sites = pooled(score, measure, chosen=True).values
     found = of_sites[np.isfinite(of_sites)]
     rows = [
         {"split": str(split), "layer": str(layer), "mean over sites": float(np.nanmean(row))}
@@ -173,7 +174,7 @@ def explain_site_measure(score: xr.Dataset, measure: str) -> Step:
     ]
     text = sentences(
         f"At every site, over the held-out images of a split, at the layer that the split chose. {NOTES[measure]}",
-        f"Averaged over {counted(len(rows), 'split')}, then over {counted(len(found), 'site')}.",
+        f"{_over_splits(score, len(rows))} Then averaged over {counted(len(found), 'site')}.",
     )
     numbers: dict[str, Any] = {
         "splits": rows,
@@ -183,6 +184,14 @@ def explain_site_measure(score: xr.Dataset, measure: str) -> Step:
         "highest_site": float(found.max()),
     }
     return Step(in_words(measure).capitalize(), text, FORMULAS[measure], numbers)
+
+
+def _over_splits(score: xr.Dataset, n_splits: int) -> str:
+    if n_splits == 1:
+        return ""
+    if is_earlier(score):
+        return f"By earlier rules, averaged over {n_splits} splits."
+    return f"Sums of squares are added up over {n_splits} splits, and then divided: a mean of ratios would be biased."
 
 
 def explain_split_measure(score: xr.Dataset) -> Step:
