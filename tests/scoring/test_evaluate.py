@@ -20,6 +20,7 @@ from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadActivations, BadRecordings, NoSpace, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
+from itbench.metrics.ridge import ALPHA_GRID
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.results.summary import summary
@@ -222,7 +223,7 @@ def test_agrees_with_sklearn_on_raw_activations(name, home):
     for number, (train, test) in enumerate(folds):
         pipeline = make_pipeline(
             PCA(min(1000, len(train) - 1, features.shape[1]), svd_solver="full"),
-            RidgeCV(np.geomspace(1e-2, 1e10, 25), alpha_per_target=True),
+            RidgeCV(np.array(ALPHA_GRID) * features[train].var(axis=0).sum(), alpha_per_target=True),
         ).fit(features[train], responses[train])
         expected = explained_variance_score(responses[test], pipeline.predict(features[test]), multioutput="raw_values")
         np.testing.assert_allclose(score.explained_variance[number, 0], expected, atol=1e-3)
