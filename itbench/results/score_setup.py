@@ -82,7 +82,7 @@ class Setup:
         rows, sites, scored = held_out_rows(score), site_names(score), scored_sites(score)
         return cls(
             digests=record.get("digests", {}),
-            splits=record.get("splits", {}),
+            splits=_without_none(record.get("splits", {})),
             rows=None if rows is None else (rows[0].tolist(), rows[1].tolist()),
             n_parts=score["chosen_layer"].size,
             sites=sites,
@@ -164,7 +164,7 @@ class Setup:
 
     def is_of(self, recordings: Values, splits: Mapping[str, Any], options: Mapping[str, Values]) -> bool:
         """Return whether a setup has exactly these digests of recordings, splits and options of the metric."""
-        return not self.changed_digests(recordings) and (self.splits, self.options) == (splits, options)
+        return not self.changed_digests(recordings) and (self.splits, self.options) == (_without_none(splits), options)
 
     def _task(self, other: Setup) -> dict[str, tuple[Any, str]]:
         """Return by name what two setups must share: a value and its text; splits by rows where both have them."""
@@ -173,12 +173,17 @@ class Setup:
             **{part: (self.digests.get(part), self.digests.get(part, "none")[:SHORT]) for part in RECORDED},
             "sites": (self.sites, f"{self.n_sites} sites"),
             "sites that can be scored": ((self.scored, self.n_sites_scored), f"{self.n_sites_scored} sites"),
-            "splits": (splits, self._splits_text()),
+            "splits": ((splits, self.splits.get("digest")), self._splits_text()),
             "numbers of draws": (self.n_draws, f"{self.n_draws} draws"),
         }
 
     def _splits_text(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.splits.items() if value is not None)
+        short = {"digest": str(self.splits.get("digest", ""))[:SHORT]}
+        return " ".join(f"{key}={short.get(key, value)}" for key, value in self.splits.items())
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def refuse_unlike(a: xr.Dataset, b: xr.Dataset) -> None:
