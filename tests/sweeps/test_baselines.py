@@ -21,7 +21,7 @@ from itbench.statistics.noise_ceiling import site_reliability
 from itbench.sweeps.baselines import plan_baselines
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
-from tests.kit.toy import toy_recordings
+from tests.kit.toy import toy_recordings, toy_with
 
 NO_OBJECT = {"object-label": "the stimuli of toy have no coordinate 'object' or 'object_name'"}
 
@@ -158,17 +158,10 @@ def test_shuffled_images_explain_nothing_where_the_model_explains_much(toy):
     assert shuffled["low"] < 0.0
 
 
-def with_objects(objects, name="object"):
-    recordings = toy_recordings()
-    stimuli = recordings.stimuli
-    named = StimulusSet(stimuli.ids, stimuli.images, {**stimuli.metadata, name: np.array(objects, dtype=object)})
-    return Recordings("toy", named, recordings.responses, recordings.about)
-
-
 @pytest.mark.parametrize("name", ["object", "object_name"])
 def test_object_labels_predict_the_training_mean_of_the_object(home, toy, name):
     objects = np.random.default_rng(0).choice(["ant", "bee", "cow"], 80)
-    record_anew(home, with_objects(objects, name))
+    record_anew(home, toy_with(**{name: objects}))
     score = one("object-label", toy, metric="ols")
     assert (score.attrs["model"], list(score.layer.values), list(score.n_features.values)) == (
         "object-label",
@@ -188,7 +181,7 @@ def test_object_labels_predict_the_training_mean_of_the_object(home, toy, name):
 
 
 def test_object_labels_explain_nothing_of_objects_that_training_has_not_seen(home, toy):
-    record_anew(home, with_objects(np.repeat(list("abcdefgh"), 10)))
+    record_anew(home, toy_with(object=np.repeat(list("abcdefgh"), 10)))
     toy.write_text("name: toy\ndata: toy\nsplits: {kind: kfold, folds: 4, group: object}\n")
     score = one("object-label", toy)
     np.testing.assert_allclose(score.explained_variance.values, 0, atol=1e-12)
@@ -199,7 +192,7 @@ def test_object_labels_explain_nothing_of_objects_that_training_has_not_seen(hom
     ("objects", "metric"), [(["ant"] * 80, None), (range(80), None), (["ant", "bee"] * 40, "one-to-one")]
 )
 def test_object_labels_that_say_nothing_or_cannot_be_read_are_left_out(home, toy, objects, metric):
-    record_anew(home, with_objects([str(name) for name in objects]))
+    record_anew(home, toy_with(object=map(str, objects)))
     expected = "all images of toy show one object, or each another"
     expected = "one-to-one reads activations, and a label has none" if metric else expected
     assert reasons(toy, metric=metric)["object-label"] == expected
