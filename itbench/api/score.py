@@ -76,7 +76,7 @@ def score(
     responses : array of shape (stimulus, site) or (repetition, stimulus, site), or DataArray, optional
         NaN where there was no repetition.
     stimuli : mapping of str to array of shape (stimulus,), optional
-        Coordinates of the stimuli, such as ``category``, by which `splits` may stratify.
+        Coordinates of the stimuli, such as ``object``, by which `splits` may stratify or keep groups whole.
     splits : mapping or SplitPlan, optional
         Of recordings in memory, as in a benchmark's file; five shuffled folds without.
     metric : str, optional

@@ -42,8 +42,7 @@ class CheckedBenchmark:
     @cached_property
     def splits(self) -> list[Split]:
         """Splits of the benchmark's stimuli."""
-        stimuli = self.recordings.stimuli
-        return self.benchmark.splits.divide(len(stimuli), stimuli.metadata)
+        return self.benchmark.splits.split(self.recordings.stimuli)
 
 
 def check_benchmark(benchmark: Benchmark, registry: Registry) -> Report:

@@ -59,8 +59,9 @@ def baselines(
     """Score the baselines of a benchmark.
 
     Baselines: the pixels; Gabor filters; a model with random weights; a model whose images are shuffled against the
-    responses, which explains nothing; the recordings of other animals, if there are several; and the noise ceiling, if
-    there are repetitions. Their scores go to the same folder and leaderboard as those of models.
+    responses, which explains nothing; a one-hot code of the object in each image, if the stimuli have the coordinate;
+    the recordings of other animals, if there are several; and the noise ceiling, if there are repetitions. Their
+    scores go to the same folder and leaderboard as those of models.
 
     --weights are the weights of the model whose images are shuffled; --seed sets the random weights and the shuffle.
 

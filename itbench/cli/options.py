@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import os
 import re
-import sys
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.output import legible_streams, say
-from itbench.errors import ItbenchWarning, readable
+from itbench.cli.output import legible_streams, say, show_warning
+from itbench.errors import readable
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -79,7 +79,7 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> Any:
         """Run; print errors and warnings."""
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = partial(show_warning, set())
             try:
                 return super().invoke(context)
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
@@ -101,15 +101,6 @@ def _takes_one(option: click.Option) -> bool:
 
 def _store_debug(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     context.meta["itbench.debug"] = value
-
-
-def _show_warning(
-    message: Any, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
-) -> None:
-    if issubclass(category, ItbenchWarning):
-        say(f"Warning: {message}")
-    else:
-        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 Decorated = Callable[..., Any]

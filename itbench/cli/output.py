@@ -7,6 +7,7 @@ import io
 import json
 import sys
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
-from itbench.errors import ItbenchError, readable
+from itbench.errors import ItbenchError, ItbenchWarning, readable
 
 FIRST_COLUMNS, LAST_COLUMNS = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
 FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "inner EV")
@@ -29,6 +30,23 @@ Written = tuple["xr.Dataset", Path]  # a score, and the file that holds it
 def say(message: str) -> None:
     """Print a message to stderr."""
     click.echo(message, err=True)
+
+
+def show_warning(
+    shown: set[str],
+    message: Any,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: Any = None,
+    line: Any = None,
+) -> None:
+    """Print a warning to stderr, one of itbench once for a set of those `shown`, in place of `warnings.showwarning`."""
+    if not issubclass(category, ItbenchWarning):
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+    elif str(message) not in shown:
+        shown.add(str(message))
+        say(f"Warning: {message}")
 
 
 def print_json(value: Any) -> None:

@@ -75,7 +75,7 @@ class Benchmark:
         where = f"{path}: "
         content = {"name": path.stem, **read_yaml(path, "benchmark", BadBenchmark, CHECKS)}
         values = check_mapping(content, CHECKS, "benchmark", BadBenchmark, where=where, required=REQUIRED)
-        splits = SplitPlan.parse(values.pop("splits", {"kind": "none"}), where)
+        splits = SplitPlan.parse(values.pop("splits", {"kind": "none"}), where, path.parent)
         return cls(splits=splits, file=path, **values)
 
     def data_source(self) -> str:

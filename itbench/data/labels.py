@@ -59,22 +59,25 @@ class LabelJoin:
         return f"{self.column!r} names {self.target} ({self.rule})"
 
 
-def match_labels(first: Sequence[Any], second: Sequence[Any]) -> LabelJoin | None:
+def match_labels(first: Sequence[Any], second: Sequence[Any], *, subset: bool = False) -> LabelJoin | None:
     """Match two lists of labels one-to-one as whole sets by the strictest rule that does so; None where none does.
 
     Equal labels match; then, in one Unicode form, equal paths, paths below the folder that all share, file names, and
-    these without ending; then the same with numbers free of leading zeros; at last in any case.
+    these without ending; then the same with numbers free of leading zeros; at last in any case. With `subset`, the
+    first list may name a part of the second, whose labels must all differ by the rule.
     """
-    if len(first) != len(second):
+    if len(first) > len(second) or (len(first) < len(second) and not subset):
         return None
     a, b = list(map(label_text, first)), list(map(label_text, second))
     rows = _one_to_one(a, b)
     if rows is not None:
         return LabelJoin(rows, "equal labels")
+    whole = len(a) == len(b)
+    parts = [part for part in PARTS if whole or "common" not in part]  # a part of the images may share more folders
     for fold, unpadded in product((False, True), (False, True)):
-        if set(_keys(a, PARTS[-1], unpadded, fold)) != set(_keys(b, PARTS[-1], unpadded, fold)):
+        if not set(_keys(a, PARTS[-1], unpadded, fold)) <= set(_keys(b, PARTS[-1], unpadded, fold)):
             continue  # names of files without ending are all that the other parts have in common
-        for part in PARTS:
+        for part in parts:
             rows = _one_to_one(_keys(a, part, unpadded, fold), _keys(b, part, unpadded, fold))
             if rows is not None:
                 extra = (", numbers without leading zeros" if unpadded else "") + (", in any case" if fold else "")
@@ -133,24 +136,52 @@ def find_label_join(
     """
     named = sorted((name for name in columns if is_label_name(name) or name in own), key=_preference)
     labels = [name for name in named if not _counts_rows(columns[name])]
-    joins = [join for name in labels or named if (join := _first_join(name, columns[name], targets))]
+    joins = [join for name in labels or named if (join := _first_join(name, targets, columns[name]))]
     if not joins and labels:
         target, wanted = next(iter(targets.items()))
         raise _unlike(wanted, columns[labels[0]], (target, f"{labels[0]!r} of {where}"))
     if not joins:
         others = {name: column for name, column in columns.items() if name not in named}
         joins = [
-            join for name, column in others.items() if _is_text(column) and (join := _first_join(name, column, targets))
+            join for name, column in others.items() if _is_text(column) and (join := _first_join(name, targets, column))
         ]
         for name, column in others.items() if not joins else ():
             _refuse_unclear(name, column, targets, where)
-    for other in joins[1:]:
-        if not np.array_equal(other.rows, joins[0].rows):
-            raise BadRecordings(
-                f"{joins[0].column!r} and {other.column!r} of {where} both name {joins[0].target}, in two orders.",
-                todo="Leave one of the two out, or rename it.",
-            )
+    _refuse_disagreement(joins, where)
     return joins[0] if joins else None
+
+
+def find_named_stimuli(
+    columns: Mapping[str, Sequence[Any]], targets: Mapping[str, Sequence[Any]], where: str
+) -> LabelJoin:
+    """Find the column of a table that names some or all of the stimuli, each once, and join it with their labels.
+
+    Parameters
+    ----------
+    columns, targets, where
+        As of `find_label_join`; a column whose name does not say that it names images must be text.
+
+    Returns
+    -------
+    LabelJoin
+        ``rows`` are those of the stimuli, one for every row of the table.
+
+    Raises
+    ------
+    BadRecordings
+        If no column does, with examples of labels that are unknown or repeated; or if two name different stimuli.
+    """
+    named = sorted((name for name in columns if is_label_name(name)), key=_preference)
+    candidates = named or [name for name, column in columns.items() if _is_text(column)]
+    joins = [join for name in candidates if (join := _first_join(name, targets, columns[name], subset=True))]
+    if not joins:
+        listed = ", ".join(map(repr, columns))
+        if not named:
+            todo = "Add a column filename, or call the one that names them so."
+            raise BadRecordings(f"No column of {where} names the images.", known=f"Columns: {listed}.", todo=todo)
+        raise _unknown(columns[named[0]], targets, f"{named[0]!r} of {where}")
+    _refuse_disagreement(joins, where)
+    return joins[0]
 
 
 def is_label_name(header: str) -> bool:
@@ -172,12 +203,41 @@ def label_text(label: Any) -> str:
     return str(label)
 
 
-def _first_join(name: str, column: Sequence[Any], targets: Mapping[str, Sequence[Any]]) -> LabelJoin | None:
+def _first_join(
+    name: str, targets: Mapping[str, Sequence[Any]], column: Sequence[Any], subset: bool = False
+) -> LabelJoin | None:
+    """Join the first target that has the labels of a column: rows of the column, or with `subset` of the target."""
     for target, labels in targets.items():
-        join = match_labels(labels, column)
+        join = match_labels(column, labels, subset=True) if subset else match_labels(labels, column)
         if join:
             return LabelJoin(join.rows, join.rule, name, target)
     return None
+
+
+def _refuse_disagreement(joins: Sequence[LabelJoin], where: str) -> None:
+    for other in joins[1:]:
+        if not np.array_equal(other.rows, joins[0].rows):
+            raise BadRecordings(
+                f"{joins[0].column!r} and {other.column!r} of {where} both name {joins[0].target}, in two orders.",
+                todo="Leave one of the two out, or rename it.",
+            )
+
+
+def _unknown(column: Sequence[Any], targets: Mapping[str, Sequence[Any]], where: str) -> BadRecordings:
+    """Return the error for labels that do not name stimuli, or name one twice."""
+    target, known = next(iter(targets.items()))
+    texts, names = list(map(label_text, column)), list(map(label_text, known))
+    sought, there = (_keys(side, PARTS[-1], True, True) for side in (texts, names))
+    times, here = Counter(sought), set(there)
+    unknown = [text for text, key in zip(texts, sought, strict=True) if key not in here]
+    twice = [text for text, key in zip(texts, sought, strict=True) if times[key] > 1]
+    wrong = unknown or sorted(set(twice)) or texts
+    what = "are unknown" if unknown else "occur twice" if twice else f"name several of {target}"
+    return BadRecordings(
+        f"{len(wrong)} labels in {where} {what}: {_examples(wrong)}.",
+        known=f"{len(names)} in {target}: {_examples(names)}.",
+        todo="Name the images as the recordings do, each once: itbench data show",
+    )
 
 
 def _refuse_unclear(name: str, column: Sequence[Any], targets: Mapping[str, Sequence[Any]], where: str) -> None:
@@ -203,8 +263,9 @@ def _is_text(column: Sequence[Any]) -> bool:
 
 
 def _one_to_one(first: Sequence[str], second: Sequence[str]) -> NDArray[np.intp] | None:
+    """Return the row of the second list for each of the first; None if labels repeat, or one is not in the second."""
     row_of = {key: row for row, key in enumerate(second)}
-    if len(row_of) != len(second) or len(set(first)) != len(first) or row_of.keys() != set(first):
+    if len(row_of) != len(second) or len(set(first)) != len(first) or not row_of.keys() >= set(first):
         return None
     return np.array([row_of[key] for key in first], dtype=np.intp)
 

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.benchmark import Benchmark
+from itbench.data.groups import describe_groups
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions, varies
-from itbench.data.splits import Split
+from itbench.data.splits import Split, refuse_copies
 from itbench.errors import BadOption, BadRecordings
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
@@ -74,9 +75,14 @@ class Task:
                 )
             return cls(benchmark, recordings, np.empty((len(recordings.stimuli), 0)), [], np.zeros(0, bool))
         responses = mean_over_repetitions(recordings.responses)
-        divide = divide or benchmark.splits.divide
-        undivided = not responses_for and benchmark.splits.kind == "none"
-        splits = [] if undivided else divide(len(recordings.stimuli), recordings.stimuli.metadata)
+        plan, stimuli = benchmark.splits, recordings.stimuli
+        splits: Sequence[Split] = []
+        if divide:
+            splits = divide(len(stimuli), stimuli.metadata)
+        elif responses_for or plan.kind != "none":
+            splits = plan.split(stimuli, reporter.note)
+        if splits and (plan.file or benchmark.recordings is not None):  # a file of recordings holds no image twice
+            refuse_copies(splits, stimuli)
         return cls(benchmark, recordings, responses, splits, scorable_sites(responses, splits))
 
     @property
@@ -90,6 +96,12 @@ class Task:
         """Stimulus and split of every held-out row of the task (row,), split after split."""
         stimuli = [np.asarray(split.test, np.intp) for split in self.splits]
         return np.concatenate(stimuli), np.repeat(np.arange(len(stimuli)), [len(rows) for rows in stimuli])
+
+    @property
+    def groups(self) -> dict[str, dict[str, Any]]:
+        """Of objects, categories and what the splits go by: how many there are, and how far training has seen them."""
+        parts = [(split.train, split.test) for split in self.splits]
+        return describe_groups(parts, self.recordings.stimuli.metadata, (self.benchmark.splits.group,))
 
     @property
     def recorded(self) -> Array:

@@ -86,7 +86,7 @@ class Setup:
         return cls(
             edition=edition_of(score),
             digests=record.get("digests", {}),
-            splits=record.get("splits", {}),
+            splits=_without_none(record.get("splits", {})),
             rows=None if rows is None else (rows[0].tolist(), rows[1].tolist()),
             n_parts=score["chosen_layer"].size,
             sites=sites,
@@ -172,7 +172,7 @@ class Setup:
         return (
             self.edition == EDITION
             and not self.changed_digests(recordings)
-            and (self.splits, self.options) == (splits, options)
+            and (self.splits, self.options) == (_without_none(splits), options)
         )
 
     def _task(self, other: Setup) -> dict[str, tuple[Any, str]]:
@@ -183,12 +183,17 @@ class Setup:
             **{part: (self.digests.get(part), self.digests.get(part, "none")[:SHORT]) for part in RECORDED},
             "sites": (self.sites, f"{self.n_sites} sites"),
             "sites that can be scored": ((self.scored, self.n_sites_scored), f"{self.n_sites_scored} sites"),
-            "splits": (splits, self._splits_text()),
+            "splits": ((splits, self.splits.get("digest")), self._splits_text()),
             "numbers of draws": (self.n_draws, f"{self.n_draws} draws"),
         }
 
     def _splits_text(self) -> str:
-        return " ".join(f"{key}={value}" for key, value in self.splits.items() if value is not None)
+        short = {"digest": str(self.splits.get("digest", ""))[:SHORT]}
+        return " ".join(f"{key}={short.get(key, value)}" for key, value in self.splits.items())
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def refuse_unlike(a: xr.Dataset, b: xr.Dataset) -> None:

@@ -22,7 +22,7 @@ from itbench.scoring.trainable_run import Teacher, TrainableRun
 from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
 from itbench.statistics.noise_power import moments, noise_of_means
-from itbench.statistics.reliability import split_half
+from itbench.statistics.reliability import count_repetitions, repeated_enough, split_half
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.progress import Reporter, StageTimer
@@ -93,6 +93,8 @@ def finish_score(measured: Measured, metric: Metric, task: Task, scored: ScoredM
     with timer("statistics"):
         dataset = with_uncertainty(measured.dataset, task, metric.function)
     _warn(f"{scored.model} on {task.benchmark.name}", measured.remarks)
+    if lacking := inconclusive(task):
+        warnings.warn(f"{task.benchmark.name} cannot tell {'; '.join(lacking)}.", ItbenchWarning, stacklevel=2)
     return dataset.assign_attrs(score_attributes(scored, metric, task, timer.seconds))
 
 
@@ -100,6 +102,23 @@ def _warn(title: str, remarks: Sequence[str]) -> None:
     if remarks:
         more = f" (and {len(remarks) - 1} more of the kind)" if len(remarks) > 1 else ""
         warnings.warn(f"{title}, {remarks[0]}{more}.", ItbenchWarning, stacklevel=3)
+
+
+FEWEST_TEST, FEWEST_SITES = 10, 5
+
+
+def inconclusive(task: Task) -> list[str]:
+    """Return what the scores of a task cannot tell: of small test sets, few sites, or responses without repetitions."""
+    smallest = min(task.splits, key=lambda split: len(split.test), default=None)
+    responses, n_sites = task.recordings.responses, int(task.scorable.sum())
+    lacking = []
+    if smallest and len(smallest.test) < FEWEST_TEST:
+        lacking.append(f"how good a model is in a single split ({len(smallest.test)} test images in {smallest.name!r})")
+    if responses is not None and n_sites < FEWEST_SITES:
+        lacking.append(f"whether other sites of the area are alike ({n_sites} scored)")
+    if responses is not None and not repeated_enough(count_repetitions(responses))[task.scorable].any():
+        lacking.append("how much of the variance is noise (no two repetitions)")
+    return lacking
 
 
 def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset:

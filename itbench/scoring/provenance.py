@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import time
@@ -161,6 +160,7 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "sources": list(scored.sources),
         "asked": dict(scored.asked),
         "splits": splits_of(metric, task),
+        "groups": task.groups,
         "repetitions": None if recordings.responses is None else repetitions_per_stimulus(recordings.responses),
         **scored.about,
         "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
@@ -180,7 +180,7 @@ def splits_of(metric: Metric, task: Task) -> dict[str, Any]:
     """Return the splits as a score's provenance records them."""
     if hasattr(metric.function, "divide"):
         return {"kind": f"of {metric.name}", "folds": len(task.splits)}
-    return dataclasses.asdict(task.benchmark.splits)
+    return task.benchmark.splits.as_dict()
 
 
 MISTAKES = (UnknownName, BadOption, Unreachable)

@@ -1,4 +1,4 @@
-"""Baselines of a benchmark: pixels, Gabor filters, random weights, shuffled stimuli, other animals, noise ceiling."""
+"""Baselines of a benchmark: pixels, Gabor filters, random weights, shuffles, object labels, animals, ceiling."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from itbench.data.groups import find_coordinate
 from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.extraction.forward import ExtractionSettings
@@ -50,6 +51,7 @@ def plan_baselines(
     - ``random``: `model` with random weights, by default itbench-tiny.
     - ``shuffled``: `model` with the given weights, by default the pixels, its images in another order than the
       responses: what a readout makes of no relation at all, 0 or less.
+    - ``object-label``: a one-hot code of the object that an image shows: what is explained without vision.
     - ``animals``: each animal's sites from those of the others.
     - ``ceiling``: the reliability of every site, which a perfect model reaches.
 
@@ -99,6 +101,7 @@ def plan_baselines(
         of_run("gabor", gabor, task),
         of_run("random", random, task, none),
         shuffled(source, task, seed),
+        object_label(task, pixels.metric),
         animals(task, pixels.metric),
         ceiling(task, pixels.metric),
     ]
@@ -176,6 +179,33 @@ def shuffled(run: Run, task: Task, seed: int) -> Baseline:
 
 def _reordered(gram: Gram, order: NDArray[np.intp]) -> Gram:
     return dataclasses.replace(gram.take(order), stimulus_ids=gram.stimulus_ids)
+
+
+def object_label(task: Task, metric: Metric) -> Baseline:
+    """Plan the baseline ``object-label``: a one-hot code of the object that each stimulus shows, read as one layer."""
+    stimuli = task.recordings.stimuli
+    coordinate = find_coordinate(stimuli.metadata, "object")
+    subject = ScoredModel("object-label", "none", about=OWN)
+
+    def measure(cache: GramCache, reporter: Reporter) -> xr.Dataset:
+        labels = np.asarray(stimuli.metadata[str(coordinate)]).astype(str)
+        code = labels[:, None] == np.unique(labels)
+        given = [(str(coordinate), Gram.from_features(code, stimuli.ids))]
+        models = GivenGrams({subject.model: [str(coordinate)]}, given)
+        return evaluate_models(metric, models, task, subject, StageTimer())
+
+    return Baseline("object-label", task, metric, subject, measure, _why_no_object(task, metric, coordinate))
+
+
+def _why_no_object(task: Task, metric: Metric, coordinate: str | None) -> str:
+    if coordinate is None:
+        return f"the stimuli of {task.recordings.name} have no coordinate 'object' or 'object_name'"
+    if metric.form.streams:
+        return f"{metric.name} reads activations, and a label has none"
+    shown = np.asarray(task.recordings.stimuli.metadata[coordinate])[task.rows].astype(str)
+    if len(set(shown)) in (1, len(shown)):
+        return f"all images of {task.recordings.name} show one object, or each another"
+    return ""
 
 
 OWN = {"layers": "candidates", "device": "", "precision": "float32", "pool": "none", "degrees": ""}

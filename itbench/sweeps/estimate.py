@@ -57,8 +57,8 @@ def estimate(planned: Sequence[Planned], folder: Path, images: int, again: bool 
     before = ExistingScores(folder)
     rows = [_row(item, before, again) for item in planned]
     runs = [item.run for item, row in zip(planned, rows, strict=True) if item.run and row["state"] == TO_RUN]
-    count = _images(runs[0].benchmark, images) if runs else 0
-    works = [Work.of(run, count) for run in runs]
+    count, splits = _sizes(runs[0].benchmark, images) if runs else (0, 1)
+    works = [Work.of(run, count, splits) for run in runs]
     networks = {work.network: work for work in works}
     grams = {(work.network, layer): work.gram for work in works for layer in work.layers}
     downloads = [*_recordings(runs[0].benchmark if runs else None), *_weights(work.weights for work in works)]
@@ -87,8 +87,13 @@ def _here(benchmark: Benchmark) -> bool:
     return benchmark.state() == "here"
 
 
-def _images(benchmark: Benchmark, otherwise: int) -> int:
-    return len(benchmark.load().stimuli) if _here(benchmark) else otherwise
+def _sizes(benchmark: Benchmark, otherwise: int) -> tuple[int, int]:
+    """Return the numbers of images and of splits; of what is not here, the given one and that of the plan."""
+    plan = benchmark.splits
+    if not _here(benchmark):
+        return otherwise, plan.folds if plan.kind == "kfold" else 1
+    stimuli = benchmark.load().stimuli
+    return len(stimuli), 1 if plan.kind == "none" else len(plan.split(stimuli))
 
 
 def _recordings(benchmark: Benchmark | None) -> list[dict[str, Any]]:
@@ -131,16 +136,15 @@ class Work:
     weights: WeightsFile | None
 
     @classmethod
-    def of(cls, run: Run, images: int) -> Work:
-        """Estimate the work of a run on so many images."""
+    def of(cls, run: Run, images: int, splits: int) -> Work:
+        """Estimate the work of a run on so many images, in so many splits."""
         spec = run.models[0]
         recipe = spec.recipe if isinstance(spec, TrainableSpec) else None
         model = (spec.core if isinstance(spec, TrainableSpec) else None) or spec.entry
         published = weights_file(model.name, model.source)
         passes, states = 1.0, 0
         if recipe:
-            plan = run.benchmark.splits
-            states = recipe.members * (plan.folds if plan.kind == "kfold" else 1)
+            states = recipe.members * splits
             passes = states * (1.0 + BACKWARD * recipe.epochs)
         cost = (published.multiplications if published else None) if model.weights else 0.0
         return cls(

@@ -119,7 +119,8 @@ def _held_out(about: Mapping[str, Any], benchmark: Benchmark | None) -> str:
     divided = ""
     if benchmark and benchmark.splits.kind == "kfold":
         plan = benchmark.splits
-        divided = f", one of {plan.folds} folds (seed {plan.seed}{_words(', stratified by ', plan.stratify)})"
+        how = f"{_words(', stratified by ', plan.stratify)}{_words(', of whole groups by ', plan.group)}"
+        divided = f", one of {plan.folds} folds (seed {plan.seed}{how})"
     count = f" {len(ids)}" if ids else ""
     text = (
         f"The{count} test images of the split {split} of {name}{divided}. No response to them was used, neither for"

@@ -97,7 +97,10 @@ BAD = {
     "no data": ("name: mine\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
     "empty data": ("data:\nsplits: {kind: provided}\n", ["key 'data' is missing", *KEYS]),
     "splits as text": ("data: toy\nsplits: kfold\n", ["key 'splits' must be a mapping with a kind, not 'kfold'"]),
-    "kind of splits": ("data: toy\nsplits: {kind: fold}\n", ["unknown kind of splits 'fold'", "Did you mean kfold?"]),
+    "kind of splits": (
+        "data: toy\nsplits: {kind: fold}\n",
+        ["unknown kind of splits 'fold'", "Did you mean kfold or file?"],
+    ),
     "key of splits": (LEAST.replace("provided", "kfold, fold: 3"), ["key of splits 'fold'", "folds", "stratify"]),
     "folds": (LEAST.replace("provided", "kfold, folds: 1"), ["'splits: folds' must be a whole number from 2", "not 1"]),
     "seed": (LEAST.replace("provided", "kfold, seed: x"), ["'splits: seed' must be a whole number", "not 'x'"]),

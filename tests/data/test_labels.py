@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from itbench.data.in_memory import recordings_in_memory
-from itbench.data.labels import find_label_join, join_labels, match_labels
+from itbench.data.labels import find_label_join, find_named_stimuli, join_labels, match_labels
 from itbench.data.pack import pack_recordings
 from itbench.data.recordings import RDM_DIMS, Recordings
 from itbench.data.responses import make_responses
@@ -45,6 +45,31 @@ def test_labels_match_by_the_strictest_rule_in_any_order(rule):
         join = match_labels(FILES, [MATCHED[rule][row] for row in order])
         assert join.rule == rule
         np.testing.assert_array_equal(np.array(order)[join.rows], [0, 1, 2])
+
+
+@pytest.mark.parametrize("rule", MATCHED)
+def test_some_labels_match_those_of_a_larger_set_that_tells_them_apart(rule):
+    some, files = MATCHED[rule][:2], ["img_10.png", "img_3.png", "img_2.png", "img_1.png"]
+    assert match_labels(some, files) is None
+    join = match_labels(some, files, subset=True)
+    assert join.rows.tolist() == [3, 2]
+    assert join.rule == rule.replace("path below the common folder", "file name")  # some may share another folder
+    assert match_labels([*some, "img_4.png"], files, subset=True) is None
+    assert match_labels([*some, some[0]], files, subset=True) is None
+    assert match_labels(["1.png"], ["a/1.png", "b/1.png"], subset=True) is None  # it may be either
+    assert match_labels(files, files[:2], subset=True) is None
+
+
+def test_columns_that_name_different_stimuli_are_refused():
+    columns = {"image": ["a.png", "b.png"], "stimulus_id": ["b", "a"], "fold": ["0", "1"]}
+    ids = {"the stimulus ids": ["a", "b", "c"]}
+    with pytest.raises(BadRecordings, match=r"'image' and 'stimulus_id' of t\.csv both name"):
+        find_named_stimuli(columns, ids, "t.csv")
+    named = {**columns, "stimulus_id": ["a", "b"], "image_id": ["1", "2"]}
+    assert find_named_stimuli(named, ids, "t.csv").rows.tolist() == [0, 1]
+    unnamed = {"which": ["c.png", "b.png"], "fold": ["0", "1"]}
+    join = find_named_stimuli(unnamed, ids, "t.csv")
+    assert (join.column, join.rows.tolist()) == ("which", [2, 1])
 
 
 OTHERS = {

@@ -101,3 +101,12 @@ def toy_recordings(n: int = 80, sites: int = 5, repetitions: int = 4, noise: flo
     return Recordings(
         "toy", StimulusSet(tuple(ids), images, metadata), make_responses(responses, ids), {"region": "V4"}
     )
+
+
+def toy_with(repetitions: int = 4, sites: int = 5, **metadata: object) -> Recordings:
+    """Toy recordings with further stimulus coordinates, such as ``object``."""
+    recordings = toy_recordings(sites=sites, repetitions=repetitions)
+    stimuli = recordings.stimuli
+    columns = {name: np.array(list(values), dtype=object) for name, values in metadata.items()}
+    named = StimulusSet(stimuli.ids, stimuli.images, {**stimuli.metadata, **columns})
+    return Recordings("toy", named, recordings.responses, recordings.about)

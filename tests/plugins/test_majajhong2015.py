@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from itbench.data.recordings_file import read_recordings, write_recordings
+from itbench.plugins import load_plugins
 from itbench.util.progress import SilentReporter
 from plugins.datasets.majaj_course.course_file import CATEGORY_OF
 from plugins.datasets.majajhong2015.assembly import read_assembly
@@ -160,3 +161,13 @@ def test_there_is_no_second_copy_of_the_responses(tmp_path, pytestconfig):
     arguments = [*map(str, files), str(tmp_path / "packed.h5")]
     done = run_python(f"import sys\nsys.argv[1:] = {arguments!r}\n{code}", PYTHONPATH=str(pytestconfig.rootpath))
     assert float(done.stdout) < 1.9, done.stderr
+
+
+def test_new_objects_are_those_of_the_same_recordings_in_no_two_folds():
+    familiar, new = (load_plugins().benchmark(f"majajhong2015-it{name}") for name in ("", "-new-objects"))
+    assert familiar.data == new.data == "majajhong2015-it"
+    objects = np.repeat(sorted(CATEGORY_OF), 50)
+    for bench, seen in ((familiar, 64), (new, 0)):
+        splits = bench.splits.divide(3200, {"object": objects})
+        assert [len(set(objects[split.train]) & set(objects[split.test])) for split in splits] == [seen] * 10
+        assert {len(split.test) for split in splits} <= {300, 320, 350}

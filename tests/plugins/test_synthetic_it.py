@@ -8,6 +8,7 @@ import xarray as xr
 
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import mean_over_repetitions
+from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
 from plugins.datasets.synthetic_it.drawing.objects import CATEGORIES
 from plugins.datasets.synthetic_it.drawing.scene import View
@@ -160,3 +161,14 @@ def test_sites_tuned_to_identity_tell_objects_apart_in_all_views(full):
     between = means.var("o").values
     assert np.corrcoef(between, full.responses["identity"].values)[0, 1] > 0.8
     assert np.corrcoef(between, full.responses["pose"].values)[0, 1] < -0.3
+
+
+def test_new_objects_are_those_of_the_same_recordings_in_no_two_folds(full):
+    familiar, new = (load_plugins().benchmark(f"synthetic-it{name}") for name in ("", "-new-objects"))
+    assert familiar.data == new.data == "synthetic-it"
+    objects = full.stimuli.metadata["object"]
+    for bench, seen in ((familiar, 64), (new, 0)):
+        splits = bench.splits.split(full.stimuli)
+        assert Counter(np.concatenate([split.test for split in splits]).tolist()) == Counter(range(640))
+        assert {len(split.test) for split in splits} <= {120, 128, 130}
+        assert [len(set(objects[split.train]) & set(objects[split.test])) for split in splits] == [seen] * 5

@@ -329,6 +329,21 @@ def test_a_score_by_earlier_rules_is_not_compared_and_says_how_to_make_it_again(
         assert "itbench score -m net -b toy --weights random --seed 7 --metric ridge" in raised.value.todo
 
 
+def test_scores_on_two_contents_of_a_file_of_splits_are_not_alike():
+    first, again, second = (
+        readout_score(RECORDED, each, splits={"kind": "file", "path": "a.csv", "digest": digest * 64})
+        for each, digest in (
+            (FIRST, "c"),
+            (SECOND, "c"),
+            (SECOND, "d"),
+        )  # the same test images, perhaps others to train
+    )
+    assert compare_scores(first, again, RECORDED).n_splits == 4
+    with pytest.raises(BadScore, match="their splits differ") as raised:
+        compare_scores(first, second, RECORDED)
+    assert "path=a.csv digest=cccccccc against kind=file path=a.csv digest=dddddddd" in raised.value.known
+
+
 def test_a_readout_and_a_comparison_have_other_measures():
     with pytest.raises(BadScore, match="their measures differ"):
         compare_scores(readout_score(RECORDED, FIRST), comparison_score(np.arange(30)), RECORDED)

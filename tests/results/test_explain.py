@@ -15,7 +15,7 @@ from itbench.results.explain.training import splits_in_words
 from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.summary import summary
 from tests.kit.commands import run, score_file
-from tests.kit.toy import toy_recordings
+from tests.kit.toy import toy_recordings, toy_with
 
 COLUMNS = 100
 
@@ -168,12 +168,47 @@ def test_it_names_a_file_of_weights_and_a_function(toy):
         ({"kind": "provided"}, "The split is the one published with the images."),
         ({"kind": "kfold", "folds": 5, "seed": 2, "stratify": None}, "5 shuffled folds, from seed 2"),
         ({"kind": "kfold", "folds": 4, "seed": 0, "stratify": "object"}, "each with every object in equal shares"),
+        (
+            {"kind": "kfold", "folds": 4, "seed": 0, "group": "object"},
+            "4 shuffled folds, no object in two of them, from",
+        ),
+        ({"kind": "leave-group-out", "group": "category"}, "Each category is held out once, with all of its images"),
+        ({"kind": "file", "path": "a.csv", "digest": "0123456789"}, "those of the file a.csv (digest 01234567)"),
+        ({"kind": "file", "path": "a.csv", "columns": ["x", "y"], "digest": "0" * 64}, "the file a.csv, x, y (digest"),
         ({"kind": "none"}, "The images are not split"),
         ({"kind": "of brainscore-pls", "folds": 10}, "belong to the metric (brainscore-pls)"),
     ],
 )
 def test_splits_are_said_in_words(plan, said):
     assert said in splits_in_words(plan)
+
+
+OBJECTS = [f"{'cat' if row % 2 == 0 else 'dog'}{row // 10}" for row in range(80)]  # 16, of 2 categories
+QUESTIONS = {
+    "{kind: kfold, folds: 4, stratify: object}": "objects that were seen in training (16), of categories that",
+    "{kind: kfold, folds: 4, group: object}": "new objects (16), of categories that were seen in training (2).",
+    "{kind: leave-group-out, group: category}": "new objects (16), of new categories (2).",
+    "{kind: leave-group-out, group: view}": "objects that were seen in training (16), of categories that were seen in "
+    "training (2), of new views (5).",
+    "{kind: provided}": "objects of which training has seen those of 50% of the images (4), of categories that were",
+}
+
+
+@pytest.mark.parametrize("splits", QUESTIONS)
+def test_it_says_what_the_splits_ask_of_a_model(splits, toy, home):
+    division = ["train", "train", "test", "test", *["val"] * 6, "val", "val", "test", "val", "test"] + ["val"] * 65
+    division[11] = "train"  # dog1; of the four test images, one pair is of objects 0 and one of objects 1
+    write_recordings(toy_with(object=OBJECTS, view=list(range(5)) * 16, split=division), home / "data" / "toy.h5")
+    toy.write_text(f"name: toy\ndata: toy\nsplits: {splits}\n")
+    text = told(scored("-m", "toy", "-b", toy))[1]
+    assert f"The benchmark asks for responses to held-out images of {QUESTIONS[splits]}" in text
+
+
+def test_without_objects_and_categories_nothing_is_asked(toy):
+    score = scored("-m", "toy", "-b", toy)
+    assert "held-out images of categories that were seen in training (2)." in told(score)[1]
+    without = {key: value for key, value in provenance(score).items() if key != "groups"}  # as older scores are
+    assert "asks for" not in told(score.assign_attrs(provenance=json.dumps(without)))[1]
 
 
 def test_options_say_whether_they_were_given(toy):

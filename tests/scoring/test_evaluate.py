@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.metrics import explained_variance_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
-from itbench import BadOption, ItbenchError
+from itbench import BadOption, ItbenchError, ItbenchWarning
 from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
@@ -23,12 +24,15 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.ridge import ALPHA_GRID
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
+from itbench.results.score_file import provenance, read_score
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.plan import plan_run
 from itbench.statistics.reliability import split_half
+from itbench.util.checksum import digest
 from itbench.util.progress import SilentReporter
 from plugins.datasets.synthetic_it.simulation import synthetic_it
+from tests.kit.commands import run
 from tests.kit.toy import toy_recordings
 
 
@@ -258,3 +262,59 @@ def test_the_synthetic_benchmark_is_worth_having(synthetic_it):
         ceiling = float(recordings.reliability.mean())
     assert ev["pixels"] < ev["random"] < ev["trained"] < ceiling
     assert ev["trained"] - ev["random"] > 0.1
+
+
+CANNOT = {
+    "small test sets": (
+        {},
+        "{kind: kfold, folds: 10}",
+        "how good a model is in a single split (8 test images in 'fold0')",
+    ),
+    "few sites": ({"sites": 4}, "{kind: kfold, folds: 4}", "whether other sites of the area are alike (4 scored)"),
+    "no repetitions": (
+        {"repetitions": 1},
+        "{kind: kfold, folds: 4}",
+        "how much of the variance is noise (no two repet",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT)
+def test_what_a_small_benchmark_cannot_tell_is_said_once_a_command(home, toy, case):
+    how, splits, said = CANNOT[case]
+    path = write_benchmark(home, "small", toy_recordings(**how), splits)
+    done = run("score", "-m", "toy", "-m", "pixels", "-m", "toy", "-b", path)
+    assert done.exit_code == 0, done.output
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Warning: small cannot tell")]
+    assert line.startswith(f"Warning: small cannot tell {said}")
+
+
+def test_all_that_a_small_benchmark_cannot_tell_is_in_one_line(home, toy):
+    path = write_benchmark(home, "small", toy_recordings(n=20, sites=3, repetitions=1))
+    with pytest.warns(
+        ItbenchWarning, match=r"^small cannot tell how .*'fold0'\); whether .*\(3 .*; how .* repetitions\)\.$"
+    ):
+        score_model("pixels", path)
+
+
+def test_a_benchmark_that_is_large_enough_warns_of_nothing(home, toy):
+    path = write_benchmark(home, "enough", toy_recordings(n=40, sites=5, repetitions=2))
+    assert "cannot tell" not in run("score", "-m", "pixels", "-b", path).stderr
+
+
+def test_splits_from_a_file_are_those_of_the_score(home, toy):
+    labels = [f"image{row:03d}.png" for row in range(79)]
+    (home / "ood.csv").write_text(
+        "\n".join(["image,ood", *(f"{name},{'test' if name < 'image060' else 'train'}" for name in labels)])
+    )
+    path = write_benchmark(home, "mine", toy_recordings(), "{kind: file, path: ood.csv}")
+    done = run("score", "-m", "toy", "-b", path, "--json")
+    assert done.exit_code == 0, done.output
+    assert "ood.csv: 'image' names the stimulus ids (equal path without ending)" in done.stderr
+    assert "ood.csv: 1 of 80 images are in no split: image079" in done.stderr
+    score = read_score(Path(json.loads(done.stdout)[0]["file"]))
+    assert score.row_stimulus.values.tolist() == list(range(60))
+    assert provenance(score)["splits"] == {
+        "kind": "file", "path": "ood.csv", "columns": None,
+        "digest": digest((home / "ood.csv").read_bytes()),
+    }  # fmt: skip

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from sklearn.model_selection import StratifiedKFold
 
 from itbench.api.score import score_model
 from itbench.data.benchmark import Benchmark
@@ -21,7 +22,9 @@ from itbench.statistics.reliability import split_half
 from itbench.sweeps.baselines import plan_baselines
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import run
-from tests.kit.toy import toy_recordings
+from tests.kit.toy import toy_recordings, toy_with
+
+NO_OBJECT = {"object-label": "the stimuli of toy have no coordinate 'object' or 'object_name'"}
 
 
 def scored(folder):
@@ -84,10 +87,11 @@ def test_what_cannot_be_had_is_left_out_with_a_reason(home, toy):
 @pytest.mark.parametrize(
     ("metric", "left_out"),
     [
-        ("ridge", {"animals": "toy: unknown site coordinate 'animal'"}),
-        ("one-to-one", {"animals": "one-to-one is no readout of a single layer, as which other animals are read",
+        ("ridge", {**NO_OBJECT, "animals": "toy: unknown site coordinate 'animal'"}),
+        ("one-to-one", {**NO_OBJECT,
+                        "animals": "one-to-one is no readout of a single layer, as which other animals are read",
                         "shuffled": "one-to-one reads activations, and what is shuffled are Grams"}),
-        ("rsa", {"animals": "rsa is no readout of a single layer, as which other animals are read",
+        ("rsa", {**NO_OBJECT, "animals": "rsa is no readout of a single layer, as which other animals are read",
                  "ceiling": "repetitions say how well sites can be predicted, not what rsa can reach"}),
     ],
 )  # fmt: skip
@@ -100,6 +104,7 @@ def test_means_over_repetitions_have_no_ceiling_and_one_animal_predicts_none(hom
     alone = recordings.responses.assign_coords(animal=("site", ["Chabo"] * 5))
     record_anew(home, Recordings("toy", recordings.stimuli, alone, recordings.about))
     assert reasons(toy) == {
+        **NO_OBJECT,
         "animals": "All 5 sites of toy that can be scored are of one animal, 'Chabo'",
         "ceiling": "toy holds means over repetitions",
     }
@@ -152,6 +157,46 @@ def test_shuffled_images_explain_nothing_where_the_model_explains_much(toy):
     assert model["low"] > 0.5
     assert shuffled["value"] < 0.05
     assert shuffled["low"] < 0.0
+
+
+@pytest.mark.parametrize("name", ["object", "object_name"])
+def test_object_labels_predict_the_training_mean_of_the_object(home, toy, name):
+    objects = np.random.default_rng(0).choice(["ant", "bee", "cow"], 80)
+    record_anew(home, toy_with(**{name: objects}))
+    score = one("object-label", toy, metric="ols")
+    assert (score.attrs["model"], list(score.layer.values), list(score.n_features.values)) == (
+        "object-label",
+        [name],
+        [3],
+    )
+    assert provenance(score)["sources"] == []
+    responses = toy_recordings().responses.astype("float32").mean("repetition").values
+    for number, split in enumerate(
+        StratifiedKFold(4, shuffle=True, random_state=0).split(objects, ["cat", "dog"] * 40)
+    ):
+        train, test = split
+        means = {key: responses[train[objects[train] == key]].mean(axis=0) for key in set(objects)}
+        predicted = np.array([means[key] for key in objects[test]])
+        error = (responses[test] - predicted).var(axis=0) / responses[test].var(axis=0)
+        np.testing.assert_allclose(score.explained_variance.values[number, 0], 1 - error, atol=1e-6)
+
+
+def test_object_labels_explain_nothing_of_objects_that_training_has_not_seen(home, toy):
+    record_anew(home, toy_with(object=np.repeat(list("abcdefgh"), 10)))
+    toy.write_text("name: toy\ndata: toy\nsplits: {kind: kfold, folds: 4, group: object}\n")
+    score = one("object-label", toy)
+    np.testing.assert_allclose(score.explained_variance.values, 0, atol=1e-12)
+    np.testing.assert_array_equal(score.correlation.values, 0)
+
+
+@pytest.mark.parametrize(
+    ("objects", "metric"), [(["ant"] * 80, None), (range(80), None), (["ant", "bee"] * 40, "one-to-one")]
+)
+def test_object_labels_that_say_nothing_or_cannot_be_read_are_left_out(home, toy, objects, metric):
+    record_anew(home, toy_with(object=map(str, objects)))
+    expected = "all images of toy show one object, or each another"
+    expected = "one-to-one reads activations, and a label has none" if metric else expected
+    assert reasons(toy, metric=metric)["object-label"] == expected
 
 
 @pytest.mark.parametrize("metric", ["ridge", "stacked", "rsa"])
@@ -245,7 +290,7 @@ def test_precision_and_pooling_are_of_the_model_that_is_named(toy):
         (["--weights", "random"], "Error: --weights random needs a model.\nName one with --model."),
         (["-m", "itbench-tinny"], "Did you mean itbench-tiny?"),
         (["--metric", "rigde"], "Did you mean ridge?"),
-        (["-b", "synthetic-itt"], "Did you mean synthetic-it?"),
+        (["-b", "synthetic-itt"], "Did you mean synthetic-it or synthetic-it-new-objects?"),
         (["-o", "component=3"], "unknown option of ridge 'component'"),
     ],
 )

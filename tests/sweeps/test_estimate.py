@@ -1,5 +1,7 @@
 """What a suite would cost, before any of it is done."""
 
+import json
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -90,6 +92,21 @@ def test_learning_costs_three_passes_an_epoch_in_every_split_and_member(toy, res
     networks = 4 * 2  # folds and members
     assert found.multiplications == networks * (1 + 3 * 5) * 80 * resnet18.multiplications
     assert found.disk == pytest.approx((1 + networks) * resnet18.size)
+
+
+@pytest.mark.parametrize(
+    ("splits", "n"),
+    [
+        ("{kind: leave-group-out, group: category}", 2),
+        ("{kind: kfold, folds: 2, group: category}", 2),
+        ("{kind: file, path: a.json}", 3),
+    ],
+)
+def test_learning_is_counted_for_every_split_there_is(toy, resnet18, splits, n):
+    (toy.parent / "a.json").write_text(json.dumps({f"image{row:03d}": row % 3 for row in range(80)}))
+    toy.write_text(f"name: toy\ndata: toy\nsplits: {splits}\n")
+    found = estimated(toy, "{model: finetuned/resnet18, recipe: {epochs: 5, members: 1}}")
+    assert found.multiplications == n * (1 + 3 * 5) * 80 * resnet18.multiplications
 
 
 def test_layers_of_what_has_learnt_are_kept_for_every_split(toy, resnet18):

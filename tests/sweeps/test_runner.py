@@ -168,11 +168,17 @@ def test_again_runs_them_again(suite):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["plugin", "splits", "recordings", "score"])
+@pytest.mark.parametrize("change", ["plugin", "splits", "file of splits", "recordings", "score"])
 def test_what_would_come_out_otherwise_is_run_again(counted, toy, change):
     words = counted("model: counted, layers: [one]")
+    if change == "file of splits":
+        folds = {f"image{row:03d}": row % 4 for row in range(80)}
+        (toy.parent / "a.json").write_text(json.dumps(folds))
+        toy.write_text("name: toy\ndata: toy\nsplits: {kind: file, path: a.json}\n")
     written = rows_of(run("run", *words, "--json"))["counted one"]["file"]
-    if change == "plugin":
+    if change == "file of splits":
+        (toy.parent / "a.json").write_text(json.dumps({**folds, "image000": 3, "image003": 0}))
+    elif change == "plugin":
         counted.plugin.write_text(COUNTED.replace("rows[:, :20]", "rows[:, :10]"))
     elif change == "splits":
         toy.write_text(toy.read_text().replace("folds: 4", "folds: 3"))

@@ -13,6 +13,10 @@ from itbench.results.score_setup import SHORT
 from itbench.results.score_variables import model_layers
 
 NO_MODEL = {  # by baseline
+    "object-label": """
+        No model: the label of the object that an image shows, as a one-hot code, takes the place of a layer's
+        activations. What it explains needs no vision, only objects that training has seen.
+    """,
     "animals": """
         No model: the responses of each animal were predicted from the mean responses of the other animals' sites,
         which take the place of a layer's activations.

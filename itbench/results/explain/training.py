@@ -10,6 +10,7 @@ import xarray as xr
 from itbench.models.recipe import Recipe
 from itbench.results.explain.steps import Step, Value, counted, sentences
 from itbench.results.score_file import provenance
+from itbench.results.score_setup import SHORT
 
 EVERY_SPLIT = """
     A network was trained anew in every split, on the training images and their responses alone; it predicted the
@@ -29,6 +30,7 @@ def explain_splits(score: xr.Dataset) -> Step:
     n = len(train)
     text = sentences(
         splits_in_words(provenance(score)["splits"]),
+        question_in_words(provenance(score).get("groups", {})),
         f"{counted(n, 'split')}{', each with' if n > 1 else ' with'}",
         f"{_range(train)} training images and {_range(test)} held out.",
         "Everything that is fitted, the centre and the penalties included, is fitted to the training images alone.",
@@ -43,10 +45,47 @@ def splits_in_words(plan: Mapping[str, Any]) -> str:
         return "The split is the one published with the images."
     if plan["kind"] == "none":
         return "The images are not split: nothing is fitted that needs held-out images."
+    if plan["kind"] == "leave-group-out":
+        return f"Each {plan['group']} is held out once, with all of its images; the others train."
+    if plan["kind"] == "file":
+        columns = f", {', '.join(plan['columns'])}" if plan.get("columns") else ""
+        return f"The splits are those of the file {plan['path']}{columns} (digest {plan['digest'][:SHORT]})."
     if plan["kind"] != "kfold":
         return f"The splits are those that belong to the metric ({plan['kind'].removeprefix('of ')})."
     balance = f", each with every {plan['stratify']} in equal shares" if plan.get("stratify") else ""
-    return f"{plan['folds']} shuffled folds{balance}, from seed {plan['seed']}; each is held out once."
+    whole = f", no {plan['group']} in two of them" if plan.get("group") else ""
+    return f"{plan['folds']} shuffled folds{balance}{whole}, from seed {plan['seed']}; each is held out once."
+
+
+PLURALS = {"category": "categories"}
+
+
+def question_in_words(groups: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return one sentence that explains what splits ask: held-out images of objects that training has seen, or of new.
+
+    Parameters
+    ----------
+    groups : mapping
+        Of ``object``, ``category`` and other coordinates: the number of ``groups``, and the share ``seen_in_training``
+        of test images whose group is in the training images of the split, as provenance has them.
+    """
+    if not groups:
+        return ""
+    asked = ", of ".join(_group_in_words(noun, **groups[noun]) for noun in sorted(groups, key=_fineness))
+    return f"The benchmark asks for responses to held-out images of {asked}."
+
+
+def _fineness(noun: str) -> int:
+    return ("object", "category").index(noun) if noun in ("object", "category") else 2
+
+
+def _group_in_words(noun: str, groups: int, seen_in_training: float) -> str:
+    plural = PLURALS.get(noun, f"{noun}s")
+    if seen_in_training == 1:
+        return f"{plural} that were seen in training ({groups:,})"
+    if seen_in_training == 0:
+        return f"new {plural} ({groups:,})"
+    return f"{plural} of which training has seen those of {seen_in_training:.0%} of the images ({groups:,})"
 
 
 def explain_training(score: xr.Dataset) -> Step:
