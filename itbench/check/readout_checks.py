@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from itbench.check.checked_metric import SITES, TEST, CheckedMetric
-from itbench.check.findings import Check, CheckFailed, CheckWarning, one_line
+from itbench.check.findings import Check, CheckFailed, CheckSkipped, CheckWarning, one_line
 from itbench.metrics.readout import ReadoutResult
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
@@ -104,7 +104,9 @@ def predicts_inner_rows_out_of_sample(subject: CheckedMetric) -> str:
 
 
 def ignores_units(subject: CheckedMetric) -> str:
-    """Readout check: features in other units (10⁻³ X) get the same predictions."""
+    """Readout check: features in other units (10⁻³ X) get the same predictions, unless the metric says why not."""
+    if reason := getattr(subject.metric, "units_matter", ""):
+        raise CheckSkipped(reason)
     gram = subject.gram
     small = replace(gram, matrix=UNITS**2 * gram.matrix, row_sums=UNITS * gram.row_sums)
     result = subject.predict(subject.responses[subject.train], gram=small)

@@ -132,8 +132,8 @@ def reverse_prediction(
 def _limit(errors: Array, grid: Array, slack: float) -> str:
     """Say how a grid limited the choice, by the errors (1 + alpha + 1,) of it and of one penalty beyond each end."""
     inner = errors[1:-1]
-    for edge, beyond, name in ((0, 0, "smallest"), (len(inner) - 1, -1, "largest")):
-        if inner.argmin() == edge and abs(errors[beyond] - inner[edge]) > slack:
+    for edge, neighbour, beyond, name in ((0, 1, 0, "smallest"), (len(inner) - 1, -2, -1, "largest")):
+        if inner.argmin() == edge and max(abs(errors[beyond] - inner[edge]), inner[neighbour] - inner[edge]) > slack:
             return f"chose the {name} alpha of the grid, {grid[edge]:g}"
     flat = np.ptp(inner) <= slack < abs(errors[-1] - errors[0])
     return f"found every alpha of the grid, {grid[0]:g} to {grid[-1]:g}, as good or bad as any other" if flat else ""

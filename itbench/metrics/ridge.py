@@ -125,17 +125,18 @@ def ridge_readout(
 
 
 def _grid_remarks(inner: LeaveOneOut, alphas: Array, basis: Eigenbasis, responses: Array) -> tuple[str, ...]:
-    """Say where penalties beyond an edge of the grid differ from its edge, or those of the grid not from one another.
+    """Say where a chosen edge of the grid limits the choice, and where all penalties of the grid do alike.
 
-    Beyond the smallest lies least squares, beyond the largest the mean; an edge that has arrived there is no limit.
+    An edge is no limit where its neighbour and all that lies beyond do alike: least squares, or the mean.
     """
     variance = np.maximum(responses.var(axis=0), TINY)
     least = np.square(responses - leave_one_out_least_squares(basis, responses)).mean(axis=0)
     most = responses.var(axis=0) * (len(responses) / max(len(responses) - 1, 1)) ** 2
     flat = np.ptp(inner.error, axis=0) <= GAIN * variance
     remarks = []
-    for edge, beyond, name in ((0, least, "smallest"), (len(alphas) - 1, most, "largest")):
-        limited = (inner.best == edge) & (np.abs(beyond - inner.error[edge]) > GAIN * variance)
+    for edge, neighbour, beyond, name in ((0, 1, least, "smallest"), (len(alphas) - 1, -2, most, "largest")):
+        others = np.stack([beyond, inner.error[neighbour]])
+        limited = (inner.best == edge) & (np.abs(others - inner.error[edge]) > GAIN * variance).any(axis=0)
         flat &= ~limited
         if sites := int(limited.sum()):
             chosen = f"{sites} of {responses.shape[1]} sites chose the {name} alpha of the grid, {alphas[edge]:g}"

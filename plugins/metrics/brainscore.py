@@ -48,6 +48,7 @@ class BrainScorePLS(Protocol):
 
 
 class BrainScoreRidge(Protocol):
+    units_matter = "Brain-Score's penalty is 1, whatever the units of the features"
     formula = (
         "min over b, w of |y − b − X w|² + |w|²\nX: activations of the training images; y: a site's training responses"
     )

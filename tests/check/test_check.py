@@ -217,7 +217,10 @@ def own_listing():
 @pytest.mark.parametrize("name", list(OWN.metrics))
 def test_our_own_metrics_keep_every_rule(name, own_listing):
     report = check_metric(OWN.metrics[name], own_listing)
-    assert {finding.result for finding in report.findings} == {PASS}
+    assert {finding.result for finding in report.findings} <= {PASS, SKIPPED}
+    assert [finding.check for finding in report.findings if finding.result == SKIPPED] == (
+        ["units"] if name == "brainscore-ridge" else []
+    )
 
 
 @pytest.mark.parametrize("name", list(OWN.benchmarks))
