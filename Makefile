@@ -17,7 +17,7 @@ test fast: export PYTHONDONTWRITEBYTECODE =
 test: $(READY) lint  ## style, types and all tests, the slow ones too
 	$(PYTEST)
 
-fast: $(READY)  ## the quick tests, nine of ten
+fast: $(READY)  ## the quick tests, five of six
 	$(PYTEST) -m "not slow"
 
 lint: $(READY)

@@ -175,6 +175,7 @@ def test_results_go_where_they_are_told(toy, tmp_path, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["toy-net", "no-factory", "no-pass"])
 def test_of_several_runs_those_that_can_be_are_scored(broken, toy, tmp_path):
     plugin = tmp_path / "bad.py"
@@ -233,6 +234,7 @@ MISTYPED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "near"), MISTYPED.values(), ids=list(MISTYPED))
 def test_every_mistyped_name_gives_the_nearest(words, near, toy):
     assert run("score", "-m", "pixels", "-b", toy).exit_code == 0  # something is cached and scored

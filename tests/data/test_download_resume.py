@@ -66,6 +66,7 @@ def test_a_part_without_its_record_is_discarded(server, folder):
     assert server[0]["file"].asked_for() == [None]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_what_the_next_call_finishes(server, folder):
     served = server[0]["file"]
     served.pause = 0.05

@@ -159,6 +159,7 @@ def put_on_a_disk_that_fills_up(path, shapes, values):
         file.put(slice(10, 20), {"x": values})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "named"),
     [

@@ -206,6 +206,7 @@ def test_too_few_images_or_sites_are_refused(registry):
 # ---- a score
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["cka", "rsa", "procrustes", "reverse"])
 def test_a_comparison_is_scored_written_and_summed_up(toy, metric, tmp_path):
     score = read_score(write_score(score_model("toy", str(toy), metric=metric), tmp_path))

@@ -70,6 +70,7 @@ def read(name, features, responses, train=TRAIN, test=TEST, **options):
     return np.array([measure(*pair) for pair in pairs for measure in (explained_variance, correlation)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READOUTS)
 @anything
 @quick

@@ -54,6 +54,7 @@ def test_pools_are_the_first_token_and_the_mean_of_the_rest():
     assert TokenPool("mean", 2)(activations).dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pool"),
     [("vit_tiny_patch16_224", "cls"), ("vit_tiny_patch16_224", "mean"), ("vit_small_patch16_dinov3", "mean")],

@@ -133,6 +133,7 @@ def test_a_data_set_of_others_is_listed_fetched_verified_and_scored(lab):
     assert score["n_stimuli"] == 40
 
 
+@pytest.mark.slow
 def test_a_score_fetches_a_data_set_of_others(lab):
     done = run("score", "-m", "pixels", "-b", "lab-v4", *lab)
     assert done.exit_code == 0, done.stderr

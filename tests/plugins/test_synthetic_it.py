@@ -163,6 +163,7 @@ def test_sites_tuned_to_identity_tell_objects_apart_in_all_views(full):
     assert np.corrcoef(between, full.responses["pose"].values)[0, 1] < -0.3
 
 
+@pytest.mark.slow
 def test_new_objects_are_those_of_the_same_recordings_in_no_two_folds(full):
     familiar, new = (load_plugins().benchmark(f"synthetic-it{name}") for name in ("", "-new-objects"))
     assert familiar.data == new.data == "synthetic-it"

@@ -55,6 +55,7 @@ def fit(name, *changes, seed=0, taught=None, inner=8, **options):
     return predictor, core, recordings.stimuli.images, responses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_system_learns_on_a_small_core(family, toy):
     taught = mean_over_repetitions(toy_recordings(n=48).responses) if family == "distilled" else None

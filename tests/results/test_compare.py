@@ -83,6 +83,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
 def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):

@@ -67,6 +67,7 @@ def test_what_was_changed_is_what_is_named(item, changes_numbers, change, networ
     assert departure["a"] != departure["b"]
 
 
+@pytest.mark.slow
 def test_the_most_consequential_comes_first(network):
     def everything(said):
         for _, _, change in reversed(CHANGES):

@@ -194,6 +194,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("splits", QUESTIONS)
 def test_it_says_what_the_splits_ask_of_a_model(splits, toy, home):
     division = ["train", "train", "test", "test", *["val"] * 6, "val", "val", "test", "val", "test"] + ["val"] * 65

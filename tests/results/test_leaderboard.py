@@ -149,6 +149,7 @@ def test_weights_of_one_model_are_rows_of_their_own(folder):
     assert [(row["weights"], row["rank"]) for row in rows] == [("pretrained", "1"), ("random-0", "2")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "says"),
     [
@@ -300,6 +301,7 @@ def test_output_is_what_would_be_printed(form, folder, tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["board"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "form"),
     [
@@ -494,6 +496,7 @@ def by_earlier_rules(path):
     return write_score(score, path.parent)
 
 
+@pytest.mark.slow
 def test_scores_by_earlier_rules_are_read_and_stand_below_without_a_rank(folder):
     """Although they are the most, and have the largest values."""
     for model, ev in (("old", 0.9), ("older", 0.8), ("oldest", 0.7)):

@@ -29,6 +29,7 @@ def test_one_file_alone_looks_for_variables_by_name():
     assert [line for path in sorted(files) for line in probes(path)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["ridge", "cka", "stacked", "predicted-rsa"])
 def test_all_variables_of_a_score_are_listed(metric, toy, home):
     assert run("score", "-m", "toy", "-b", toy, "--metric", metric).exit_code == 0

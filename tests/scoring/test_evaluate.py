@@ -279,6 +279,7 @@ CANNOT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CANNOT)
 def test_what_a_small_benchmark_cannot_tell_is_said_once_a_command(home, toy, case):
     how, splits, said = CANNOT[case]

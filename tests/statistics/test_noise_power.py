@@ -104,6 +104,7 @@ def test_r2_er_is_that_of_pospisil_and_bair(case):
     np.testing.assert_allclose(r2_er(responses_of(values), predictions), expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("counts", [(2,), (5,), (2, 8), (1, 4)], ids=str)
 def test_r2_er_is_unbiased_where_r2_is_not(counts, share):

@@ -47,6 +47,7 @@ def test_with_equal_even_repetitions_the_correction_is_2r_over_1_plus_r():
     np.testing.assert_allclose(split_half(responses_of(values)), 2 * r / (1 + r))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counts", [(2,), (3,), (5,), (28, 51), (1, 4), (2, 3, 0)], ids=str)
 @pytest.mark.parametrize("method", ["split-half", "variance"])
 def test_reliability_is_that_of_the_closed_form_for_any_numbers_of_repetitions(method, counts):

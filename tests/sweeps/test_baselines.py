@@ -199,6 +199,7 @@ def test_object_labels_that_say_nothing_or_cannot_be_read_are_left_out(home, toy
     assert reasons(toy, metric=metric)["object-label"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["ridge", "stacked", "rsa"])
 def test_shuffling_is_showing_the_images_in_another_order(home, toy, metric):
     recordings = toy_recordings()

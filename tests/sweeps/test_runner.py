@@ -244,6 +244,7 @@ def test_a_killed_run_goes_on(counted):
     assert not any(row["error"] for row in rows.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), [("t.md", "markdown"), ("t.csv", "csv"), ("t.json", "json")])
 def test_the_table_goes_into_a_file(suite, name, form, tmp_path):
     done = run("run", suite, "--only", "toy good", "--output", tmp_path / name)

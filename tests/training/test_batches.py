@@ -214,6 +214,7 @@ def test_on_a_cpu_no_thread_gathers_what_does_not_change(prepared):
         assert len(list(feed)) == 1
 
 
+@pytest.mark.slow
 def test_batches_are_made_while_the_consumer_works(prepared):
     def slow(batch, number):
         time.sleep(0.03)

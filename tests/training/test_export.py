@@ -129,6 +129,7 @@ def card(benchmark):
     return exported("learner", "--split", "fold0", "--output", "cnn")[1].read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "said",
     [

@@ -353,6 +353,7 @@ class StopsAfter(SilentReporter):
             raise Stop
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [1, 4, 5])
 def test_a_training_that_was_stopped_ends_with_the_same_weights(stopped, prepared, tmp_path):
     recipe = {"epochs": 5, "average": 0.9, "augment": ["shift", "flip", "colour"], "patience": 5, "validation": 0.2}

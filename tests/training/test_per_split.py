@@ -133,6 +133,7 @@ def test_each_split_learns_from_its_own_rows_and_is_trained_once(pupil):
     np.testing.assert_array_equal(restored.predictor.predict(images), first.predictor.predict(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["epochs=5", "lr=1e-2", "validation=0.2"])
 def test_another_recipe_is_another_training(pupil, change):
     (first, task), (second, _) = learner(pupil), learner(pupil, change)

@@ -62,6 +62,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "words"), REFUSED.items(), ids=REFUSED)
 def test_what_a_model_that_learns_cannot_have_is_refused(arguments, words, scores):
     assert words in refusal(*shlex.split(arguments.format(toy=scores)))

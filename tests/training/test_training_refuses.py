@@ -132,6 +132,7 @@ def refusal(home, *arguments):
     return done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "change", "words"), RECIPES.values(), ids=RECIPES)
 def test_a_recipe_by_which_nothing_can_be_learnt_is_refused(model, change, words, toys, home):
     several = yaml.safe_load(change) if change.startswith("{") else {}

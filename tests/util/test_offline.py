@@ -51,6 +51,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [pytest.param(CALLS[name], marks=[pytest.mark.slow] if name == "torch hub" else []) for name in CALLS],
