@@ -117,6 +117,17 @@ def test_means_in_double_precision_are_equal_too(course, public):
     assert match_recordings(with_responses(course, lambda values: exact[None]), public)[1].images_matched == 16
 
 
+def test_rounding_follows_the_largest_response_of_either_sign(tmp_path):
+    ids, rng = [f"image{number}" for number in range(30)], np.random.default_rng(0)
+    values = rng.uniform(-1000, 1, (3, 30, 4))
+    images = rng.integers(0, 256, (30, 4, 4, 3), dtype=np.uint8)
+    repeated = Recordings("repeated", StimulusSet(tuple(ids), images), make_responses(values, ids))
+    means = values.mean(axis=0)[None] + 2e-4  # 3 × 2^-23 × 1000 is 3.6e-4
+    averaged = Recordings("averaged", StimulusSet(tuple(ids), images), make_responses(means, ids))
+    _, report = match_recordings(averaged, repeated)
+    assert (report.images_matched, report.sites_matched) == (30, 4)
+
+
 def test_linking_twice_changes_nothing(course, public):
     once, _ = match_recordings(course, public)
     twice, report = match_recordings(once, public)

@@ -61,6 +61,7 @@ IN_PARTS = ([0, 2, 6], [1, 3, 7])
         (table(PARTS, FOLDS, header="image,ood,fold"), "a.csv",
          {"ood": IN_PARTS, "fold-fold0": IN_FOLDS["fold0"], "fold-fold1": IN_FOLDS["fold1"]}),
         (table(["", *FOLDS[1:7], ""]), "a.csv", {"fold0": ([1, 3, 5], [2, 4, 6]), "fold1": ([2, 4, 6], [1, 3, 5])}),
+        (table(["0.0", "1.0"] * 4), "a.csv", IN_FOLDS),
         (table([10, 9] * 4), "a.csv", {"fold9": (EVEN, ODD), "fold10": (ODD, EVEN)}),
         (table(["1", "2.0", "1.0", "2", "01", "2", "1", "02"]), "a.csv", {"fold1": (ODD, EVEN), "fold2": (EVEN, ODD)}),
     ],

@@ -261,6 +261,14 @@ def test_two_rows_tell_another_gram_also_behind_a_large_offset(change, agree):
     assert agrees(whole, few, rows, *TOLERANCES["float32"]) == agree
 
 
+@pytest.mark.parametrize(("factor", "agree"), [(1 + 3e-4, True), (1 + 3e-3, False)])
+def test_the_tolerance_is_relative_whatever_the_units(factor, agree):
+    for units in (1e-3, 1.0, 1e3):
+        x = units * np.random.default_rng(0).standard_normal((20, 300))
+        few = Gram.from_features(factor * x[[0, 19]], ["0", "19"])
+        assert agrees(Gram.from_features(x), few, np.array([0, 19]), *TOLERANCES["float32"]) == agree
+
+
 @pytest.mark.slow
 def test_list_and_clear(toy):
     run("score", "-m", "toy", "-m", "pixels", "-b", toy)

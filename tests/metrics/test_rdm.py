@@ -80,7 +80,14 @@ def test_crossnobis_is_not_raised_by_noise_where_repetitions_are_missing():
     assert (np.mean(plain, axis=0) - truth)[upper].mean() > 3
 
 
-@pytest.mark.parametrize("repetitions", [np.ones((1, 20, 3)), np.where(np.arange(20) == 4, [[1.0], [np.nan]], 1.0)])
+@pytest.mark.parametrize(
+    "repetitions",
+    [
+        np.ones((1, 20, 3)),
+        np.where(np.arange(20) == 4, [[1.0], [np.nan]], 1.0),
+        np.where(np.arange(20) == 4, [[1.0], [np.nan], [np.nan]], 1.0),  # pairs of other repetitions do not help
+    ],
+)
 def test_crossnobis_needs_two_repetitions(repetitions):
     values = np.broadcast_to(repetitions.reshape(len(repetitions), 20, -1), (len(repetitions), 20, 3))
     with pytest.raises(BadRecordings, match="crossnobis needs 2"):

@@ -118,6 +118,11 @@ def test_a_half_that_does_not_vary_says_nothing_about_the_other():
     np.testing.assert_array_equal(split_half(responses_of(thinned(values, (6, 2)))), 0.0)  # means of 3 and 1 differ
 
 
+def test_responses_that_hardly_vary_beside_their_mean_are_judged_as_others():
+    values = simulated(6)
+    np.testing.assert_allclose(split_half(responses_of(1 + 1e-8 * values)), split_half(responses_of(values)), atol=1e-5)
+
+
 def test_what_a_repetition_adds_to_all_stimuli_is_no_noise():
     values = simulated(6)
     drift = 10 * np.arange(6.0)[:, None, None]
