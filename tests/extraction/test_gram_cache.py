@@ -261,6 +261,13 @@ def test_two_rows_tell_another_gram_also_behind_a_large_offset(change, agree):
     assert agrees(whole, few, rows, *TOLERANCES["float32"]) == agree
 
 
+def test_images_that_are_almost_equal_agree_to_the_rounding_of_their_norms():
+    rng = np.random.default_rng(0)
+    x = 1e4 + 1e-3 * rng.standard_normal((20, 300))
+    few = Gram.from_features(x[[0, 19]] + 1e-3 * rng.standard_normal((2, 300)), ["0", "19"])  # as float32 has it
+    assert agrees(Gram.from_features(x), few, np.array([0, 19]), *TOLERANCES["float32"])
+
+
 @pytest.mark.parametrize(("factor", "agree"), [(1 + 3e-4, True), (1 + 3e-3, False)])
 def test_the_tolerance_is_relative_whatever_the_units(factor, agree):
     for units in (1e-3, 1.0, 1e3):

@@ -191,6 +191,15 @@ def test_says_when_the_best_alpha_is_at_an_edge():
     assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
 
 
+def test_says_nothing_of_a_choice_inside_the_grid():
+    features, responses, train, test = data((60, 300, "plain"))
+    gram = Gram.from_features(features)
+    best = ridge()(gram, responses[train][:, :1], train, test).alpha[0]
+    inside = ridge(alphas=(best / 30, best, 30 * best))(gram, responses[train][:, :1], train, test)
+    assert inside.alpha[0] == best
+    assert inside.remarks == ()
+
+
 def test_says_when_every_penalty_of_the_grid_is_as_bad():
     features, responses, train, test = data((60, 300, "plain"))
     small = Gram.from_features(1e-7 * features)
