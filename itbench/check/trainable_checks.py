@@ -188,14 +188,11 @@ TRAINING_CHECKS = (
 )
 
 _BY_NAME: dict[str, Check] = {check.name: check for check in (*REGISTRATION_CHECKS, *IDENTITY_CHECKS)}
-REGISTRATION = ("candidates", "images first", "real numbers", "layers", "identity")
+_AFTER_FIT = ("candidates", "images first", "real numbers", "layers", "identity")
 TRAINABLE_CHECKS: tuple[Check, ...] = (
     _BY_NAME["listing"],
     *TRAINING_CHECKS,
-    *(
-        replace(_BY_NAME[name], needs=("fit",))
-        for name in ("candidates", "images first", "real numbers", "layers", "identity")
-    ),
+    *(replace(_BY_NAME[name], needs=("fit",)) for name in _AFTER_FIT),
     *ACTIVATION_CHECKS,
     replace(_BY_NAME["other process"], needs=("factory",)),
     _BY_NAME["precision"],

@@ -55,7 +55,7 @@ class LabelJoin:
 
     @property
     def text(self) -> str:
-        """Sentence part that says what was joined, and by which rule."""
+        """Which labels of the stimuli were joined with which, and by which rule, in words."""
         return f"{self.column!r} names {self.target} ({self.rule})"
 
 

@@ -85,7 +85,7 @@ def test_an_altered_file_is_never_read_as_good(cache):
 def test_a_killed_writer_leaves_nothing_under_the_final_name(cache):
     code = (
         "import numpy as np, os, signal\nfrom pathlib import Path\nfrom itbench import Gram\n"
-        "from itbench.util import files\nfrom itbench.extraction.gram_cache import TOLERANCES, GramCache, agrees\n"
+        "from itbench.util import files\nfrom itbench.extraction.gram_cache import GramCache\n"
         "files._flush = lambda path: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"GramCache(Path({str(cache.folder)!r})).write({KEY!r}, Gram.from_features(np.ones((5, 3))))"
     )

@@ -206,7 +206,6 @@ def test_features_that_change_are_computed_in_every_epoch(change):
 
 
 def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
-    pass
     from itbench.training.losses import Targets
     from itbench.training.preprocessed_images import PreprocessedImages
 
