@@ -23,14 +23,13 @@ from itbench.cli.output import print_json, print_rows
 if TYPE_CHECKING:
     from itbench.results.paired_comparison import ComparedModel, PairedComparison
 
-SMALLEST = 1e-15  # p that is told apart from 0
-
 
 @click.command(cls=Command)
 @click.argument("a")
 @click.argument("b")
 @with_naming
 @with_metric
+@click.option("--margin", type=float, help="The largest difference that does not matter: adds an equivalence test.")
 @with_results
 @with_plugins
 @with_json
@@ -40,20 +39,24 @@ def compare(
     benchmark: str | None,
     metric: str,
     weights: str,
+    margin: float | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Compare two scored models on the same images and sites.
 
-    A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both values, the
-    difference with its 95 % interval, and p of a permutation test, which swaps the predictions of the two models.
+    A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both values and
+    the difference, each with its standard error (SE) and 95 % interval, and p, all from draws of other images and sites
+    of the kind, and whether the difference is to be believed. A permutation test of the images between the models adds
+    what these very sites say.
 
     \b
     Examples:
       itbench compare itbench-tiny pixels -b synthetic-it
       itbench compare itbench-tiny:pretrained itbench-tiny:random-0 -b synthetic-it
       itbench compare resnet50 vit_b_16 -b BENCHMARK --metric ridge --json
+      itbench compare resnet50 resnet101 -b BENCHMARK --margin 0.01
       itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
     from itbench.cli.output import TerminalReporter
@@ -68,7 +71,7 @@ def compare(
     if not is_comparison(first):
         bench = registry.benchmark(benchmark or first.attrs["benchmark"])
         responses = responses_of(first, bench, TerminalReporter(bench.name))
-    compared = compare_scores(first, second, responses)
+    compared = compare_scores(first, second, responses, margin)
     if as_json:
         print_json(dataclasses.asdict(compared))
     else:
@@ -76,31 +79,42 @@ def compare(
 
 
 def _print(found: PairedComparison) -> None:
-    from itbench.results.summary import LABELS, interval_text
+    from itbench.results.paired_comparison import SWAPS
+    from itbench.results.summary import LABELS
 
     label = LABELS.get(found.measure, found.measure)
     splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
     click.echo(f"{found.benchmark}: {found.n_stimuli} images, {found.n_sites} sites{splits}\n")
-    rows = [_row(name, one, label) for name, one in (("A", found.a), ("B", found.b))]
-    between = {"": "A − B", label: found.difference, "95 %": interval_text(found.low, found.high)}
-    columns = ["", "model", "weights", "metric", "layer", label, "95 %"]
+    rows = [_row(name, one, one.value, label) for name, one in (("A", found.a), ("B", found.b))]
+    between = _row("A − B", found, found.difference, label)
+    columns = ["", "model", "weights", "metric", "layer", label, "SE", "95 %", "p"]
     if found.a.sites_better is not None:
         columns += ["sites better", "significantly"]
     print_rows([*rows, between], columns, False)
-    p = f"= {found.p:.2g}" if found.p >= SMALLEST else f"< {SMALLEST:.0e}"
-    click.echo(f"\np {p} ({found.test})")
+    click.echo(f"\n{found.verdict} Drawn: {found.drawn}.")
+    if found.p_at_these_sites is not None:
+        click.echo(f"At these very sites, by permutation: p {_p(found.p_at_these_sites, 1 / (SWAPS + 1))}.")
+    if found.p_beyond_margin is not None:
+        click.echo(f"More than {found.margin:g} apart: p {_p(found.p_beyond_margin, 0.0)}.")
     for departure in found.departures:
         click.echo(f"The setups also differ in {departure}.")
 
 
-def _row(name: str, one: ComparedModel, label: str) -> dict[str, Any]:
+def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: str) -> dict[str, Any]:
     from itbench.results.summary import interval_text
 
+    about = dataclasses.asdict(one)
     return {
-        **dataclasses.asdict(one),
+        **about,
         "": name,
-        label: one.value,
+        label: value,
+        "SE": one.standard_error,
         "95 %": interval_text(one.low, one.high),
-        "sites better": one.sites_better,
-        "significantly": one.sites_better_significantly,
+        "p": f"{about['p']:.2g}" if "p" in about else None,
+        "sites better": about.get("sites_better"),
+        "significantly": about.get("sites_better_significantly"),
     }
+
+
+def _p(value: float, least: float) -> str:
+    return f"≤ {value:.1g}" if value <= least else f"= {value:.2g}"

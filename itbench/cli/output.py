@@ -156,11 +156,21 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
                 *({**model, "layer": f"all of {model['model']}"} for model in rows[0]["models"]),
             ]
             _print_figures([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
-            if rows[0]["regret"] is not None:
-                say(f"Best on the held-out images: {rows[0]['oracle_layer']}; regret {rows[0]['regret']:.4f}.")
+            _say_gap(rows[0])
     for score, path in written:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
         say(f"{path} ({stages})")
+
+
+def _say_gap(row: dict[str, Any]) -> None:
+    """Print how the layers of a score were chosen, and how far it is from the best layer on these images."""
+    chosen = row["layers_chosen"]
+    if len(chosen) > 1:
+        counts = ", ".join(f"{layer} {count}" for layer, count in chosen.items())
+        say(f"{row['value']:.3f} is of layers chosen on other images, each by parts of them: {counts}.")
+    if row["gap_to_oracle"] is not None:
+        gap = f"{row['oracle_layer']}; gap to it {row['gap_to_oracle']:.4f}"
+        say(f"Best layer on these images: {gap}, biased upwards: the best of several looks better than it is.")
 
 
 def _print_figures(rows: list[dict[str, Any]], first: Sequence[str], last: Sequence[str] = ()) -> None:
@@ -173,10 +183,11 @@ def _print_figures(rows: list[dict[str, Any]], first: Sequence[str], last: Seque
 
 
 def _row(run: dict[str, Any]) -> dict[str, Any]:
-    from itbench.results.summary import LABELS, interval_text, sites_text
+    from itbench.results.summary import LABELS, interval_text, layer_text, sites_text
 
     return {
         **run,
+        "layer": layer_text(run),
         "EV": run.get("explained_variance"),
         "EV/ceiling": run.get("explained_variance_corrected"),
         LABELS.get(run["measure"], run["measure"]): run["value"],

@@ -26,7 +26,7 @@ from itbench.cli.output import Written, run_each
 if TYPE_CHECKING:
     from itbench.scoring.run import Run
 
-PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split")
+PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split", "row_cluster")
 
 
 @click.command(cls=Command, kept=KEPT)

@@ -38,6 +38,9 @@ class Benchmark:
         Width of the images on the screen, degrees of visual angle.
     metric : str, optional
         Name of the default metric.
+    cluster : str, optional
+        Stimulus coordinate whose images are drawn together for intervals; ``none`` draws each image by itself. By
+        default the ``object``, where stimuli have one (`itbench.data.groups.clusters_of`).
     file : Path
         The YAML file.
     plugin : str
@@ -56,6 +59,7 @@ class Benchmark:
     window: tuple[float, float] | None = None
     degrees: float | None = None
     metric: str = "ridge"
+    cluster: str = ""
     citation: str = ""
     licence: str = ""
     file: Path = field(default=Path(), compare=False)
@@ -127,7 +131,7 @@ def _is_number(value: Any) -> bool:
 
 
 CHECKS: Mapping[str, Check] = {
-    **dict.fromkeys(("name", "data", "description", "region", "metric", "citation", "licence"), sentence),
+    **dict.fromkeys(("name", "data", "description", "region", "metric", "cluster", "citation", "licence"), sentence),
     "window": _window,
     "degrees": _degrees,
     "splits": lambda value: value,  # checked by SplitPlan

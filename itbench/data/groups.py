@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.labels import plain_header
-from itbench.errors import ItbenchError
+from itbench.errors import ItbenchError, UnknownName
 
 
 def group_numbers(column: NDArray[Any], name: str, *, least: int) -> tuple[list[str], NDArray[np.intp]]:
@@ -84,6 +84,55 @@ def balanced_folds(number: NDArray[np.intp], folds: int, seed: int) -> NDArray[n
 def find_coordinate(names: Iterable[str], noun: str) -> str | None:
     """Return the stimulus coordinate of an ``object``, ``category`` or other noun, also as ``object_name``."""
     return next((name for name in names if plain_header(name) in (noun, f"{noun}name")), None)
+
+
+FEWEST_CLUSTERS = 10  # objects that are drawn unasked: of fewer, the spread between them is hardly known
+
+
+def clusters_of(
+    metadata: Mapping[str, NDArray[Any]], rows: NDArray[np.intp], n_stimuli: int, named: str = ""
+) -> tuple[str, NDArray[np.intp]]:
+    """Return the stimulus coordinate whose groups are drawn together for intervals, and each stimulus's group number.
+
+    Parameters
+    ----------
+    metadata : mapping of str to array of shape (stimulus,)
+    rows : int array
+        Stimuli that are scored; others have a group as well, which nothing draws.
+    n_stimuli : int
+    named : str
+        By the benchmark: a coordinate, or ``none`` for single images. Without it, the object, where the images scored
+        are of 10 objects or more, and each has one.
+
+    Returns
+    -------
+    coordinate : str
+        Empty where images are drawn by themselves.
+    cluster : int array of shape (stimulus,)
+
+    Raises
+    ------
+    UnknownName
+        If there is no coordinate of that name.
+    ItbenchError
+        If a stimulus has no value of it, or all have the same one.
+    """
+    single = np.arange(n_stimuli)
+    if named == "none":
+        return "", single
+    name = named or find_coordinate(metadata, "object")
+    if not name:
+        return "", single
+    if name not in metadata:
+        raise UnknownName.of("stimulus coordinate", name, metadata, where="key 'cluster': ")
+    column = np.asarray(metadata[name])
+    if named:
+        group_numbers(column[rows], name, least=2)
+    elif any(map(is_missing, column[rows].tolist())):
+        return "", single
+    number = np.unique(column.astype(str), return_inverse=True)[1]
+    n_groups = len(set(number[rows].tolist()))
+    return ("", single) if n_groups == len(rows) or (not named and n_groups < FEWEST_CLUSTERS) else (name, number)
 
 
 def seen_in_training(parts: Iterable[tuple[NDArray[np.intp], NDArray[np.intp]]], labels: NDArray[Any]) -> float:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.benchmark import Benchmark
-from itbench.data.groups import describe_groups
+from itbench.data.groups import clusters_of, describe_groups
 from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions, varies
 from itbench.data.splits import Split, refuse_copies
@@ -96,6 +97,15 @@ class Task:
         """Stimulus and split of every held-out row of the task (row,), split after split."""
         stimuli = [np.asarray(split.test, np.intp) for split in self.splits]
         return np.concatenate(stimuli), np.repeat(np.arange(len(stimuli)), [len(rows) for rows in stimuli])
+
+    @cached_property
+    def clusters(self) -> tuple[str, NDArray[np.intp]]:
+        """Coordinate whose groups of images are drawn together for intervals, empty for images by themselves; numbers.
+
+        The numbers are of all stimuli (stimulus,), see `itbench.data.groups.clusters_of`.
+        """
+        stimuli = self.recordings.stimuli
+        return clusters_of(stimuli.metadata, self.rows, len(stimuli), self.benchmark.cluster)
 
     @property
     def groups(self) -> dict[str, dict[str, Any]]:

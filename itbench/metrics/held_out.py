@@ -18,9 +18,11 @@ from itbench.statistics.explained_variance import (
     sum_of_squares,
     variance_shares,
 )
+from itbench.statistics.jackknife import SEED, SITE_GROUPS, jackknife_draws, jackknife_groups
 from itbench.util.arrays import Array
 
 PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance", "ssp")
+FEWEST_LEFT = 3  # images of a split, and sites, that a measure of both needs
 Compare = Callable[[Array, Array], float]
 
 
@@ -139,6 +141,7 @@ class HeldOut:
                 "n_test": ("split", sizes),
                 "row_stimulus": ("row", row_stimulus.astype(np.int32)),
                 "row_split": ("row", row_split.astype(np.int32)),
+                "row_cluster": ("row", self.task.clusters[1][row_stimulus].astype(np.int32)),
             },
         )
         return dataset if self._joint is None else dataset.merge(self._joint)
@@ -152,6 +155,46 @@ def gather(
     for layer, n_features, results in read:
         held_out.add(layer, n_features, results)
     return held_out
+
+
+def split_measure_draws(
+    compare: Compare,
+    recorded: Array,
+    predicted: Array,
+    row_cluster: NDArray[np.integer],
+    row_split: NDArray[np.integer],
+) -> Array:
+    """Return draws of the mean over splits of a measure of held-out responses: a jackknife over images and over sites.
+
+    Parameters
+    ----------
+    compare : callable
+        Of recorded and predicted responses (test, site) to a number.
+    recorded, predicted : array of shape (row, site)
+    row_cluster, row_split : int array of shape (row,)
+        Images that are left out together, and the split of each row. A split is left out where too few of its images
+        remain.
+
+    Returns
+    -------
+    array of shape (draw,)
+        NaN where the splits are too small, or there is a single cluster.
+    """
+    clusters, cluster = np.unique(row_cluster, return_inverse=True)
+    image_group = jackknife_groups(len(clusters), SEED)[cluster]
+    n_sites = recorded.shape[1]
+    site_group = jackknife_groups(n_sites, SEED, SITE_GROUPS) if n_sites > FEWEST_LEFT else np.zeros(0, np.intp)
+    parts = [row_split == split for split in np.unique(row_split)]
+
+    def value(kept: NDArray[np.bool_], sites: NDArray[np.bool_]) -> float:
+        left = [part & kept for part in parts if (part & kept).sum() >= FEWEST_LEFT]
+        each = [compare(recorded[rows][:, sites], predicted[rows][:, sites]) for rows in left]
+        return float(np.mean(each)) if each else np.nan
+
+    every_row, every_site = np.ones(len(recorded), bool), np.ones(n_sites, bool)
+    images = [value(image_group != group, every_site) for group in np.unique(image_group)]
+    sites = [value(every_row, site_group != group) for group in np.unique(site_group)]
+    return jackknife_draws(value(every_row, every_site), np.array(images), np.array(sites))
 
 
 def _unique(recorded: Array, result: JointReadoutResult) -> Array:

@@ -58,6 +58,17 @@ class NeuralData:
             rdms=None if self.rdms is None else self.rdms.isel(stimulus=rows, other_stimulus=rows),
         )
 
+    @property
+    def subjects(self) -> list[NeuralData]:
+        """Neural data of each subject, where they are RDMs."""
+        assert self.rdms is not None
+        return [replace(self, rdms=self.rdms.isel(subject=[number])) for number in range(self.rdms.sizes["subject"])]
+
+    def take_sites(self, sites: NDArray[np.integer]) -> NeuralData:
+        """Return the neural data of some sites, where they are responses."""
+        assert self.responses is not None
+        return replace(self, responses=self.responses.isel(site=sites))
+
     @cached_property
     def means(self) -> Array | None:
         """Mean responses (stimulus, site) of the neural data; None where they are RDMs."""

@@ -20,7 +20,7 @@ from itbench.results.score_file import (
 )
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import draws_of
-from itbench.results.summary import LABELS, interval_text, sites_text, summary
+from itbench.results.summary import LABELS, interval_text, layer_text, sites_text, summary
 from itbench.statistics.ranks import rank_intervals
 from itbench.util.files import refuse_ending, write_text
 from itbench.util.tables import csv_text, markdown
@@ -179,19 +179,13 @@ def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
         "rank_low": low,
         "rank_high": high,
         **{key: run[key] for key in ("metric", "model", "weights", "baseline", "measure", "value", "low", "high")},
-        "layer": _layer(run),
+        "layer": layer_text(run),
         "EV": run.get("explained_variance"),
         "EV/ceiling": run.get("explained_variance_corrected"),
         "correlation": run.get("correlation"),
         "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
         "note": "; ".join(filter(None, (baseline, run["changes"], note))),
     }
-
-
-def _layer(run: Row) -> str:
-    chosen = run["layers_chosen"]
-    total = sum(chosen.values())
-    return run["layer"] if len(chosen) == 1 else f"{run['layer']} ({chosen[run['layer']]}/{total})"
 
 
 def read_runs(folder: Path) -> list[dict[str, Any]]:

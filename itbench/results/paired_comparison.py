@@ -10,20 +10,26 @@ import xarray as xr
 
 from itbench.data.benchmark import Benchmark
 from itbench.data.responses import mean_over_repetitions
-from itbench.errors import BadRecordings, BadScore
+from itbench.errors import BadOption, BadRecordings, BadScore
 from itbench.results.score_command import score_command
 from itbench.results.score_setup import RECORDED, Setup, name_of, refuse_unlike
-from itbench.results.score_variables import ceilings_of, draws_of, held_out_rows, is_comparison, measure_of
+from itbench.results.score_variables import (
+    ceilings_of,
+    drawn_text,
+    draws_of,
+    held_out_rows,
+    is_comparison,
+    measure_of,
+)
 from itbench.results.summary import summary
-from itbench.statistics.bootstrap import percentile_interval
+from itbench.statistics.bootstrap import percentile_interval, two_sided_p
 from itbench.statistics.permutation import PermutationResult, benjamini_hochberg, permutation_test
 from itbench.statistics.resampling import MEASURES
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
 
-PERMUTATION = "permutation of images"
-NORMAL = "normal approximation"
 SWAPS = 10_000
+BELIEVED = 0.05  # the largest p of a difference that is called one
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,14 @@ class ComparedModel:
     model, weights, metric, layer : str
     value : float
         Of the measure.
+    standard_error : float
+        Standard deviation of its draws.
     low, high : float, optional
         Its 95 % interval.
     sites_better : int, optional
         Sites at which it is better; None for a comparison of Grams.
     sites_better_significantly : int, optional
-        Those of them that are significant at a false discovery rate of 5 % over all sites.
+        Those of them that are significant by permutation at a false discovery rate of 5 % over all sites.
     """
 
     model: str
@@ -48,6 +56,7 @@ class ComparedModel:
     metric: str
     layer: str
     value: float
+    standard_error: float
     low: float | None
     high: float | None
     sites_better: int | None = None
@@ -64,12 +73,23 @@ class PairedComparison:
     a, b : ComparedModel
     difference : float
         The value of `a` less that of `b`.
+    standard_error : float
+        Standard deviation of the paired draws.
     low, high : float, optional
-        The 95 % interval of the difference, from paired draws.
+        The 95 % interval of the difference, from the same draws.
     p : float
-        Two-sided, of no difference.
-    test : str
-        Name of the test that gave p.
+        Two-sided, of no difference on other images and sites of the kind; below 0.05 exactly where the interval
+        excludes 0.
+    drawn : str
+        What was drawn, such as ``64 objects × 168 sites``.
+    verdict : str
+        In words; says where a difference is not to be believed.
+    p_at_these_sites : float, optional
+        Of a permutation of the images, or objects, between the models, with the sites fixed: says nothing of other
+        sites. None for a comparison of Grams.
+    margin, p_beyond_margin : float, optional
+        A margin, and p of the hypothesis that the difference is beyond it (the larger of two one-sided tests: below
+        0.05, the models are no more than the margin apart; Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657–680).
     n_stimuli, n_sites, n_splits : int
         Held-out stimuli, scored sites, splits.
     departures : tuple of str
@@ -81,22 +101,29 @@ class PairedComparison:
     a: ComparedModel
     b: ComparedModel
     difference: float
+    standard_error: float
     low: float | None
     high: float | None
     p: float
-    test: str
+    drawn: str
+    verdict: str
+    p_at_these_sites: float | None
+    margin: float | None
+    p_beyond_margin: float | None
     n_stimuli: int
     n_sites: int
     n_splits: int
     departures: tuple[str, ...] = ()
 
 
-def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None) -> PairedComparison:
+def compare_scores(
+    a: xr.Dataset, b: xr.Dataset, responses: Array | None = None, margin: float | None = None
+) -> PairedComparison:
     """Return the paired comparison of two scores of the same stimuli, sites and splits.
 
-    The interval of the difference comes from paired draws over stimuli and sites. Where both scores hold predictions,
-    p comes from swapping them between the models (`permutation_test`), with the sites fixed; else from the standard
-    error of the paired draws, as if the difference were normal.
+    Interval, standard error and p come from the paired draws of both scores, over images (in clusters, such as objects)
+    and sites. Where both scores hold predictions, a permutation test adds what these very sites say
+    (`permutation_test`), of all together and of each.
 
     Parameters
     ----------
@@ -104,41 +131,76 @@ def compare_scores(a: xr.Dataset, b: xr.Dataset, responses: Array | None = None)
         Scores.
     responses : array of shape (stimulus, site), optional
         Recorded means (`responses_of`); needed where the scores hold predictions.
+    margin : float, optional
+        The largest difference that does not matter: adds an equivalence test.
 
     Raises
     ------
     BadScore
         If their setups differ in what must agree, or they hold no predictions or draws.
+    BadOption
+        If the margin is not above 0.
 
     Examples
     --------
     >>> a, b = (itbench.score(name) for name in ("itbench-tiny", "pixels"))  # doctest: +SKIP
     >>> compare_scores(a, b, responses_of(a, load_plugins().benchmark("synthetic-it"))).p  # doctest: +SKIP
     """
+    if margin is not None and not 0 < margin < math.inf:
+        raise BadOption(f"The margin must be above 0, not {margin}.", known="It is in the unit of the measure.")
     refuse_unlike(a, b)
     measure = measure_of(a)
     drawn = [draws for score in (a, b) if (draws := draws_of(score)) is not None]
     difference = drawn[0] - drawn[1]
     swapped = None if is_comparison(a) or measure not in MEASURES else _swap(a, b, responses, measure)
     first, second = _compared(a, swapped, 1), _compared(b, swapped, -1)
-    value = first.value - second.value
     low, high = map(_finite, percentile_interval(difference))
+    p, beyond = two_sided_p(difference), None if margin is None else _p_beyond(difference, margin)
     rows = held_out_rows(a)
     return PairedComparison(
         str(a.attrs["benchmark"]),
         measure,
         first,
         second,
-        value,
+        first.value - second.value,
+        float(np.nanstd(difference)),
         low,
         high,
-        swapped.p if swapped else normal_p(value, difference),
-        PERMUTATION if swapped else NORMAL,
+        p,
+        drawn_text(a),
+        _verdict(first, second, p, margin, beyond),
+        swapped.p if swapped else None,
+        margin,
+        beyond,
         int(a["group_size"].sum()) if rows is None else len(np.unique(rows[0])),
         int(a.attrs["n_sites_scored"]),
         a.sizes.get("split", 0),
         tuple(Setup.of(a).departures(Setup.of(b))),
     )
+
+
+def _verdict(a: ComparedModel, b: ComparedModel, p: float, margin: float | None, beyond: float | None) -> str:
+    """Return in words what a paired comparison says."""
+    within = f"they are no more than {margin:g} apart" if beyond is not None and beyond < BELIEVED else ""
+    if not math.isfinite(p):
+        return "There are too few images for an interval: the difference is not to be believed."
+    if p < BELIEVED:
+        better = "A is better than B" if a.value > b.value else "B is better than A"
+        return f"{better}{', though ' + within if within else ''}."
+    if within:
+        return f"Not told apart, and {within}."
+    unknown = f", nor shown to be within {margin:g} of each other" if margin is not None else ""
+    return f"Not told apart{unknown}: on other images and sites, the order could be the other."
+
+
+def _p_beyond(draws: Array, margin: float) -> float:
+    """Return p of the hypothesis that the difference is beyond the margin, of two one-sided tests the larger."""
+    return max(two_sided_p(draws - end) / 2 if inside else 1.0 for end, inside in _ends(draws, margin))
+
+
+def _ends(draws: Array, margin: float) -> list[tuple[float, bool]]:
+    middle = float(np.nanmedian(draws))
+    return [(margin, middle < margin), (-margin, middle > -margin)]
 
 
 def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | None = None) -> Array:
@@ -160,24 +222,17 @@ def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | N
     return mean_over_repetitions(recordings.require_responses())
 
 
-def normal_p(value: float, draws: Array) -> float:
-    """Return the two-sided p of a paired difference whose standard error is the spread of its draws (draw,)."""
-    error = float(np.nanstd(draws))
-    return math.erfc(abs(value) / error / math.sqrt(2)) if error > 0 else float(value == 0)
-
-
 def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> PermutationResult:
     if responses is None:
         raise BadScore(
             "The paired comparison of scores with predictions needs the recorded responses, and none were given.",
             todo="Pass responses_of(score, benchmark).",
         )
-    stimulus, split = a["row_stimulus"].values, a["row_split"].values
     return permutation_test(
-        responses[stimulus],
+        responses[a["row_stimulus"].values],
         (a["predictions"].values, b["predictions"].values),
-        stimulus,
-        split,
+        a["row_cluster"].values,
+        a["row_split"].values,
         measure=measure,
         ceiling=ceilings_of(a),
         n=SWAPS,
@@ -185,7 +240,8 @@ def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -
 
 
 def _compared(score: xr.Dataset, swapped: PermutationResult | None, sign: int) -> ComparedModel:
-    found = summary(score)
+    found, draws = summary(score), draws_of(score)
+    error = np.nan if draws is None else float(np.nanstd(draws))
     better = None if swapped is None else sign * swapped.site_difference > 0
     return ComparedModel(
         found["model"],
@@ -193,6 +249,7 @@ def _compared(score: xr.Dataset, swapped: PermutationResult | None, sign: int) -
         found["metric"],
         found["layer"],
         found["value"],
+        error,
         _finite(found["low"]),
         _finite(found["high"]),
         None if better is None else int(better.sum()),

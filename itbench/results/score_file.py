@@ -18,7 +18,7 @@ from itbench.util.checksum import PIECE, seal_file, seal_line, unseal
 from itbench.util.files import kind_of_file, whole_file
 
 FORMAT = "itbench score 1"
-EDITION = 2  # of the rules by which a score is made: raised when the same run would give other numbers
+EDITION = 3  # of the rules by which a score is made: raised when the same run would give other numbers
 BY_EARLIER_RULES = "scored by earlier rules"
 MARKS = (b"itbench score", b"file_stem")  # one of which is in every score file, even in a damaged one
 FAILED = ".failed.json"

@@ -42,6 +42,8 @@ class Setup:
         Plan of the splits.
     rows : tuple of list of int, optional
         Stimulus and split of every held-out row, where the score holds predictions.
+    clusters : str
+        What was drawn for intervals: the coordinate of images drawn together, and their number.
     n_parts : int
         Splits of a readout, groups of images of a comparison.
     sites : list of str, optional
@@ -64,6 +66,7 @@ class Setup:
     digests: Mapping[str, str]
     splits: Mapping[str, Any]
     rows: tuple[list[int], list[int]] | None
+    clusters: str
     n_parts: int
     sites: list[str] | None
     scored: list[str] | None
@@ -88,6 +91,7 @@ class Setup:
             digests=record.get("digests", {}),
             splits=_without_none(record.get("splits", {})),
             rows=None if rows is None else (rows[0].tolist(), rows[1].tolist()),
+            clusters=f"{names.get('n_clusters', 0)} {names.get('clusters') or 'image'}",
             n_parts=score["chosen_layer"].size,
             sites=sites,
             scored=None if sites is None or scored is None else [sites[i] for i in scored.nonzero()[0]],
@@ -136,6 +140,7 @@ class Setup:
             "recordings": " ".join(self.digests.get(part, "")[:SHORT] for part in RECORDED),
             "splits": self._splits_text(),
             "sites": str(self.n_sites_scored),
+            "clusters": self.clusters,
         }
 
     def metric_values(self) -> dict[str, str]:
@@ -184,6 +189,7 @@ class Setup:
             "sites": (self.sites, f"{self.n_sites} sites"),
             "sites that can be scored": ((self.scored, self.n_sites_scored), f"{self.n_sites_scored} sites"),
             "splits": ((splits, self.splits.get("digest")), self._splits_text()),
+            "clusters of images": (self.clusters, self.clusters),
             "numbers of draws": (self.n_draws, f"{self.n_draws} draws"),
         }
 

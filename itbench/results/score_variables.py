@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.util.arrays import Array
+from itbench.util.tables import counted
 
 SITE_MEASURES = ("explained_variance", "correlation")
 SHARES_OF_VARIANCE = ("explained_variance", "share", "unique")  # which sums of squares weight in a mean over splits
@@ -24,6 +25,7 @@ VARIABLES = {  # by name: who has it, and its dimensions
     "response_mean": "readout: mean training response, which predictions are stored without (split, site)",
     "row_stimulus": "readout: index of the stimulus (row)",
     "row_split": "readout: index of the split (row)",
+    "row_cluster": "readout: number of what is drawn together for intervals, image or object (row)",
     "n_train": "readout: training stimuli (split)",
     "n_test": "readout: held-out stimuli (split)",
     "agreement": "readout with a measure of its own over all sites of a split: (split, layer)",
@@ -36,6 +38,7 @@ VARIABLES = {  # by name: who has it, and its dimensions
     "unique": "joint readout: explained variance lost without the group (split, group, site)",
     "value": "comparison: (layer)",
     "without": "comparison: value without each group of images (layer, group)",
+    "without_sites": "comparison: value without each group of sites, or each subject (layer, site_group)",
     "standard_error": "comparison: (layer)",
     "group_size": "comparison: images (group)",
     "headline": "comparison: value at the layers chosen without the images that judge them ()",
@@ -208,6 +211,17 @@ def interval_of(score: xr.Dataset, measure: str = "") -> tuple[float, float] | N
     """Return the 95 % interval of the variable ``draws``; None where it is not held, NaN of too few draws."""
     draws = draws_of(score, measure)
     return None if draws is None else percentile_interval(draws)
+
+
+def drawn_text(score: xr.Dataset) -> str:
+    """Return what the variable ``draws`` is drawn over, such as ``64 objects × 168 sites``; empty without draws."""
+    if "draws" not in score or "n_clusters" not in score.attrs:
+        return ""
+    images = counted(int(score.attrs["n_clusters"]), str(score.attrs["clusters"]) or "image")
+    if is_comparison(score) and not score.attrs["n_sites"]:
+        n_subjects = score.sizes["site_group"]
+        return f"{images} × {counted(n_subjects, 'subject')}" if n_subjects else images
+    return f"{images} × {counted(int(score.attrs['n_sites_scored']), 'site')}"
 
 
 def held_out_rows(score: xr.Dataset) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from itbench.results.score_variables import (
     ceiling_of,
     ceilings_of,
     chosen_layers,
+    drawn_text,
     has_split_measure,
     in_each_split,
     interval_of,
@@ -47,13 +49,15 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``edition`` of the rules by which it was scored, ``measure``, its ``value``, and ``low`` and ``high``, its 95 %
-        interval. ``layer`` is the one chosen most often, ``layers_chosen`` the count of each, ``layers`` the values of
-        each layer, and ``models``, of several models read together, the share and the unique part of each.
+        ``edition`` of the rules by which it was scored, ``measure``, its ``value``, ``low`` and ``high``, its 95 %
+        interval, and what was ``drawn`` for it, such as ``64 objects × 168 sites``. ``layer`` is the one chosen most
+        often, ``layers_chosen`` the count of each, ``layers`` the values of each layer, and ``models``, of several
+        models read together, the share and the unique part of each.
 
         Of a readout also ``explained_variance`` and ``correlation``, pooled over splits (`pooled`) at the layer that
         each split chose on its training rows, means over sites and their medians; ``oracle_layer``, the best one on
-        held-out images, and ``regret``, how much worse the chosen layers are. Where there are repetitions, ``ceiling``
+        held-out images, and ``gap_to_oracle``, how much lower the headline is: biased upwards, since the best of
+        several estimates is too high. Where there are repetitions, ``ceiling``
         (median over sites), ``explained_variance_corrected`` (explained variance over ceiling: a ratio of sums over the
         ``n_sites_corrected`` that have both), ``brainscore``, which is (r / ceiling)² of medians, and
         ``r2_over_ceiling``.
@@ -65,6 +69,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         "baseline": score.attrs.get("baseline", ""),
         **of_kind(score),
         **_interval(score),
+        "drawn": drawn_text(score),
         **{key: int(score.attrs[key]) for key in ("n_sites", "n_sites_scored", "n_stimuli")},
         "seconds": round(sum(provenance(score)["seconds"].values()), 2),
         "layers": [_layer(score, layer) for layer in layer_names(score)],
@@ -77,23 +82,33 @@ def sites_text(n_sites: int, n_scored: int) -> str:
     return "" if n_sites == 0 else str(n_sites) if n_sites == n_scored else f"{n_scored}/{n_sites}"
 
 
+def layer_text(figures: Mapping[str, Any]) -> str:
+    """Return the layer of a summary as a table prints it: with how often it was chosen, where others were too."""
+    chosen = figures["layers_chosen"]
+    total = sum(chosen.values())
+    return figures["layer"] if len(chosen) == 1 else f"{figures['layer']} ({chosen[figures['layer']]}/{total})"
+
+
 def interval_text(low: float | None, high: float | None) -> str:
     """Return the interval of a summary as a table prints it."""
     return "" if low is None or high is None else f"{low:.3f}–{high:.3f}" if low >= 0 else f"{low:.3f} to {high:.3f}"
 
 
 def brainscore(score: xr.Dataset) -> float | None:
-    """Return Brain-Score's (r / ceiling)² for the summary of a score, from medians over sites; None without ceiling."""
+    """Return (r / ceiling)² of a score's medians over sites, with the sign of r; None without ceiling."""
     ceilings = ceilings_of(score)
     ratio = brainscore_ratio(in_each_split(score, "correlation").values, ceilings) if ceilings is not None else np.nan
     return ratio if np.isfinite(ratio) else None
 
 
 def r2_over_ceiling(score: xr.Dataset) -> float | None:
-    """Return r² / ceiling for the summary of a score, both medians over sites; None where no ceiling is above 0."""
+    """Return r² / ceiling of a score's medians over sites, with the sign of r; None without ceiling."""
     r, ceiling = pooled(score, "correlation", chosen=True).values, ceiling_of(score)
     limit = float(np.nanmedian(ceiling)) if ceiling is not None and np.isfinite(ceiling).any() else np.nan
-    return float(np.nanmedian(r) ** 2 / limit) if limit > 0 and np.isfinite(r).any() else None
+    if not limit > 0 or not np.isfinite(r).any():
+        return None
+    middle = float(np.nanmedian(r))
+    return middle * abs(middle) / limit
 
 
 def _readout(score: xr.Dataset) -> dict[str, Any]:
@@ -107,7 +122,7 @@ def _readout(score: xr.Dataset) -> dict[str, Any]:
         "layer": next(iter(chosen)),
         "layers_chosen": chosen,
         "oracle_layer": oracle,
-        "regret": scored[oracle] - float(np.nanmean(ev.values)) if oracle else None,
+        "gap_to_oracle": scored[oracle] - float(np.nanmean(ev.values)) if oracle else None,
         "explained_variance": _mean(ev),
         "correlation": _mean(r),
         "explained_variance_median": _mean(ev, np.median),
@@ -143,7 +158,7 @@ def _comparison(score: xr.Dataset) -> dict[str, Any]:
         "layer": next(iter(chosen)),
         "layers_chosen": chosen,
         "oracle_layer": best,
-        "regret": float(score["value"].max()) - value,
+        "gap_to_oracle": float(score["value"].max()) - value,
     }
 
 

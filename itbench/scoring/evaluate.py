@@ -14,13 +14,14 @@ from itbench.data.task import Task
 from itbench.errors import ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
-from itbench.results.score_variables import has_predictions, has_split_measure, in_each_split
+from itbench.metrics.held_out import split_measure_draws
+from itbench.results.score_variables import has_predictions, has_split_measure
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import Teacher, TrainableRun
 from itbench.statistics.bootstrap import bootstrap_draws
-from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws
+from itbench.statistics.jackknife import DRAWS, SEED
 from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.statistics.reliability import count_repetitions, repeated_enough, split_half
 from itbench.training.per_split import SplitTrainer
@@ -104,7 +105,7 @@ def _warn(title: str, remarks: Sequence[str]) -> None:
         warnings.warn(f"{title}, {remarks[0]}{more}.", ItbenchWarning, stacklevel=3)
 
 
-FEWEST_TEST, FEWEST_SITES = 10, 5
+FEWEST_TEST, FEWEST_SITES, FEWEST_CLUSTERS = 10, 5, 20
 
 
 def inconclusive(task: Task) -> list[str]:
@@ -114,6 +115,10 @@ def inconclusive(task: Task) -> list[str]:
     lacking = []
     if smallest and len(smallest.test) < FEWEST_TEST:
         lacking.append(f"how good a model is in a single split ({len(smallest.test)} test images in {smallest.name!r})")
+    coordinate, cluster = task.clusters
+    n_clusters = len(np.unique(cluster[task.rows]))
+    if coordinate and n_clusters < FEWEST_CLUSTERS:
+        lacking.append(f"how it would be with other values of {coordinate} ({n_clusters} here)")
     if responses is not None and n_sites < FEWEST_SITES:
         lacking.append(f"whether other sites of the area are alike ({n_sites} scored)")
     if responses is not None and not repeated_enough(count_repetitions(responses))[task.scorable].any():
@@ -144,18 +149,11 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
     ceilings = held_out_ceilings(task, metric)
     rows, splits = task.held_out
     noise = noise_of_means(moments(responses))[rows] if np.isfinite(ceilings).any() else None
-    draws = bootstrap_draws(
-        task.responses[rows],
-        dataset["predictions"].values,
-        rows,
-        splits,
-        ceiling=ceilings,
-        noise=noise,
-        n=DRAWS,
-        seed=SEED,
-    )
-    if has_split_measure(dataset) and dataset.sizes["split"] > 1:
-        draws[metric.measure] = _over_splits(in_each_split(dataset, "agreement").values)
+    recorded, predicted, clusters = task.responses[rows], dataset["predictions"].values, task.clusters[1][rows]
+    draws = bootstrap_draws(recorded, predicted, clusters, splits, ceiling=ceilings, noise=noise, n=DRAWS, seed=SEED)
+    if has_split_measure(dataset):
+        scored = recorded[:, task.scorable], predicted[:, task.scorable]
+        draws[metric.measure] = split_measure_draws(metric.compare, *scored, clusters, splits)
     if len(ceilings) > 1:
         dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))
     return dataset.assign(
@@ -179,9 +177,3 @@ def held_out_ceilings(task: Task, metric: Any) -> NDArray[np.float64]:
     else:
         ceilings = split_half(responses.isel(stimulus=rows), row_split=splits)
     return np.where(task.scorable, np.atleast_2d(ceilings), np.nan)
-
-
-def _over_splits(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return draws of a mean over splits, by leaving one split out at a time."""
-    without = (values.sum() - values) / (len(values) - 1)
-    return jackknife_draws(float(values.mean()), without, DRAWS, SEED)

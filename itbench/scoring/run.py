@@ -8,10 +8,13 @@ from typing import Any
 
 from itbench.data.benchmark import Benchmark
 from itbench.data.task import Task
+from itbench.errors import BadOption
 from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
 from itbench.metrics.form import Form
 from itbench.registry import MetricEntry, ModelSpec
+from itbench.statistics.reliability import count_repetitions, repeated_enough
+from itbench.statistics.resampling import MEASURES
 from itbench.util.files import check_file_name
 from itbench.util.progress import Reporter
 
@@ -123,4 +126,16 @@ class Run:
         """
         needs = self.metric.name if self.metric.form.needs_responses else ""
         divide = getattr(self.metric.function, "divide", None)
-        return Task.load(self.benchmark, reporter, divide=divide, responses_for=needs)
+        task = Task.load(self.benchmark, reporter, divide=divide, responses_for=needs)
+        self._require_ceiling(task)
+        return task
+
+    def _require_ceiling(self, task: Task) -> None:
+        """Raise if the metric's measure divides by the noise ceiling, and the responses have no repetitions."""
+        responses, (_, needed) = task.recordings.responses, MEASURES.get(self.metric.entry.measure, (None, False))
+        if needed and responses is not None and not repeated_enough(count_repetitions(responses))[task.scorable].any():
+            raise BadOption(
+                f"{self.metric.name} divides by the noise ceiling, and {self.benchmark.name} has no two repetitions.",
+                known="Without them, noise and signal cannot be told apart, and the metric has no value.",
+                todo="Use a metric that needs no ceiling: --metric pls or --metric ridge",
+            )

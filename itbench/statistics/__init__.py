@@ -16,6 +16,7 @@ from itbench.util.lazy import lazy_names
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.statistics.bootstrap import bootstrap_draws as bootstrap_draws
     from itbench.statistics.bootstrap import percentile_interval as percentile_interval
+    from itbench.statistics.bootstrap import two_sided_p as two_sided_p
     from itbench.statistics.brainscore import brainscore_ratio as brainscore_ratio
     from itbench.statistics.brainscore import brainscore_splits as brainscore_splits
     from itbench.statistics.brainscore import internal_consistency as internal_consistency
@@ -42,7 +43,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.statistics.reliability import split_half as split_half
 
 _NAMES = {
-    "bootstrap": ("bootstrap_draws", "percentile_interval"),
+    "bootstrap": ("bootstrap_draws", "percentile_interval", "two_sided_p"),
     "brainscore": ("brainscore_ratio", "brainscore_splits", "internal_consistency"),
     "explained_variance": ("correlation", "explained_variance", "variance_shares"),
     "jackknife": ("JackknifeSums", "cross_validated_choice", "jackknife_draws", "jackknife_error", "jackknife_groups"),

@@ -1,4 +1,4 @@
-"""Bootstrap over stimuli and sites, and percentile intervals."""
+"""Bootstrap over clusters of stimuli and over sites, percentile intervals, and p-values that agree with them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHUNK = 48 * 10**6  # bytes that one block of draws takes
 def bootstrap_draws(
     recorded: ArrayLike,
     predicted: ArrayLike,
-    row_stimulus: ArrayLike,
+    row_cluster: ArrayLike,
     row_split: ArrayLike,
     *,
     ceiling: ArrayLike | None = None,
@@ -38,17 +38,17 @@ def bootstrap_draws(
 ) -> dict[str, Array]:
     """Draw a readout's measures by a two-way bootstrap over images and sites, from its held-out predictions.
 
-    Images are drawn with replacement within each split, sites with replacement among those that can be scored, each
-    independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6, 285–301), whose intervals are
-    slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411). Readouts are not fitted again, so
-    the draws describe these readouts on other images and sites of the same kind. Sums of squares within each split are
-    added up over splits in every draw, before any ratio. The ceiling of a site is that of the images drawn where
-    `noise` is given: 1 less the share of noise in the variance of the responses, the same as `ceiling` once each image
-    is drawn once. Without `noise` it is held fixed.
+    Clusters of images, such as all images of an object, are drawn with replacement, and sites with replacement among
+    those that can be scored, each independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6,
+    285–301), whose intervals are slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411).
+    Errors of a readout are alike for the images of an object, so images drawn one by one would say too little of
+    other objects. Readouts are not fitted again: the draws describe these readouts on other images and sites of the
+    same kind. Sums of squares within each split are added up over splits in every draw, before any ratio. The ceiling
+    of a site is that of the images drawn where `noise` is given: 1 less the share of noise in the variance of the
+    responses, the same as `ceiling` once each image is drawn once. Without `noise` it is held fixed.
 
-    Images that several splits test are drawn once for all of them, from all images: an image counts equally often
-    wherever it is tested. The draws depend on the seed and on the numbers of images, splits and sites alone, so the
-    draws of two models on the same recordings are paired.
+    A cluster counts equally often in all splits that test it. The draws depend on the seed and on the numbers of
+    clusters, splits and sites alone, so the draws of two models on the same recordings are paired.
 
     The draws of each measure are shifted so that their median is the measure itself. Ratios of variances come out a
     little lower in every draw, as they did in the score, since both are of a limited number of images; the more
@@ -58,8 +58,8 @@ def bootstrap_draws(
     ----------
     recorded, predicted : array of shape (row, site)
         Held-out responses; a row is one image in one split that tests it. Sites with NaN are left out.
-    row_stimulus, row_split : int array of shape (row,)
-        Image and split of each row.
+    row_cluster, row_split : int array of shape (row,)
+        What is drawn together, the image or its object, and the split of each row.
     ceiling : array of shape (site,) or (division, site), optional
         Reliability of the recorded responses; NaN where it is not known. Without it, measures that need one are absent.
     noise : array of shape (row, site), optional
@@ -85,7 +85,7 @@ def bootstrap_draws(
     if over not in OVER:
         raise UnknownName.of("kind of draws", over, OVER)
     y, f = np.asarray(recorded, np.float64), np.asarray(predicted, np.float64)
-    rows = HeldOutRows.of(row_stimulus, row_split)
+    rows = HeldOutRows.of(row_cluster, row_split)
     usable = scorable(y, f, rows)
     error = None if noise is None else np.nan_to_num(np.asarray(noise, np.float64)[:, usable])
     sums = ImageSums(rows, y[:, usable], f[:, usable], error)
@@ -131,10 +131,44 @@ def percentile_interval(draws: ArrayLike, level: float = 0.95) -> tuple[float, f
     return float(low), float(high)
 
 
+def two_sided_p(draws: ArrayLike) -> float:
+    """Return the two-sided p-value of 0 from bootstrap draws: 1 less the level of the interval that ends at 0.
+
+    So p is below 0.05 exactly where the 95 % `percentile_interval` excludes 0: one inference, and not two.
+
+    Parameters
+    ----------
+    draws : array of shape (draw,)
+        Of a difference, about its value.
+
+    Returns
+    -------
+    float
+        At least 2 / (number of draws + 1); NaN where `percentile_interval` is.
+
+    References
+    ----------
+    Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 15.4 (achieved significance level).
+
+    Examples
+    --------
+    >>> round(two_sided_p(np.arange(-1.0, 40.0)), 3)
+    0.05
+    """
+    values = np.asarray(draws, np.float64)
+    values, n = np.sort(values[np.isfinite(values)]), values.size
+    if 2 * len(values) < n or not len(values):
+        return np.nan
+    if values[0] == values[-1]:
+        return float(values[0] == 0)
+    share = np.interp(0.0, values, np.linspace(0, 1, len(values)))  # of the draws below 0
+    return float(np.clip(2 * min(share, 1 - share), 2 / (len(values) + 1), 1.0))
+
+
 def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: str) -> Iterator[Resampled]:
     """Yield blocks of draws."""
     images, sites = np.random.default_rng(seed).spawn(2)
-    n_images, n_splits, n_sites = len(sums.rows.size), len(sums.rows.parts), sums.n_sites
+    n_images, n_splits, n_sites = sums.rows.n, len(sums.rows.parts), sums.n_sites
     n_divisions = 0 if ceiling is None else len(ceiling)
     step = max(1, CHUNK // (8 * (4 * n_images + (20 + 6 * n_splits + 3 * n_divisions) * n_sites)))
     once = np.ones((1, n_images))
@@ -147,7 +181,7 @@ def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: 
 
 def _observed(sums: ImageSums, ceiling: Array | None) -> Resampled:
     """Every image and every site once."""
-    return _measured(sums, np.ones((1, len(sums.rows.size))), np.arange(sums.n_sites)[None], ceiling)
+    return _measured(sums, np.ones((1, sums.rows.n)), np.arange(sums.n_sites)[None], ceiling)
 
 
 def _measured(sums: ImageSums, counts: Array, sites: NDArray[np.intp], ceiling: Array | None) -> Resampled:

@@ -114,7 +114,7 @@ def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
     Returns
     -------
     float
-        NaN without a ceiling, or where it is not above 0. A negative r is squared too.
+        NaN without a ceiling, or where it is not above 0. Of a negative median r, negative: Brain-Score squares it too.
 
     Examples
     --------
@@ -124,7 +124,7 @@ def brainscore_ratio(correlations: Array, ceiling: Array) -> float:
     if not (np.isfinite(correlations).any(axis=1).all() and np.isfinite(ceiling).any(axis=1).all()):
         return float("nan")
     r, most = (np.nanmedian(values, axis=1).mean() for values in (correlations, ceiling))
-    return float((r / most) ** 2) if most > 0 else float("nan")
+    return float(np.sign(r) * (r / most) ** 2) if most > 0 else float("nan")
 
 
 def _coordinate(metadata: Mapping[str, NDArray[Any]], stratify: str | None) -> str | None:

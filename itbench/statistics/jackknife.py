@@ -1,4 +1,4 @@
-"""Delete-a-group jackknife: groups of images, sums without each group, standard errors, draws, and a layer's choice."""
+"""Delete-a-group jackknife over images and over sites: groups, sums without each, errors, draws, a layer's choice."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from itbench.util.arrays import Array
 
 Groups = NDArray[np.integer]
 GROUPS = 50
-FEW = 100  # images: of fewer, each is a group by itself
+SITE_GROUPS = 20
 DRAWS = 2000
 SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same images and sites
 PARTS = 5
 
 
-def jackknife_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
-    """Return the jackknife group of every image: 50 random groups of nearly equal size, or one image each if few.
+def jackknife_groups(clusters: int | NDArray[np.integer], seed: int = 0, most: int = GROUPS) -> NDArray[np.intp]:
+    """Return the jackknife group of every image, or site: random groups of nearly equal numbers of clusters.
 
     Parameters
     ----------
-    n : int
-        Number of images; below 100, each is a group.
+    clusters : int array of shape (stimulus,), or int
+        What is left out together, such as the object of each image; or the number of images, each by itself.
     seed : int
+    most : int
+        Number of groups; of fewer than twice as many clusters, each is a group by itself.
 
     Returns
     -------
@@ -34,9 +36,11 @@ def jackknife_groups(n: int, seed: int = 0) -> NDArray[np.intp]:
     >>> jackknife_groups(5)
     array([0, 1, 2, 3, 4])
     """
-    if n < FEW:
-        return np.arange(n)
-    return np.random.default_rng(seed).permutation(np.arange(n) % GROUPS)
+    each = np.arange(clusters) if isinstance(clusters, int) else clusters
+    names, cluster = np.unique(each, return_inverse=True)
+    if len(names) < 2 * most:
+        return cluster
+    return np.random.default_rng(seed).permutation(np.arange(len(names)) % most)[cluster]
 
 
 def count_groups(groups: Groups | None) -> int:
@@ -90,6 +94,7 @@ def jackknife_error(without: NDArray[np.floating]) -> float:
     Returns
     -------
     float
+        0 of fewer than 2 groups.
 
     Examples
     --------
@@ -99,21 +104,26 @@ def jackknife_error(without: NDArray[np.floating]) -> float:
     True
     """
     n_groups = len(without)
+    if n_groups < 2:
+        return 0.0
     return float(np.sqrt((n_groups - 1) / n_groups * np.square(without - without.mean()).sum()))
 
 
-def jackknife_draws(value: float, without: NDArray[np.floating], n: int, seed: int = 0) -> Array:
-    """Return normal draws of a statistic with the jackknife's variance and covariance.
+def jackknife_draws(value: float, *without: NDArray[np.floating], n: int = DRAWS, seed: int = SEED) -> Array:
+    """Return draws of a statistic with its jackknife errors over images, over sites, and any other factor.
 
-    θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean θ_(.)), with standard normal z_g that depend on the seed alone: the draws
-    of two statistics of the same groups are paired.
+    θ + Σ_factors √(ν / χ²_ν) Σ_g z_g √((G − 1) / G) (θ_(g) − mean θ_(.)), with standard normal z_g and one χ² a factor
+    of ν = G − 1 degrees of freedom: Student's t, since the error is itself an estimate from G groups. The variances of
+    the factors add up; what images and sites vary together is counted in both, so that intervals are slightly wide.
+    The z_g and χ² depend on the seed and on the numbers of groups alone: the draws of two statistics of the same groups
+    are paired.
 
     Parameters
     ----------
     value : float
         θ.
-    without : array of shape (group,)
-        θ_(g).
+    *without : array of shape (group,)
+        θ_(g), of each factor. One of a single group adds nothing.
     n : int
         Number of draws.
     seed : int
@@ -122,9 +132,14 @@ def jackknife_draws(value: float, without: NDArray[np.floating], n: int, seed: i
     -------
     array of shape (draw,)
     """
-    n_groups = len(without)
-    normal = np.random.default_rng(seed).standard_normal((n, n_groups))
-    return value + normal @ (np.sqrt((n_groups - 1) / n_groups) * (without - without.mean()))
+    draws = np.full(n, float(value))
+    for random, values in zip(np.random.default_rng(seed).spawn(len(without)), without, strict=True):
+        n_groups = len(values)
+        if n_groups > 1:
+            normal = random.standard_normal((n, n_groups))
+            scale = np.sqrt((n_groups - 1) / random.chisquare(n_groups - 1, n))
+            draws += scale * (normal @ (np.sqrt((n_groups - 1) / n_groups) * (values - values.mean())))
+    return draws
 
 
 def cross_validated_choice(values: Array, without: Array, seed: int = SEED) -> tuple[NDArray[np.intp], float, Array]:

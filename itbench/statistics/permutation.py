@@ -1,4 +1,4 @@
-"""Permutation test of two models: swap their predictions of random images; false discovery rate over sites."""
+"""Permutation test of two models at given sites: swap their predictions of images; false discovery rate over sites."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class PermutationResult:
 def permutation_test(
     recorded: ArrayLike,
     predicted: tuple[ArrayLike, ArrayLike],
-    row_stimulus: ArrayLike,
+    row_cluster: ArrayLike,
     row_split: ArrayLike,
     *,
     measure: str = "explained_variance",
@@ -60,8 +60,10 @@ def permutation_test(
 
     If it did not matter which model a prediction of an image comes from, the difference observed would be one among
     those after swaps: p = (b + 1) / (n + 1), with b of n swaps giving a difference as large or larger, in either
-    direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All sites of an image are swapped together,
-    in all splits that test it, which keeps the correlations between sites. The sites themselves are held fixed.
+    direction (Phipson & Smyth 2010, Stat. Appl. Genet. Mol. Biol. 9, 39). All images of a cluster and all sites are
+    swapped together, in all splits that test them, which keeps the correlations between images and between sites. The
+    sites themselves are held fixed: the test is of these sites, and says nothing of others (`two_sided_p` of paired
+    bootstrap draws does).
     What the measure does not see is taken out of the predictions before they are swapped: their mean in every split
     and site, and for a correlation their scale at every site (for Brain-Score's, in every split and site).
 
@@ -70,8 +72,8 @@ def permutation_test(
     recorded : array of shape (row, site)
         Held-out responses; a row is one image in one split that tests it.
     predicted : pair of arrays of shape (row, site)
-    row_stimulus, row_split : int array of shape (row,)
-        Image and split of each row.
+    row_cluster, row_split : int array of shape (row,)
+        What is swapped together, the image or its object, and the split of each row.
     measure : str
         One of `itbench.statistics.resampling.MEASURES`.
     ceiling : array of shape (site,) or (division, site), optional
@@ -85,18 +87,18 @@ def permutation_test(
     PermutationResult
     """
     y, *both = (np.asarray(values, np.float64) for values in (recorded, *predicted))
-    rows = HeldOutRows.of(row_stimulus, row_split)
+    rows = HeldOutRows.of(row_cluster, row_split)
     usable = np.all([scorable(y, f, rows) for f in both], axis=0)
     known = None if ceiling is None else np.atleast_2d(np.asarray(ceiling, np.float64))[:, usable]
     scaled = (_scaled(f[:, usable], np.asarray(row_split), measure) for f in both)
     swaps = _Swaps(rows, y[:, usable], *scaled)
-    none = np.zeros((1, len(rows.size)))
+    none = np.zeros((1, rows.n))
     observed, site_observed = (values[0] for values in swaps.differences(none, measure, known))
     exceeding, site_exceeding = 0, np.zeros(usable.sum(), np.intp)
     random, step = np.random.default_rng(seed), max(1, CHUNK // swaps.bytes_each)
     with threadpool_limits(1, "blas"):  # the products are small: threads would wait for one another
         for start in range(0, n, step):
-            swapped = random.integers(0, 2, (min(step, n - start), len(rows.size))).astype(np.float64)
+            swapped = random.integers(0, 2, (min(step, n - start), rows.n)).astype(np.float64)
             difference, at_site = swaps.differences(swapped, measure, known)
             exceeding += int((np.abs(difference) >= abs(observed) - ROUNDING).sum())
             site_exceeding += (np.abs(at_site) >= np.abs(site_observed) - ROUNDING).sum(axis=0)
@@ -160,7 +162,7 @@ def _norm(predicted: Array, row_split: NDArray[np.integer] | None) -> Array:
 class _Swaps:
     """Differences between two models after the swaps of a permutation test.
 
-    A swap of one image replaces that image's moments of one model by those of the other, so the sums after any
+    A swap of one cluster replaces its images' moments of one model by those of the other, so the sums after any
     swaps are those before, and the 0/1 matrix of swaps times the differences between the two models' moments.
     """
 
@@ -175,14 +177,14 @@ class _Swaps:
     @property
     def bytes_each(self) -> int:
         """Bytes of one permutation."""
-        return 8 * (2 * len(self.rows.size) + (30 + 8 * len(self.rows.parts)) * self.n_sites)
+        return 8 * (2 * self.rows.n + (30 + 8 * len(self.rows.parts)) * self.n_sites)
 
     def differences(self, swapped: Array, measure: str, ceiling: Array | None) -> tuple[Array, Array]:
-        """Return permutation differences (draw,), and at every site (draw, site), after swaps (draw, image)."""
+        """Return permutation differences (draw,), and at every site (draw, site), after swaps (draw, cluster)."""
         found: tuple[list[SumsOfSquares], list[SumsOfSquares]] = ([], [])
         for part, sums, change in zip(self.rows.parts, self.sums, self.change, strict=True):
             moved = np.zeros((len(swapped), 5, self.n_sites))
-            moved[:, 2:] = (swapped[:, self.rows.image[part]] @ change).reshape(len(swapped), 3, self.n_sites)
+            moved[:, 2:] = (swapped[:, self.rows.cluster[part]] @ change).reshape(len(swapped), 3, self.n_sites)
             weight = np.full(len(swapped), float(len(part)))
             for model, after in zip(found, (sums[0] + moved, sums[1] - moved), strict=True):
                 model.append(squares_of(after, weight))

@@ -1,26 +1,28 @@
-"""Rank intervals of models: the best and the worst rank that chance allows."""
+"""Rank intervals of models: the best and the worst rank that chance allows, for all models at once."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from itbench.statistics.bootstrap import percentile_interval
 from itbench.util.arrays import Array
+
+LEVEL = 0.95
 
 
 def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> list[tuple[int, int]]:
-    """Return the best and the worst rank of each model that the intervals of paired differences allow.
+    """Return the best and the worst rank of each model that chance allows, all of them right at once with 95 %.
 
-    One model is better than another beyond doubt if the 95 % interval of the difference of their paired draws lies
-    above 0. A model's best rank is 1 + the number of models that are better beyond doubt, its worst is the number of
-    all models less those that are worse beyond doubt. Where either of two models has no draws, their values alone
-    decide.
+    A model's best rank is 1 + the number of models that are better significantly, its worst is the number of all models
+    less those that are worse significantly. Pairs are tested together, by the largest of their studentised
+    differences, |θ_i − θ_j| / s_ij with s_ij the standard deviation of the paired draws' difference: a difference is
+    significant if it exceeds the 95th percentile of the largest one among draws about their mean. Then the pairs left
+    are tested again without those found, until no more is found. If all models are equal, 95 of 100 leaderboards tell
+    none of them apart, however many there are.
 
-    Every pair is judged by itself, so these are no simultaneous confidence sets: of many models that are equal, some
-    will look different. Mogstad, Romano, Shaikh & Wilhelm (2024), Rev. Econ. Stud. 91, 476–518, correct for that.
+    A model without draws, or of which fewer than half are numbers, is told apart from no other.
 
     Parameters
     ----------
@@ -33,21 +35,57 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
     -------
     list of (int, int)
 
+    References
+    ----------
+    Mogstad, Romano, Shaikh & Wilhelm (2024), Rev. Econ. Stud. 91, 476–518. Romano & Wolf (2005), Econometrica 73,
+    1237–1282 (the steps).
+
     Examples
     --------
-    >>> rank_intervals([0.3, 0.1], [None, None])
+    >>> rank_intervals([0.3, 0.1], [np.linspace(0.2, 0.4), np.linspace(0.11, 0.09)])
     [(1, 1), (2, 2)]
     """
     n = len(values)
+    drawn = [i for i, one in enumerate(draws) if one is not None and np.isfinite(one).mean() >= 0.5]
     better = np.zeros((n, n), bool)  # row than column
-    for i, j in itertools.combinations(range(n), 2):
-        low, high = _difference(values[i] - values[j], draws[i], draws[j])
-        better[i, j], better[j, i] = low > 0, high < 0
+    if len(drawn) > 1:
+        together = np.stack([np.asarray(draws[i], np.float64) for i in drawn])
+        found = significant_pairs(np.array([values[i] for i in drawn], np.float64), together)
+        better[np.ix_(drawn, drawn)] = found
     return [(1 + int(better[:, i].sum()), n - int(better[i].sum())) for i in range(n)]
 
 
-def _difference(value: float, first: Array | None, second: Array | None) -> tuple[float, float]:
-    """Interval of a difference."""
-    if first is None or second is None or len(first) != len(second):
-        return value, value
-    return percentile_interval(first - second)
+def significant_pairs(values: Array, draws: Array, level: float = LEVEL) -> NDArray[np.bool_]:
+    """Return which model is better than which, by rank tests of all pairs at once (stepwise largest studentised t).
+
+    Parameters
+    ----------
+    values : array of shape (model,)
+    draws : array of shape (model, draw)
+    level : float
+        Probability with which no claim is false.
+
+    Returns
+    -------
+    bool array of shape (model, model)
+        True where the row's model is better than the column's.
+    """
+    whole = draws[:, np.isfinite(draws).all(axis=0)]
+    about = whole - whole.mean(axis=1, keepdims=True)
+    error = np.stack([np.std(about - one, axis=1) for one in about])
+    difference = values[:, None] - values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(difference == 0, 0.0, np.abs(difference) / error)
+        scale = np.where(error > 0, 1 / error, 0.0)
+    found = np.zeros_like(t, bool)
+    while True:
+        largest = np.zeros(whole.shape[1])
+        for i, one in enumerate(about):
+            left = ~found[i]
+            left[: i + 1] = False
+            if left.any():
+                np.maximum(largest, (np.abs(about[left] - one) * scale[i, left, None]).max(axis=0), out=largest)
+        more = (t > np.quantile(largest, level)) & ~found
+        if not more.any():
+            return found & (difference > 0)
+        found |= more

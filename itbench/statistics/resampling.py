@@ -16,42 +16,32 @@ from itbench.util.arrays import Array
 
 @dataclass(frozen=True, eq=False)
 class HeldOutRows:
-    """Image and split of each held-out row, for resampling.
+    """Cluster and split of each held-out row, for resampling: what is drawn together, and where it is tested.
 
     Parameters
     ----------
-    image : int array of shape (row,)
-        Numbered so that images which may be drawn for one another are neighbours.
+    cluster : int array of shape (row,)
+        From 0; a cluster is an image, or all images of an object.
     parts : tuple of int arrays
         The rows of each split.
-    first, size : int arrays of shape (image,)
-        First and number of the images that may be drawn in place of each image.
+    n : int
+        Number of clusters.
     """
 
-    image: NDArray[np.intp]
+    cluster: NDArray[np.intp]
     parts: tuple[NDArray[np.intp], ...]
-    first: NDArray[np.intp]
-    size: NDArray[np.intp]
+    n: int
 
     @classmethod
-    def of(cls, row_stimulus: ArrayLike, row_split: ArrayLike) -> HeldOutRows:
-        stimuli, image = np.unique(row_stimulus, return_inverse=True)
+    def of(cls, row_cluster: ArrayLike, row_split: ArrayLike) -> HeldOutRows:
+        clusters, cluster = np.unique(row_cluster, return_inverse=True)
         splits, part = np.unique(row_split, return_inverse=True)
-        group = np.zeros(len(stimuli), np.intp)
-        if len(stimuli) == len(image):  # each is tested once: the size of every split is kept
-            group[image] = part
-        order = np.argsort(group, kind="stable")
-        rank = np.argsort(order)
-        first = np.searchsorted(group[order], group[order])
-        size = np.searchsorted(group[order], group[order], side="right") - first
-        return cls(rank[image], tuple(np.flatnonzero(part == split) for split in range(len(splits))), first, size)
+        return cls(cluster, tuple(np.flatnonzero(part == split) for split in range(len(splits))), len(clusters))
 
     def draw(self, n: int, random: np.random.Generator) -> Array:
-        """Resample the images with replacement: how often each is drawn (draw, image)."""
-        images = len(self.size)
-        drawn = self.first + random.integers(0, self.size, (n, images))
-        drawn += images * np.arange(n)[:, None]
-        return np.bincount(drawn.ravel(), minlength=n * images).reshape(n, images).astype(np.float64)
+        """Resample the clusters with replacement: how often each is drawn (draw, cluster)."""
+        drawn = random.integers(0, self.n, (n, self.n)) + self.n * np.arange(n)[:, None]
+        return np.bincount(drawn.ravel(), minlength=n * self.n).reshape(n, self.n).astype(np.float64)
 
 
 def scorable(recorded: Array, predicted: Array, rows: HeldOutRows) -> NDArray[np.bool_]:
@@ -109,10 +99,10 @@ class ImageSums:
         self.noise = None if noise is None else [noise[part] for part in rows.parts]
 
     def squares(self, counts: Array) -> SumsOfSquares:
-        """Return the sums of squares (draw, split, site) of resampling counts (draw, image)."""
+        """Return the sums of squares (draw, split, site) of resampling counts (draw, cluster)."""
         found = []
         for part, values in zip(self.rows.parts, self.moments, strict=True):
-            weights = counts[:, self.rows.image[part]]
+            weights = counts[:, self.rows.cluster[part]]
             sums = (weights @ values).reshape(len(counts), 5, self.n_sites)
             found.append(squares_of(sums, weights.sum(axis=1)))
         return SumsOfSquares(*(np.stack(values, axis=1) for values in zip(*found, strict=True)))
@@ -125,7 +115,7 @@ class ImageSums:
         """
         total = np.zeros_like(recorded)
         for part, noise in zip(self.rows.parts, self.noise or (), strict=False):
-            weights = counts[:, self.rows.image[part]]
+            weights = counts[:, self.rows.cluster[part]]
             total += (weights - weights**2 / np.maximum(weights.sum(axis=1, keepdims=True), 1.0)) @ noise
         return np.where(recorded > 0, total / np.where(recorded > 0, recorded, 1.0), np.nan)
 
@@ -203,7 +193,7 @@ def _brainscore(drawn: Resampled) -> Array:
     assert drawn.ceiling is not None
     r = median(drawn.at_sites(drawn.squares.correlation())).mean(axis=1)
     ceiling = median(drawn.at_sites(drawn.ceiling)).mean(axis=1)
-    return np.square(r / np.where(ceiling > 0, ceiling, np.nan))
+    return np.sign(r) * np.square(r / np.where(ceiling > 0, ceiling, np.nan))
 
 
 # By name: the draws of a measure, and whether it needs a ceiling.

@@ -111,3 +111,9 @@ def _cell(value: Any, decimals: int = 3) -> str:
 
 def _numeric(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number with a noun, such as ``64 objects`` of a text or table: ``1 site``."""
+    plural = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
+    return f"{number:,} {thing if number == 1 else plural}"

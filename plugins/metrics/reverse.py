@@ -21,6 +21,7 @@ def itbench_metrics(register):
 class ReversePrediction:
     form = "comparison"
     measure = "reverse_explained_variance"
+    site_groups = 10  # each takes as long as all sites do
     formula = (
         "1 − Σ |x − x̂|² / Σ |x − x̄|², over features and held-out images\n"
         "x̂: activations predicted from all sites by ridge regression"

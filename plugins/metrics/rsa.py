@@ -25,7 +25,8 @@ class SimilarityAnalysis:
     measure = "rsa"
     formula = (
         "RSA = correlation of d and e over all pairs of images, or their cosine\n"
-        "d, e: dissimilarities of two images in the layer and in the responses"
+        "d, e: dissimilarities of two images in the layer and in the responses\n"
+        "of the dissimilarities of several subjects: the mean over subjects of the RSA with each"
     )
 
     distance: str = field(
@@ -33,6 +34,10 @@ class SimilarityAnalysis:
         metadata={"help": "correlation, euclidean, cosine, or crossnobis: euclidean across repetitions"},
     )
     compare: str = field(default="pearson", metadata={"help": "pearson, spearman, kendall, cosine or whitened"})
+    squared: bool = field(
+        default=False,
+        metadata={"help": "signed square of each subject's; with spearman the Algonauts challenge's"},
+    )
 
     def __post_init__(self):
         check_distance(self.distance)
@@ -40,5 +45,6 @@ class SimilarityAnalysis:
 
     def __call__(self, gram, recorded, groups):
         model, brain = rdm_of_gram(gram, self.distance), rdm_of_neural_data(recorded, self.distance)
-        value, *without = compare_rdms(model, brain, self.compare, groups)
+        found = compare_rdms(model, brain, self.compare, groups)
+        value, *without = found * np.abs(found) if self.squared else found
         return ComparisonResult(float(value), np.array(without))

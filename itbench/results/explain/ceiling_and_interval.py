@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from itbench.results.explain.steps import Step, counted, in_words, sentences
+from itbench.results.explain.steps import Step, Value, in_words, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_variables import (
     ceiling_of,
     ceilings_of,
+    drawn_text,
     draws_of,
     has_split_measure,
     in_each_split,
@@ -24,6 +25,7 @@ from itbench.results.score_variables import (
 from itbench.statistics.bootstrap import percentile_interval
 from itbench.statistics.brainscore import brainscore_ratio
 from itbench.statistics.noise_ceiling import ceiling_corrected
+from itbench.util.tables import counted
 
 RELIABILITY = """
     Recordings are noisy: the reliability of the mean over repetitions is the explained variance that a perfect model
@@ -115,18 +117,21 @@ def _has(number: int) -> str:
 
 LISTED = 8  # sites that a text names
 PERCENTILES = "interval = 2.5th to 97.5th percentile of the draws"
-JACKKNIFE = "draw = θ + Σ_g z_g √((G − 1) / G) (θ_(g) − mean over g of θ_(g))    z_g: standard normal"
-OF_GROUPS = """
-    Draws around the headline by the jackknife: their spread is that of the headline when groups of images are left out.
-    The interval is over other images, not over other sites.
+JACKKNIFE = """\
+draw = θ + Σ_f √(ν / χ²_ν) Σ_g z_g √((G − 1) / G) (θ_(g) − mean over g of θ_(g)),  ν = G − 1
+f: images, then sites; z_g: standard normal; θ_(g): the headline without group g"""
+LEFT_OUT = """
+    Draws around the headline by the jackknife: their spread is that of the headline when groups of images, and then
+    groups of sites or subjects, are left out. The interval is over other images and other sites of the same kind.
 """
-OF_SPLITS = "Draws around the headline by the jackknife: their spread is that of the headline when splits are left out."
-OF_IMAGES_AND_SITES = """
-    Each draw resamples the held-out images, with replacement within their split, and the sites, and measures again; the
-    ceiling too is that of the images drawn.
-    Readouts are not fitted again: the interval is over other images and sites of the same kind, with these readouts.
-    Two scores on the same recordings and splits have the same images and sites in each draw.
+RESAMPLED = """
+    Each draw resamples the held-out images and the sites, with replacement, and measures again; the ceiling too is that
+    of the images drawn. Images of one object are drawn together, where the recordings name objects: errors are alike
+    for them. Draws of ratios of variances come out a little low, so they are shifted until their median is the
+    headline. Readouts are not fitted again: the interval is over other images and sites of the same kind, with these
+    readouts.
 """
+PAIRED = "Two scores on the same recordings and splits have the same images and sites in each draw."
 UNSCORED = """
     A site is scored if it has a response to every image that is used, and its responses are not all equal in any part
     of any split. Those that are not scored take no part in any mean:
@@ -139,14 +144,11 @@ def explain_interval(score: xr.Dataset) -> Step | None:
     if draws is None:
         return None
     low, high = percentile_interval(draws)
-    text, drawn = OF_IMAGES_AND_SITES, ""
-    if is_comparison(score):
-        text, drawn = OF_GROUPS, JACKKNIFE
-    elif has_split_measure(score):
-        text, drawn = OF_SPLITS, JACKKNIFE
-    formula = "\n".join(filter(None, (drawn, PERCENTILES)))
-    numbers = {"draws": len(draws), "low": low, "high": high}
-    return Step(f"The interval of {in_words(measure)}", sentences(text), formula, numbers)
+    left_out = is_comparison(score) or has_split_measure(score)
+    formula = "\n".join(filter(None, (JACKKNIFE if left_out else "", PERCENTILES)))
+    numbers: dict[str, Value] = {"draws": len(draws), "drawn": drawn_text(score), "low": low, "high": high}
+    text = sentences(LEFT_OUT if left_out else RESAMPLED, PAIRED)
+    return Step(f"The interval of {in_words(measure)}", text, formula, numbers)
 
 
 def explain_unscored_sites(score: xr.Dataset) -> Step | None:

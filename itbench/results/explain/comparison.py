@@ -16,8 +16,9 @@ IMAGES = """
 """
 CHOICE = """
     For every group of images, a layer is chosen by the values without the group, and its value on the group is used.
-    Where the same layer is chosen for all groups, the headline is the value of that layer. The oracle layer is the one
-    with the largest value on all images; the regret is how much worse the headline is.
+    Where the same layer is chosen for all groups, the headline is the value of that layer; else it is of no single
+    row of the table. The oracle layer is the one with the largest value on all images. The gap to it is biased
+    upwards: the best of several estimates is too high, even where all layers are equally good.
 """
 FORMULA = """\
 headline = mean over groups g of [θ_l + p_gl − mean over groups h of p_hl], l = l(g)
@@ -56,6 +57,6 @@ def explain_comparison(score: xr.Dataset) -> Step:
         measure: headline,
         "oracle_layer": names[best],
         "oracle_value": float(values[best]),
-        "regret": float(values[best] - headline),
+        "gap_to_oracle": float(values[best] - headline),
     }
     return Step(f"{in_words(measure)} of the layers", sentences(CHOICE), FORMULA, numbers)

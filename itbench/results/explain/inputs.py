@@ -7,10 +7,11 @@ from typing import Any
 
 import xarray as xr
 
-from itbench.results.explain.steps import Step, counted, sentences
+from itbench.results.explain.steps import Step, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import SHORT
 from itbench.results.score_variables import model_layers
+from itbench.util.tables import counted
 
 NO_MODEL = {  # by baseline
     "object-label": """

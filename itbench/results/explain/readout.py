@@ -11,7 +11,7 @@ import xarray as xr
 
 from itbench.metrics import options
 from itbench.registry import MetricEntry
-from itbench.results.explain.steps import Step, Value, counted, in_words, sentences
+from itbench.results.explain.steps import Step, Value, in_words, sentences
 from itbench.results.score_file import is_earlier, provenance
 from itbench.results.score_setup import Setup
 from itbench.results.score_variables import (
@@ -25,6 +25,7 @@ from itbench.results.score_variables import (
     penalties_of,
     pooled,
 )
+from itbench.util.tables import counted
 
 
 def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
@@ -76,14 +77,14 @@ BY_VALIDATION = """
     was fitted to the others of them. The held-out images take no part in it.
 """
 ORACLE = """
-    The oracle layer is the best one on the held-out images, which is not known beforehand; the regret is how much
-    worse the chosen layers are.
+    The oracle layer is the best one on the held-out images, which is not known beforehand. The gap to it is biased
+    upwards: the best of several estimates is too high, even where all layers are equally good.
 """
 INNER = "chosen(split) = the layer l with the largest mean over sites of inner EV(split, l)"
 
 
 def explain_layer_choice(score: xr.Dataset) -> Step:
-    """Explain the choice of the layer by the inner predictions of a readout, with oracle layer and regret."""
+    """Explain the choice of the layer by the inner predictions of a readout, with the gap to the oracle layer."""
     names = layer_names(score)
     chosen = [str(name) for name in score["chosen_layer"].values]
     held_out, inner = (mean_by_layer(score, name) for name in ("explained_variance", "inner_explained_variance"))
@@ -109,7 +110,7 @@ def _how(how: str, chosen: list[str]) -> str:
 def _oracle(score: xr.Dataset, held_out: dict[str, float]) -> dict[str, Any]:
     best = max(held_out, key=held_out.__getitem__)
     reached = float(np.nanmean(pooled(score, "explained_variance", chosen=True)))
-    return {"oracle_layer": best, "oracle_value": held_out[best], "regret": held_out[best] - reached}
+    return {"oracle_layer": best, "oracle_value": held_out[best], "gap_to_oracle": held_out[best] - reached}
 
 
 CONTRIBUTIONS = """

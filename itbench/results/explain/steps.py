@@ -51,11 +51,6 @@ def sentences(*parts: str) -> str:
     return " ".join(" ".join(part.split()) for part in parts if part)
 
 
-def counted(number: int, thing: str) -> str:
-    """Return ``1 site`` or ``2,592 sites``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def in_words(measure: str) -> str:
     """Return the name of a measure in the text of a step."""
     return "explained variance" if measure == "explained_variance" else LABELS.get(measure, measure.replace("_", " "))

@@ -8,9 +8,10 @@ from typing import Any
 import xarray as xr
 
 from itbench.models.recipe import Recipe
-from itbench.results.explain.steps import Step, Value, counted, sentences
+from itbench.results.explain.steps import Step, Value, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import SHORT
+from itbench.util.tables import counted
 
 EVERY_SPLIT = """
     A network was trained anew in every split, on the training images and their responses alone; it predicted the
