@@ -9,8 +9,19 @@ import click
 from itbench.cli.options import Command, load_registry, with_benchmarks, with_json, with_plugins
 from itbench.cli.output import TerminalReporter, print_rows
 
-OF_SITES = ("benchmark", "method", "median", "mean", "sites", "above 0", "repetitions")
-OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
+OF_SITES = ("benchmark", "method", "median", "mean", "low", "high", "sites", "above 0", "repetitions")
+OF_SUBJECTS = (
+    "benchmark",
+    "method",
+    "lower",
+    "lower low",
+    "lower high",
+    "upper",
+    "upper low",
+    "upper high",
+    "subjects",
+)
+INTERVALS = {"low": "95 %", "lower low": "95 % of lower", "upper low": "95 % of upper"}  # printed as one column
 
 
 @click.command(cls=Command)
@@ -19,7 +30,8 @@ OF_SUBJECTS = ("benchmark", "method", "lower", "upper", "subjects")
     "--method",
     "methods",
     multiple=True,
-    help="Of sites: split-half, variance; of dissimilarities: pearson, spearman, cosine.  [default: all of them]",
+    help="Of sites: split-half, variance; of comparisons: cka, rsa; of dissimilarities: pearson, spearman, cosine."
+    "  [default: all of them]",
 )
 @with_plugins
 @with_json
@@ -31,14 +43,17 @@ def ceiling(
     The noise ceiling is the best score that the noise in the recordings allows.
 
     The ceiling of a site is its reliability, the explained variance that a perfect model reaches. Median and mean are
-    over the sites that have one; a score at a site where it is not above 0 cannot be divided by it. Recordings that
-    hold the dissimilarities of several subjects have a lower and an upper bound instead.
+    over the sites that have one; a score at a site where it is not above 0 cannot be divided by it. That of cka and rsa
+    is what the geometry without noise would score. Recordings that hold the dissimilarities of several subjects have a
+    lower and an upper bound instead. Intervals, of the median where there is one, are over images and sites or
+    subjects.
 
     \b
     Examples:
       itbench ceiling
       itbench ceiling -b BENCHMARK --method split-half --json
     """
+    from itbench.results.summary import interval_text
     from itbench.sweeps.ceiling_table import ceiling_rows
 
     registry = load_registry(plugin_files)
@@ -47,5 +62,9 @@ def ceiling(
         bench = registry.benchmark(name)
         reporter = TerminalReporter(bench.name)
         rows += [{"benchmark": bench.name, **row} for row in ceiling_rows(bench, methods, reporter)]
-    columns = dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES))
-    print_rows(rows, tuple(columns), as_json)
+    columns = tuple(dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES)))
+    if not as_json:
+        for row in rows:
+            row |= {text: interval_text(row.get(low), row.get(f"{low[:-3]}high")) for low, text in INTERVALS.items()}
+        columns = tuple(INTERVALS.get(name, name) for name in columns if not name.endswith("high"))
+    print_rows(rows, columns, as_json)

@@ -18,7 +18,7 @@ import click
 from itbench.errors import ItbenchError, ItbenchWarning, readable
 
 FIRST_COLUMNS, LAST_COLUMNS = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
-FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "inner EV")
+FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "95 % of unique", "inner EV")
 
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
             click.echo()
             parts = [
                 *rows[0]["layers"],
-                *({**model, "layer": f"all of {model['model']}"} for model in rows[0]["models"]),
+                *({**model, "layer": _part(model["model"])} for model in rows[0]["models"]),
             ]
             _print_figures([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
             _say_gap(rows[0])
@@ -197,16 +197,23 @@ def _row(run: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _part(model: str) -> str:
+    from itbench.results.score_variables import SHARED
+
+    return "shared by both" if model == SHARED else f"all of {model}"
+
+
 def _layer_row(layer: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    from itbench.results.summary import LABELS
+    from itbench.results.summary import LABELS, interval_text
 
     value = {LABELS.get(run["measure"], run["measure"]): layer["value"]} if "value" in layer else {}
     return {
         **layer,
         "measure": run["measure"],
-        "features": layer["n_features"],
+        "features": layer.get("n_features"),
         "EV": layer.get("explained_variance"),
         "inner EV": layer.get("inner_explained_variance"),
+        "95 % of unique": interval_text(layer.get("low"), layer.get("high")),
         **value,
     }
 

@@ -101,6 +101,15 @@ class HeldOut:
             },
             {"part": list(layers), "group": list(groups)},
         )
+        models = [number for number, group in enumerate(groups) if group not in layers]
+        if models:
+            rest = [result.without[models] - mean for result, mean in zip(results, self._means, strict=True)]
+            self._joint = self._joint.assign(
+                predictions_without=(
+                    ("model", "row", "site"),
+                    self.task.at_all_sites(np.concatenate(rest, axis=1).astype(np.float32)),
+                )
+            ).assign_coords(model=[list(groups)[number] for number in models])
 
     def dataset(self, layers: Sequence[str], *, whole: str = "") -> xr.Dataset:
         """Return the held-out measures of all layers, and the predictions at the layer that each split chose.

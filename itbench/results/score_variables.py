@@ -13,6 +13,7 @@ from itbench.util.arrays import Array
 from itbench.util.tables import counted
 
 SITE_MEASURES = ("explained_variance", "correlation")
+SHARED = "shared"  # what two models explain both, in a partition of variance
 SHARES_OF_VARIANCE = ("explained_variance", "share", "unique")  # which sums of squares weight in a mean over splits
 VARIABLES = {  # by name: who has it, and its dimensions
     "explained_variance": "readout: (split, layer, site)",
@@ -36,6 +37,7 @@ VARIABLES = {  # by name: who has it, and its dimensions
     "share": "joint readout: share of the explained variance (split, part, site)",
     "group": "joint readout: names of layers, and of models, that are left out in turn (group)",
     "unique": "joint readout: explained variance lost without the group (split, group, site)",
+    "partition_draws": "joint readout of several models: unique and shared parts (partition, draw)",
     "value": "comparison: (layer)",
     "without": "comparison: value without each group of images (layer, group)",
     "without_sites": "comparison: value without each group of sites, or each subject (layer, site_group)",
@@ -205,6 +207,14 @@ def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:
     if "draws" not in score or measure not in score["measure"].values:
         return None
     return score["draws"].sel(measure=measure).values.astype(np.float64)
+
+
+def partition_of(score: xr.Dataset) -> dict[str, tuple[float, float, float]]:
+    """Return the variable ``partition_draws``: the value and the 95 % interval of each part; empty where not held."""
+    if "partition_draws" not in score:
+        return {}
+    parts = zip(score["partition"].values, score["partition_draws"].values.astype(np.float64), strict=True)
+    return {str(name): (float(np.nanmedian(draws)), *percentile_interval(draws)) for name, draws in parts}
 
 
 def interval_of(score: xr.Dataset, measure: str = "") -> tuple[float, float] | None:

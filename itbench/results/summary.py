@@ -10,6 +10,7 @@ import xarray as xr
 
 from itbench.results.score_file import NAMES, edition_of, provenance
 from itbench.results.score_variables import (
+    SHARED,
     SITE_MEASURES,
     ceiling_of,
     ceilings_of,
@@ -24,6 +25,7 @@ from itbench.results.score_variables import (
     layer_names,
     measure_of,
     model_layers,
+    partition_of,
     pooled,
 )
 from itbench.statistics.brainscore import brainscore_ratio
@@ -183,16 +185,26 @@ def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
 
 
 def _models(score: xr.Dataset) -> list[dict[str, Any]]:
-    """Return the models of a summary, where several were read together: share and unique part of each."""
-    layers = layer_names(score)
-    found = []
+    """Return the models of a summary, where several were read together: share and unique part of each.
+
+    Of two, also what they share. Unique and shared parts have 95 % intervals.
+    """
+    layers, partition = layer_names(score), partition_of(score)
+    found: list[dict[str, Any]] = []
     for model in (name for name in layer_groups(score) if name not in layers):
         own = [layer for layer in layers if layer.startswith(f"{model}:")]
         share = pooled(score, "share").sel(part=own).sum("part", skipna=False)
         unique = pooled(score, "unique").sel(group=model)
         width = int(score["n_features"].sel(layer=own).sum())
-        found.append({"model": model, "n_features": width, "share": _mean(share), "unique": _mean(unique)})
+        figures = {"n_features": width, "share": _mean(share), "unique": _mean(unique)}
+        found.append({"model": model, **figures, **_ends(partition.get(model))})
+    if SHARED in partition:
+        found.append({"model": SHARED, "unique": partition[SHARED][0], **_ends(partition[SHARED])})
     return found
+
+
+def _ends(part: tuple[float, float, float] | None) -> dict[str, float | None]:
+    return dict(zip(("low", "high"), part[1:] if part else (None, None), strict=True))
 
 
 def _mean(values: xr.DataArray | Array, statistic: Any = np.mean) -> float | None:

@@ -15,7 +15,7 @@ from itbench.errors import ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
 from itbench.metrics.held_out import split_measure_draws
-from itbench.results.score_variables import has_predictions, has_split_measure
+from itbench.results.score_variables import SHARED, has_predictions, has_split_measure
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
 from itbench.scoring.run import Metric, Run
@@ -26,6 +26,7 @@ from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.statistics.reliability import count_repetitions, repeated_enough, split_half
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
+from itbench.util.arrays import Array
 from itbench.util.progress import Reporter, StageTimer
 
 
@@ -154,12 +155,36 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
     if has_split_measure(dataset):
         scored = recorded[:, task.scorable], predicted[:, task.scorable]
         draws[metric.measure] = split_measure_draws(metric.compare, *scored, clusters, splits)
+    if "predictions_without" in dataset:
+        dataset = _with_partition(dataset, draws["explained_variance"], recorded, clusters, splits)
     if len(ceilings) > 1:
         dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))
     return dataset.assign(
         ceiling=("site", ceilings.mean(axis=0)),
         draws=(("measure", "draw"), np.stack(list(draws.values())).astype(np.float32)),
     ).assign_coords(measure=list(draws))
+
+
+def _with_partition(
+    dataset: xr.Dataset, whole: Array, recorded: Array, clusters: NDArray[np.intp], splits: NDArray[np.intp]
+) -> xr.Dataset:
+    """Replace the predictions without each model, of several read together, by draws of the variance partition.
+
+    Unique to a model is EV of all less EV without it; shared by two is EV of each alone less EV of both, summed.
+    """
+    rest = dataset["predictions_without"]
+    without = [
+        bootstrap_draws(recorded, values, clusters, splits, n=DRAWS, seed=SEED)["explained_variance"]
+        for values in rest.values
+    ]
+    names, draws = [str(name) for name in rest["model"].values], [whole - one for one in without]
+    if len(names) == 2:
+        names, draws = [*names, SHARED], [*draws, without[0] + without[1] - whole]
+    return (
+        dataset.drop_vars(["predictions_without", "model"])
+        .assign(partition_draws=(("partition", "draw"), np.stack(draws).astype(np.float32)))
+        .assign_coords(partition=names)
+    )
 
 
 def held_out_ceilings(task: Task, metric: Any) -> NDArray[np.float64]:

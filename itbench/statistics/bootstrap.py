@@ -73,8 +73,9 @@ def bootstrap_draws(
     Returns
     -------
     dict of str to array of shape (draw,)
-        Keys are measures: ``explained_variance``, ``correlation`` and, with a ceiling, ``explained_variance_corrected``
-        and ``brainscore``. A site whose responses vary in no split of a draw is left out of it; the draw is NaN if no
+        Keys are measures: ``explained_variance``, ``correlation`` and, with a ceiling,
+        ``explained_variance_corrected``, ``brainscore`` and ``ceiling``, the median over sites. A site whose responses
+        vary in no split of a draw is left out of it; the draw is NaN if no
         site remains.
 
     Raises

@@ -72,6 +72,35 @@ def split_half(
     return reliability
 
 
+def halved_means(responses: xr.DataArray, splits: int, seed: int = 0) -> tuple[Array, float]:
+    """Return means over random halves of the repetitions, and by how much a half is noisier than the mean of all.
+
+    Parameters
+    ----------
+    responses : DataArray of dims (repetition, stimulus, site)
+        NaN where there was no repetition. Sites with fewer than two of some stimulus are left out.
+    splits, seed : int
+        Number and seed of the halvings.
+
+    Returns
+    -------
+    halves : array of shape (split, 2, stimulus, site)
+    ratio : float
+        The k of `spearman_brown`.
+    """
+    values, count = responses.transpose(*DIMS).values, count_repetitions(responses)
+    usable = np.flatnonzero((count >= 2).all(axis=0))
+    values, count = values[:, :, usable], count[:, usable]
+    wide, _ = _present_first(values, count)
+    order = np.random.default_rng(seed).random((splits, values.shape[0]))
+    halves = np.zeros((2, splits, *count.T.shape))
+    for number in np.unique(count):
+        here = (count == number).T
+        halves[:, :, here] = _weights(order, number) @ wide[:number, here]
+    ratio = mean_inverse(count // 2) / mean_inverse(count)
+    return halves.transpose(1, 0, 3, 2), float(ratio.mean()) if len(usable) else np.nan
+
+
 def spearman_brown(r: Array, ratio: Array | float) -> Array:
     """Return the reliability k r / (1 + (k − 1) r) of measurements with less noise than two that correlate by r.
 

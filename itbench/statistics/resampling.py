@@ -188,6 +188,11 @@ def _corrected(drawn: Resampled) -> Array:
     return ceiling_corrected(drawn.at_sites(ev), drawn.at_sites(drawn.ceiling.mean(axis=1)))
 
 
+def _ceiling(drawn: Resampled) -> Array:
+    assert drawn.ceiling is not None
+    return median(drawn.at_sites(drawn.ceiling.mean(axis=1)))
+
+
 def _brainscore(drawn: Resampled) -> Array:
     """Of each split by itself: the protocol is a mean over splits of medians."""
     assert drawn.ceiling is not None
@@ -202,6 +207,7 @@ MEASURES: dict[str, tuple[Callable[[Resampled], Array], bool]] = {
     "correlation": (_mean_correlation, False),
     "explained_variance_corrected": (_corrected, True),
     "brainscore": (_brainscore, True),
+    "ceiling": (_ceiling, True),
 }
 
 
