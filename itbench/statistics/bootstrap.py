@@ -162,8 +162,9 @@ def two_sided_p(draws: ArrayLike) -> float:
         return np.nan
     if values[0] == values[-1]:
         return float(values[0] == 0)
-    share = np.interp(0.0, values, np.linspace(0, 1, len(values)))  # of the draws below 0
-    return float(np.clip(2 * min(share, 1 - share), 2 / (len(values) + 1), 1.0))
+    shares = np.linspace(0, 1, len(values))
+    below, not_above = 1 - np.interp(0.0, -values[::-1], shares), np.interp(0.0, values, shares)  # apart for draws of 0
+    return float(np.clip(2 * min(not_above, 1 - below), 2 / (len(values) + 1), 1.0))
 
 
 def _resampled(sums: ImageSums, ceiling: Array | None, n: int, seed: int, over: str) -> Iterator[Resampled]:

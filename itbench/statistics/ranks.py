@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +23,8 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
     are tested again without those found, until no more is found. If all models are equal, 95 of 100 leaderboards tell
     none of them apart, however many there are.
 
-    A model without draws, or of which fewer than half are numbers, is told apart from no other.
+    A model without draws, with another number of them than most, or of which fewer than half are numbers, is told apart
+    from no other; nor is any where fewer than half of the draws are numbers for all.
 
     Parameters
     ----------
@@ -46,7 +48,11 @@ def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> li
     [(1, 1), (2, 2)]
     """
     n = len(values)
-    drawn = [i for i, one in enumerate(draws) if one is not None and np.isfinite(one).mean() >= 0.5]
+    lengths = Counter(len(one) for one in draws if one is not None)
+    usual = lengths.most_common(1)[0][0] if lengths else 0  # draws of another number are of no pairs
+    drawn = [
+        i for i, one in enumerate(draws) if one is not None and len(one) == usual and np.isfinite(one).mean() >= 0.5
+    ]
     better = np.zeros((n, n), bool)  # row than column
     if len(drawn) > 1:
         together = np.stack([np.asarray(draws[i], np.float64) for i in drawn])
@@ -71,6 +77,8 @@ def significant_pairs(values: Array, draws: Array, level: float = LEVEL) -> NDAr
         True where the row's model is better than the column's.
     """
     whole = draws[:, np.isfinite(draws).all(axis=0)]
+    if 2 * whole.shape[1] < draws.shape[1] or not whole.size:
+        return np.zeros((len(values), len(values)), bool)
     about = whole - whole.mean(axis=1, keepdims=True)
     error = np.stack([np.std(about - one, axis=1) for one in about])
     difference = values[:, None] - values

@@ -69,7 +69,10 @@ def ceiling_rows(
     responses = recordings.require_responses()
     if count_repetitions(responses).max() < 2:
         raise _no_repetitions(recordings, benchmark)
-    row_of = {**dict.fromkeys(METHODS, _site_row), **dict.fromkeys(COMPARISONS, _comparison_row)}
+    row_of: dict[str, Callable[[xr.DataArray, str, Clusters], dict[str, Any]]] = {
+        **dict.fromkeys(METHODS, _site_row),
+        **dict.fromkeys(COMPARISONS, _comparison_row),
+    }
     return [row_of[method](responses, method, clusters) for method in methods or known]
 
 
