@@ -106,10 +106,12 @@ def _comparison_row(responses: xr.DataArray, method: str, clusters: Clusters) ->
     row: dict[str, Any] = {"method": method, "median": None, "low": None, "high": None, "mean": None}
     if n_sites >= FEWEST_SITES:
         groups = jackknife_groups(clusters, SEED)
-        of_images = np.mean([compare(*pair, groups) for pair in halves], axis=0)
+        of_images = np.mean([compare(one, other, groups) for one, other in halves], axis=0)
         site_group = jackknife_groups(n_sites, SEED, SITE_GROUPS)
         kept = [np.flatnonzero(site_group != group) for group in np.unique(site_group)]
-        of_sites = [np.mean([compare(*pair[..., sites], None)[0] for pair in halves]) for sites in kept]
+        of_sites = [
+            np.mean([compare(one[:, sites], other[:, sites], None)[0] for one, other in halves]) for sites in kept
+        ]
         whole, *images = _root(spearman_brown(of_images, ratio))
         draws = jackknife_draws(whole, np.array(images), _root(spearman_brown(np.array(of_sites), ratio)))
         row |= {"mean": float(whole), **_ends(draws)}
