@@ -40,7 +40,7 @@ def bootstrap_draws(
 
     Clusters of images, such as all images of an object, are drawn with replacement, and sites with replacement among
     those that can be scored, each independently of the other: the two-way bootstrap (McCullagh 2000, Bernoulli 6,
-    285–301), whose intervals are slightly too wide rather than too narrow (Owen 2007, Ann. Appl. Stat. 1, 386–411).
+    285–301), which counts what images and sites vary together more than once (Owen 2007, Ann. Appl. Stat. 1, 386–411).
     Errors of a readout are alike for the images of an object, so images drawn one by one would say too little of
     other objects. Readouts are not fitted again: the draws describe these readouts on other images and sites of the
     same kind. Sums of squares within each split are added up over splits in every draw, before any ratio. The ceiling

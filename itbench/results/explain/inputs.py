@@ -93,7 +93,7 @@ def _short(digest: str | None) -> str:
 def _model(source: Mapping[str, Any]) -> str:
     weights, identity = source["weights"], source["identity"]
     kinds = {
-        "pretrained": "with the pretrained weights of its publication",
+        "pretrained": "with its pretrained weights",
         "random": f"with random weights from seed {weights['seed']}",
         "file": f"with the weights of the file {weights['file']}",
         "none": "which has no weights",
