@@ -35,7 +35,7 @@ from itbench.statistics.noise_power import moments, noise_of_means
 DIMENSIONS = 20  # of the images; each model knows half of them
 SPURIOUS = 0.25  # what a model adds to its predictions, in units of a site's loading
 NOISE = 0.5  # standard deviation of the noise in a mean response; that of the signal is 0.3 to 1
-ALIKE = 0.4  # share of the variance of images that lies between objects
+ALIKE = 0.7  # share of the variance of images that lies between objects
 REPETITIONS, FOLDS, HALVES, DRAWS, MODELS = 6, 5, 20, 500, 20
 CELLS = tuple(
     (images, sites, objects)
