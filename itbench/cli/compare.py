@@ -102,6 +102,7 @@ def _print(found: PairedComparison) -> None:
 
 def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: str) -> dict[str, Any]:
     from itbench.results.summary import interval_text
+    from itbench.statistics.jackknife import DRAWS
 
     about = dataclasses.asdict(one)
     return {
@@ -110,7 +111,7 @@ def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: 
         label: value,
         "SE": one.standard_error,
         "95 %": interval_text(one.low, one.high),
-        "p": f"{about['p']:.2g}" if "p" in about else None,
+        "p": _p(about["p"], 2 / (DRAWS + 1)).removeprefix("= ") if "p" in about else None,
         "sites better": about.get("sites_better"),
         "significantly": about.get("sites_better_significantly"),
     }
