@@ -14,10 +14,10 @@ from tests.kit.commands import run
 LAYER_KEYS = ["layer", "n_features", "explained_variance", "correlation", "inner_explained_variance"]
 RUN_KEYS = [
     *("model", "weights", "benchmark", "metric", "edition", "baseline"),
-    *("measure", "value", "layer", "layers_chosen", "oracle_layer", "regret"),
+    *("measure", "value", "layer", "layers_chosen", "oracle_layer", "gap_to_oracle"),
     *("explained_variance", "correlation", "explained_variance_median", "correlation_median"),
     *("ceiling", "explained_variance_corrected", "n_sites_corrected", "brainscore", "r2_over_ceiling"),
-    *("low", "high"),
+    *("low", "high", "drawn"),
     *("n_sites", "n_sites_scored", "n_stimuli", "seconds", "layers", "models", "file"),
 ]
 
@@ -120,7 +120,7 @@ def test_score_prints_a_line_a_run_and_the_layers_of_one_alone(toy):
     ]
     assert [line.split()[1] for line in table[2:]] == ["toy"]
     assert [line.split()[1] for line in layers[2:]] == ["noise", "good"]
-    assert "Best on the held-out images: good; regret 0.0000." in shown.stderr
+    assert "Best layer on these images: good; gap to it 0.0000, biased upwards" in shown.stderr
     several = run("score", "-m", "toy", "-m", "pixels", "-b", toy)
     assert [line.split()[1] for line in several.stdout.splitlines()[2:]] == ["toy", "pixels"]
 

@@ -31,6 +31,7 @@ def test_every_key_is_read():
         degrees: 8
         splits: {kind: kfold, folds: 4, seed: 7, stratify: category}
         metric: pls
+        cluster: scene
         citation: Someone (2024)
         licence: CC0
         """
@@ -44,6 +45,7 @@ def test_every_key_is_read():
         window=(50.0, 150.0),
         degrees=8.0,
         metric="pls",
+        cluster="scene",
         citation="Someone (2024)",
         licence="CC0",
     )

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
-from itbench.data.groups import balanced_folds, describe_groups, find_coordinate, group_numbers, seen_in_training
+from itbench.data.groups import (
+    balanced_folds,
+    clusters_of,
+    describe_groups,
+    find_coordinate,
+    group_numbers,
+    seen_in_training,
+)
 from itbench.data.splits import SplitPlan
 from itbench.errors import BadBenchmark, ItbenchError, UnknownName
 
@@ -144,3 +151,40 @@ def test_coordinates_are_found_by_their_noun():
 def test_group_numbers_are_those_of_the_names_in_order():
     names, number = group_numbers(np.array(["b", "a", "b"], dtype=object), "object", least=2)
     assert (names, number.tolist()) == (["a", "b"], [1, 0, 1])
+
+
+NINE, TEN = (np.array([f"object {number % count}" for number in range(40)], dtype=object) for count in (9, 10))
+FORTY = np.arange(40)
+CLUSTERS = {  # metadata, the benchmark's key, the rows that are scored; the name, and the numbers
+    "objects, unasked": ({"object": TEN}, "", FORTY, "object", FORTY % 10),
+    "by another name": ({"Object Name": TEN}, "", FORTY, "Object Name", FORTY % 10),
+    "too few objects": ({"object": NINE}, "", FORTY, "", FORTY),
+    "few objects, asked": ({"object": NINE}, "object", FORTY, "object", FORTY % 9),
+    "too few objects among those scored": ({"object": TEN}, "", FORTY[FORTY % 10 < 9], "", FORTY),
+    "an object each": ({"object": FORTY}, "", FORTY, "", FORTY),
+    "none, asked": ({"object": TEN}, "none", FORTY, "", FORTY),
+    "a coordinate, asked": ({"object": TEN, "scene": FORTY // 5}, "scene", FORTY, "scene", FORTY // 5),
+    "an image without object": ({"object": np.where(FORTY == 3, "", TEN)}, "", FORTY, "", FORTY),
+    "one that is not scored": ({"object": np.where(FORTY == 30, "", TEN)}, "", FORTY[:30], "object", FORTY % 10),
+    "no objects": ({"category": TEN}, "", FORTY, "", FORTY),
+}
+
+
+@pytest.mark.parametrize(("metadata", "named", "rows", "name", "number"), CLUSTERS.values(), ids=CLUSTERS)
+def test_objects_are_drawn_together_where_there_are_ten_of_them_or_the_benchmark_says_what(
+    metadata, named, rows, name, number
+):
+    given, clusters = clusters_of(metadata, rows, 40, named)
+    assert given == name
+    together = clusters[rows][:, None] == clusters[rows]
+    np.testing.assert_array_equal(together, number[rows][:, None] == number[rows])
+    assert clusters.shape == (40,)
+
+
+def test_a_coordinate_to_draw_by_that_is_unknown_or_says_nothing_is_refused():
+    with pytest.raises(UnknownName, match=r"unknown stimulus coordinate 'objct'(.|\n)*Did you mean object\?"):
+        clusters_of({"object": TEN}, FORTY, 40, "objct")
+    with pytest.raises(ItbenchError, match="'scene' has 1"):
+        clusters_of({"scene": np.zeros(40, int)}, FORTY, 40, "scene")
+    with pytest.raises(ItbenchError, match="scene"):
+        clusters_of({"scene": np.where(FORTY == 3, "", TEN)}, FORTY, 40, "scene")

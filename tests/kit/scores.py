@@ -24,8 +24,13 @@ ABOUT = {
 LABELS = {"pretrained": ("pretrained", 0), "none": ("none", 0), "random-0": ("random", 0), "random-7": ("random", 7)}
 
 
-def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, keep=True, model="net", **how):
-    """Score predictions (stimulus, site) of recorded responses (stimulus, site), each tested in one of `folds`."""
+def readout_score(
+    recorded, predicted, *, folds=4, ceiling=None, n_draws=500, keep=True, model="net", objects=None, **how
+):
+    """Score predictions (stimulus, site) of recorded responses (stimulus, site), each tested in one of `folds`.
+
+    Draws are of `objects`, numbers (stimulus,), where they are given.
+    """
     n, sites = recorded.shape
     fold = np.arange(n) % folds
     stimulus = np.concatenate([np.flatnonzero(fold == number) for number in range(folds)])
@@ -41,7 +46,8 @@ def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, ke
     names = ("explained_variance", "correlation", "ssp")
     data = {name: (("split", "layer", "site"), value) for name, value in zip(names, values, strict=True)}
     data |= {"inner_explained_variance": data["explained_variance"], "sst": (("split", "site"), sst)}
-    drawn = bootstrap_draws(recorded[stimulus], predicted[stimulus], stimulus, split, ceiling=ceiling, n=n_draws)
+    cluster = (np.arange(n) if objects is None else objects)[stimulus]
+    drawn = bootstrap_draws(recorded[stimulus], predicted[stimulus], cluster, split, ceiling=ceiling, n=n_draws)
     if ceiling is not None:
         data["ceiling"] = ("site", ceiling)
     if n_draws:
@@ -56,21 +62,29 @@ def readout_score(recorded, predicted, *, folds=4, ceiling=None, n_draws=500, ke
     }
     if keep:
         data["predictions"] = (("row", "site"), predicted[stimulus].astype(np.float32))
-        coords |= {"row_stimulus": ("row", stimulus), "row_split": ("row", split)}
+        coords |= {"row_stimulus": ("row", stimulus), "row_split": ("row", split), "row_cluster": ("row", cluster)}
     scored = int(np.isfinite(predicted).all(axis=0).sum())
-    return xr.Dataset(data, coords, attributes(model, n=n, sites=sites, scored=scored, **how))
+    clusters = {"clusters": "" if objects is None else "object", "n_clusters": len(np.unique(cluster))}
+    return xr.Dataset(data, coords, attributes(model, n=n, sites=sites, scored=scored, **clusters, **how))
 
 
-def comparison_score(without, *, model="net", metric="cka", n_draws=500, **how):
-    """Score one layer by a comparison whose values without each group of two images are `without` (group,)."""
-    without = np.asarray(without, float)
+def comparison_score(without, without_sites=(), *, model="net", metric="cka", n_draws=500, **how):
+    """Score one layer by a comparison whose values without each group of two images are `without` (group,).
+
+    Without each group of sites, or each subject, they are `without_sites` (site_group,).
+    """
+    without, without_sites = (np.asarray(values, float) for values in (without, without_sites))
     value = without.mean()
     data = {
         "value": ("layer", [value]),
         "without": (("layer", "group"), without[None]),
+        "without_sites": (("layer", "site_group"), without_sites[None]),
         "group_size": ("group", np.full(len(without), 2)),
         "headline": value,
-        "draws": (("measure", "draw"), jackknife_draws(value, without, n_draws)[None].astype(np.float32)),
+        "draws": (
+            ("measure", "draw"),
+            jackknife_draws(value, without, without_sites, n=n_draws)[None].astype(np.float32),
+        ),
     }
     coords = {
         "layer": ["late"],
@@ -89,6 +103,8 @@ def attributes(
     metric="ridge",
     measure="explained_variance",
     n=80,
+    clusters="",
+    n_clusters=None,
     sites=5,
     scored=None,
     stem="",
@@ -100,6 +116,7 @@ def attributes(
     source = {"model": model, "weights": {"kind": kind, "seed": seed, "file": weights if kind == "file" else None}}
     names = {"model": model, "weights": weights, "benchmark": benchmark, "metric": metric, "measure": measure}
     counts = {"n_sites": sites, "n_sites_scored": sites if scored is None else scored, "n_stimuli": n}
+    counts |= {"clusters": clusters, "n_clusters": n if n_clusters is None else n_clusters}
     stem = stem or "--".join([model, weights, benchmark, metric])
     said = json.dumps({**ABOUT, "sources": [source], **about})
     more = {"baseline": baseline} if baseline else {}
@@ -124,6 +141,6 @@ def small_score(**attrs):
         "n_test": ("split", [3, 3, 3]),
     }
     names = {"model": "m", "weights": "w", "benchmark": "b", "metric": "ridge", "file_stem": "m--w--b--ridge"}
-    counts = {"n_sites": 3, "n_sites_scored": 3, "n_stimuli": 9, "edition": EDITION}
+    counts = {"n_sites": 3, "n_sites_scored": 3, "n_stimuli": 9, "clusters": "", "n_clusters": 9, "edition": EDITION}
     about = json.dumps({"seconds": {"data": 0.5, "readout": 0.25}})
     return xr.Dataset(values, coords, {**names, **counts, "provenance": about, **attrs})

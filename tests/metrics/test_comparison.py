@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from scipy.stats import pearsonr
+import xarray as xr
+from scipy.stats import pearsonr, spearmanr
 
 from itbench import ComparisonResult, Gram, NeuralData
 from itbench.api.score import score_model
@@ -16,6 +17,7 @@ from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
+from itbench.statistics import rdm_ceiling
 from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
 
 N = 120
@@ -58,6 +60,21 @@ def test_leaving_out_is_comparing_the_rest(registry, name, options):
     assert said.value == pytest.approx(slow.value, abs=1e-12)
     assert len(said.without) == 50
     np.testing.assert_allclose(said.without, slow.without, atol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_without_groups_the_value_alone_is_returned(registry, name, options):
+    grams, recorded = layers()
+    metric = registry.metric(name).readout(**options)
+    whole = metric(grams["noise2"], recorded, jackknife_groups(N))
+    alone = metric(grams["noise2"], recorded, None)
+    assert alone.value == pytest.approx(whole.value, abs=1e-12)
+    assert alone.without.shape == (0,)
+
+
+def test_every_comparison_of_the_project_is_among_these_cases(registry):
+    found = {entry.name for entry in registry.metrics.values() if entry.form.name == "comparison"}
+    assert found == set(COMPARISONS)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=str)
@@ -116,7 +133,9 @@ def test_one_layer_keeps_its_value_and_its_draws():
     without = np.random.default_rng(0).normal(0.5, 0.01, 40)
     found = told([0.5], [without])
     assert found["headline"].item() == pytest.approx(0.5)
-    np.testing.assert_allclose(found["draws"].sel(measure="told"), jackknife_draws(0.5, without, 2000), rtol=1e-6)
+    drawn = jackknife_draws(0.5, without, np.empty(0))  # of two sites, none can be left out
+    np.testing.assert_allclose(found["draws"].sel(measure="told"), drawn, rtol=1e-6)
+    assert found.sizes["site_group"] == 0
     assert found["standard_error"].item() == pytest.approx(jackknife_error(without))
     assert found["chosen_layer"].values.tolist() == ["a"] * 40
     assert found["group_size"].values.tolist() == [1] * 40
@@ -129,7 +148,7 @@ def test_a_layer_that_every_group_leaves_best_counts_as_if_it_had_been_named():
     found = told([0.2, 0.5], [worse, best])
     assert found["headline"].item() == pytest.approx(0.5)
     assert set(found["chosen_layer"].values) == {"b"}
-    np.testing.assert_allclose(found["draws"][0], jackknife_draws(0.5, best, 2000), rtol=1e-6)
+    np.testing.assert_allclose(found["draws"][0], jackknife_draws(0.5, best, np.empty(0)), rtol=1e-6)
     assert found["value"].values.tolist() == [0.2, 0.5]
 
 
@@ -192,8 +211,10 @@ def test_too_few_images_or_sites_are_refused(registry):
     grams, recorded = layers()
     rsa = registry.metric("rsa").readout()
     few = {name: gram.take(np.arange(4)) for name, gram in grams.items()}
-    with pytest.raises(BadRecordings, match="4 images are too few"):
+    with pytest.raises(BadRecordings, match="4 images or clusters are too few"):
         compare_layers(rsa, few.items(), recorded.take(np.arange(4)), list(few))
+    with pytest.raises(BadRecordings, match="4 images or clusters are too few"):
+        compare_layers(rsa, grams.items(), recorded, list(grams), np.arange(N) % 4)
     one_site = NeuralData(IDS, recorded.responses.isel(site=[0]))
     with pytest.raises(BadOption, match="one site, have no correlation distance"):
         compare_layers(rsa, grams.items(), one_site, list(grams))
@@ -201,6 +222,187 @@ def test_too_few_images_or_sites_are_refused(registry):
     assert np.isfinite(compare_layers(euclidean, grams.items(), one_site, list(grams)).value).all()
     with pytest.raises(BadRecordings, match="RDMs of 2 images"):
         compare_rdms(np.zeros((2, 2)), np.zeros((2, 2)), "pearson")
+
+
+# ---- sites, subjects and clusters that are left out
+
+
+def over_sites(comparison, gram, recorded, most=20):
+    """Return a comparison without each group of sites, by making the neural data anew."""
+    n_sites = recorded.responses.sizes["site"]
+    group = np.arange(n_sites)
+    if n_sites >= 2 * most:
+        group = np.random.default_rng(0).permutation(group % most)
+    kept = [recorded.responses.values[:, :, group != left] for left in range(group.max() + 1)]
+    return np.array(
+        [comparison(gram, NeuralData(IDS, make_responses(values, IDS)), jackknife_groups(N)).value for values in kept]
+    )
+
+
+@pytest.mark.parametrize(("name", "options"), [case for case in CASES if case[0] != "reverse"], ids=str)
+def test_sites_are_left_out_by_comparing_the_rest(registry, name, options):
+    grams, recorded = layers()
+    metric = registry.metric(name).readout(**options)
+    found = compare_layers(metric, grams.items(), recorded, list(grams))
+    expected = [over_sites(metric, gram, recorded) for gram in grams.values()]
+    assert found["without_sites"].dims == ("layer", "site_group")
+    np.testing.assert_allclose(found["without_sites"], expected, atol=1e-12)
+    of_images = [jackknife_error(without) for without in found["without"].values]
+    of_sites = [jackknife_error(without) for without in expected]
+    np.testing.assert_allclose(found["standard_error"], np.sqrt(np.square(of_images) + np.square(of_sites)))
+
+
+@pytest.mark.parametrize(("n_sites", "n_groups", "slow_groups"), [(3, 0, 0), (4, 4, 4), (39, 39, 10), (40, 20, 10)])
+def test_groups_of_sites_are_fewer_where_sites_are_many_or_the_comparison_is_slow(
+    registry, n_sites, n_groups, slow_groups, monkeypatch
+):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((N, 30)), rng.standard_normal((N, n_sites))
+    recorded = NeuralData(IDS, make_responses(y, IDS))
+    cka = registry.metric("cka").readout()
+    gram = Gram.from_features(x, IDS)
+    found = compare_layers(cka, [("a", gram)], recorded, ["a"])
+    assert found.sizes["site_group"] == n_groups
+    if n_groups:
+        np.testing.assert_allclose(found["without_sites"][0], over_sites(cka, gram, recorded), atol=1e-12)
+        monkeypatch.setattr("itbench.metrics.comparison.KEPT_BYTES", 0)  # sites are taken anew for every layer
+        np.testing.assert_array_equal(
+            compare_layers(cka, [("a", gram)], recorded, ["a"])["without_sites"], found["without_sites"]
+        )
+    monkeypatch.setattr(type(cka), "site_groups", 10, raising=False)
+    assert compare_layers(cka, [("a", gram)], recorded, ["a"]).sizes["site_group"] == slow_groups
+
+
+def test_the_interval_is_over_images_and_sites_at_the_layers_that_were_chosen(registry):
+    """Some groups of images choose another layer: the sites' deviations are then a mixture of both layers'."""
+    grams, recorded = layers()
+    rng = np.random.default_rng(4)
+    near = {"one": grams["noise2"], "other": Gram.from_features(rng.standard_normal((N, 30)), IDS)}
+    metric = registry.metric("cka").readout()
+    found = compare_layers(metric, near.items(), recorded, list(near))
+    values, without, sites = (found[name].values for name in ("value", "without", "without_sites"))
+    chosen, headline, images = cross_validated_choice(values, without)
+    deviation = np.mean([sites[layer] - values[layer] for layer in chosen], axis=0)
+    expected = jackknife_draws(headline, images, headline + deviation)
+    np.testing.assert_allclose(found["draws"][0], expected, rtol=1e-6)
+    assert found["headline"].item() == pytest.approx(headline)
+
+
+def test_images_of_one_cluster_are_left_out_together(registry):
+    grams, recorded = layers()
+    metric = registry.metric("rsa").readout()
+    objects = np.random.default_rng(0).permutation(np.arange(N) % 15)
+    found = compare_layers(metric, grams.items(), recorded, list(grams), objects)
+    assert found.sizes["group"] == 15
+    assert found["group_size"].values.tolist() == [8] * 15
+    for layer, gram in grams.items():
+        expected = []
+        for name in range(15):
+            rows = np.flatnonzero(objects != name)
+            expected.append(metric(gram.take(rows), recorded.take(rows), None).value)
+        np.testing.assert_allclose(found["without"].sel(layer=layer), expected, atol=1e-9)
+
+
+PAIRS = np.triu_indices(40, 1)
+PERSONS = tuple(f"p{number}" for number in range(40))
+
+
+def persons(n=4, seed=0, noise=1.0):
+    """Return RDMs (subject, stimulus, stimulus) that share a part, and neural data of them."""
+    rng = np.random.default_rng(seed)
+    things = rng.standard_normal((40, 6))
+    each = [things + noise * rng.standard_normal((40, 6)) for _ in range(n)]
+    rdms = np.array([np.square(one[:, None] - one).sum(axis=2) for one in each])
+    known = xr.DataArray(rdms, dims=("subject", "stimulus", "other_stimulus"))
+    return rdms, NeuralData(PERSONS, rdms=known, distance="euclidean")
+
+
+def gram_of_rdm(rdm):
+    """Return the Gram of patterns with these squared Euclidean distances, so that its RDM is the one given."""
+    centring = np.eye(len(rdm)) - 1 / len(rdm)
+    return Gram(-0.5 * centring @ rdm @ centring, np.zeros(len(rdm)), 1, PERSONS)
+
+
+def score_of_rdm(registry, rdm, recorded, **options):
+    metric = registry.metric("rsa").readout(distance="euclidean", **options)
+    return compare_layers(metric, [("a", gram_of_rdm(rdm))], recorded, ["a"])
+
+
+@pytest.mark.parametrize(("compare", "oracle"), [("pearson", pearsonr), ("spearman", spearmanr)])
+def test_rsa_of_several_subjects_is_the_mean_over_subjects_of_scipys(registry, compare, oracle):
+    rdms, recorded = persons()
+    model = persons(1, seed=5)[0][0] + rdms.mean(axis=0)
+    r = np.array([oracle(model[PAIRS], rdm[PAIRS])[0] for rdm in rdms])
+    found = score_of_rdm(registry, model, recorded, compare=compare)
+    assert found["headline"].item() == pytest.approx(r.mean())
+    assert found["value"].item() == pytest.approx(r.mean())
+    np.testing.assert_allclose(found["without_sites"][0], [np.delete(r, left).mean() for left in range(4)])
+    rows = np.delete(np.arange(40), 7)
+    rest = np.ix_(rows, rows)
+    pairs = np.triu_indices(39, 1)
+    without = np.mean([oracle(model[rest][pairs], rdm[rest][pairs])[0] for rdm in rdms])
+    assert found["without"][0, 7].item() == pytest.approx(without)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_squared_rsa_is_the_mean_over_subjects_of_signed_squares(registry, sign):
+    rdms, recorded = persons()
+    model = sign * rdms[0] + 3 * persons(1, seed=5)[0][0]
+    r = np.array([spearmanr(model[PAIRS], rdm[PAIRS])[0] for rdm in rdms])
+    found = score_of_rdm(registry, model, recorded, compare="spearman", squared=True)
+    assert found["headline"].item() == pytest.approx(np.mean(np.sign(r) * r**2))
+    assert np.sign(found["headline"].item()) == sign
+    plain = score_of_rdm(registry, model, recorded, compare="spearman")["without_sites"]
+    assert np.abs(plain - found["without_sites"]).max() > 0.01
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.0, 3.0])
+def test_a_model_equal_to_the_mean_of_the_subjects_stays_below_the_upper_bound(registry, noise):
+    rdms, recorded = persons(noise=noise)
+    bounds = rdm_ceiling(np.array([rdm[PAIRS] for rdm in rdms]))
+    score = score_of_rdm(registry, rdms.mean(axis=0), recorded)["headline"].item()
+    assert score <= bounds.upper + 1e-12
+    assert score == pytest.approx(bounds.upper, abs=0.01)  # which is the score of the mean of standardised RDMs
+    assert score < 0.999
+    standard = np.array([(rdm - rdm[PAIRS].mean()) / rdm[PAIRS].std() for rdm in rdms]).mean(axis=0)
+    np.fill_diagonal(standard, 0.0)
+    assert score_of_rdm(registry, standard, recorded)["headline"].item() == pytest.approx(bounds.upper)
+
+
+def test_subjects_that_differ_more_widen_the_interval(registry):
+    """The draws are those of the jackknife over images and over subjects, and the subjects' part is not small."""
+    rdms, recorded = persons()
+    model = 2 * rdms[0] + rdms[1]  # like the first two, hardly like the others
+    found = score_of_rdm(registry, model, recorded)
+    r = np.array([pearsonr(model[PAIRS], rdm[PAIRS])[0] for rdm in rdms])
+    of_subjects = r.std(ddof=1) / np.sqrt(4)
+    of_images = jackknife_error(found["without"].values[0])
+    assert found["standard_error"].item() == pytest.approx(np.hypot(of_images, of_subjects))
+    assert of_subjects > 2 * of_images
+    without = np.array([np.delete(r, left).mean() for left in range(4)])
+    expected = jackknife_draws(r.mean(), cross_validated_choice(r.mean()[None], found["without"].values)[2], without)
+    np.testing.assert_allclose(found["draws"][0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_one_subject_leaves_nobody_out(registry):
+    _, recorded = persons(1)
+    found = score_of_rdm(registry, persons(1, seed=5)[0][0], recorded)
+    assert found.sizes["site_group"] == 0
+    assert found["standard_error"].item() == pytest.approx(jackknife_error(found["without"].values[0]))
+
+
+@pytest.mark.parametrize(("name", "options"), [("cka", {}), ("procrustes", {}), ("reverse", {"folds": 4})], ids=str)
+def test_every_comparison_of_subjects_is_the_mean_of_its_comparison_with_each(registry, name, options):
+    _, recorded = persons(3)
+    metric = registry.metric(name).readout(**options)
+    gram = Gram.from_features(np.random.default_rng(8).standard_normal((40, 20)), PERSONS)
+    each = [
+        metric(gram, NeuralData(PERSONS, rdms=recorded.rdms[[number]], distance="euclidean"), jackknife_groups(40))
+        for number in range(3)
+    ]
+    found = compare_layers(metric, [("a", gram)], recorded, ["a"])
+    assert found["value"].item() == pytest.approx(np.mean([result.value for result in each]))
+    np.testing.assert_allclose(found["without"][0], np.mean([result.without for result in each], axis=0))
 
 
 # ---- a score

@@ -8,6 +8,7 @@ from itbench import Gram, ReadoutResult
 from itbench.data.benchmark import Benchmark
 from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task, scorable_sites
+from itbench.metrics.held_out import split_measure_draws
 from itbench.metrics.readout import JointReadoutResult
 from itbench.registry import FORMS
 from itbench.results.score_variables import predictions
@@ -131,3 +132,79 @@ def test_layers_together_are_one_more_layer_with_its_parts(task):
     assert score.weight.dims == ("split", "part", "site")
     assert np.isnan(score.weight.sel(part="layer3")[0, 1])
     assert np.isnan(score.alpha.sel(layer="stacked")).all()
+
+
+def plain_split_draws(compare, recorded, predicted, row_cluster, row_split, n_groups, n_site_groups):
+    """Jackknife a mean over splits in plain loops: random groups of clusters, then of sites, with t draws."""
+
+    def groups(names, most):
+        names = sorted(set(names))
+        numbers = np.arange(len(names))
+        if len(names) >= 2 * most:
+            numbers = np.random.default_rng(0).permutation(numbers % most)
+        return dict(zip(names, numbers.tolist(), strict=True))
+
+    def value(rows, sites):
+        parts = [[row for row in rows if row_split[row] == split] for split in sorted(set(row_split))]
+        return np.mean([compare(recorded[p][:, sites], predicted[p][:, sites]) for p in parts if len(p) >= 3])
+
+    every, sites = list(range(len(recorded))), list(range(recorded.shape[1]))
+    group, site_group = groups(row_cluster.tolist(), n_groups), groups(sites, n_site_groups)
+    images = [
+        value([row for row in every if group[row_cluster[row]] != left], sites)
+        for left in range(max(group.values()) + 1)
+    ]
+    places = [
+        value(every, [site for site in sites if site_group[site] != left])
+        for left in range(max(site_group.values()) + 1)
+        if len(sites) > 3
+    ]
+    draws = np.full(2_000, value(every, sites))
+    for random, without in zip(np.random.default_rng(0).spawn(2), map(np.array, (images, places)), strict=True):
+        g = len(without)
+        if g > 1:
+            normal, chi2 = random.standard_normal((2_000, g)), random.chisquare(g - 1, 2_000)
+            draws += np.sqrt((g - 1) / chi2) * (normal * np.sqrt((g - 1) / g) * (without - without.mean())).sum(axis=1)
+    return draws
+
+
+def agreement(recorded, predicted):
+    return np.corrcoef(np.concatenate([recorded, recorded**2]).ravel(), np.tile(predicted, (2, 1)).ravel())[0, 1]
+
+
+SPLIT_DRAWS = {  # what is left out together, the split, the number of sites
+    "images": (np.arange(60), np.arange(60) % 4, 6),
+    "many images": (np.arange(120), np.arange(120) % 4, 6),
+    "many sites": (np.arange(60), np.arange(60) % 4, 45),
+    "three sites": (np.arange(60), np.arange(60) % 4, 3),
+    "objects": (np.arange(60) // 5, np.arange(60) % 4, 6),
+    "objects in a split each": (np.arange(60) // 5, np.arange(60) // 5 % 4, 6),
+    "images in two splits": (np.tile(np.arange(30), 2), np.repeat([0, 1], 30), 6),
+    "splits that a cluster leaves too small": (np.arange(20) // 4, np.arange(20) // 4, 6),
+}
+
+
+@pytest.mark.parametrize(("row_cluster", "row_split", "n_sites"), SPLIT_DRAWS.values(), ids=SPLIT_DRAWS)
+def test_draws_of_a_measure_of_splits_are_those_of_a_plain_jackknife(row_cluster, row_split, n_sites):
+    rng = np.random.default_rng(0)
+    recorded = rng.standard_normal((len(row_cluster), n_sites))
+    predicted = recorded + rng.standard_normal(recorded.shape)
+    drawn = split_measure_draws(agreement, recorded, predicted, row_cluster, row_split)
+    expected = plain_split_draws(agreement, recorded, predicted, row_cluster, row_split, 50, 20)
+    np.testing.assert_allclose(drawn, expected, rtol=1e-10)
+    assert drawn.std() > 0
+
+
+def test_splits_that_are_too_small_give_no_draws():
+    rng = np.random.default_rng(0)
+    recorded, predicted = rng.standard_normal((2, 12, 6))
+    drawn = split_measure_draws(agreement, recorded, predicted, np.arange(12), np.arange(12) // 2)
+    assert np.isnan(drawn).all()
+
+
+@pytest.mark.xfail(reason="draws are then of the sites alone", strict=True)
+def test_a_single_cluster_gives_no_draws():
+    rng = np.random.default_rng(0)
+    recorded, predicted = rng.standard_normal((2, 12, 6))
+    drawn = split_measure_draws(agreement, recorded, predicted, np.zeros(12, int), np.zeros(12, int))
+    assert np.isnan(drawn).all()

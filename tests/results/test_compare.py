@@ -15,7 +15,6 @@ from itbench.results.find import find_scores
 from itbench.results.paired_comparison import compare_scores
 from itbench.results.score_file import write_score
 from itbench.statistics.permutation import benjamini_hochberg, permutation_test
-from itbench.statistics.resampling import MEASURES
 from tests.kit.commands import run
 from tests.kit.scores import ABOUT, comparison_score, readout_score
 
@@ -29,9 +28,9 @@ def two_models(n=60, sites=6, seed=0, worse=0.2):
     return recorded, *(0.7 * recorded + noise * rng.standard_normal((n, sites)) for noise in (0.6, 0.6 + worse))
 
 
-def after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure):
-    """Swap the predictions of some images in plain sight; return sums over each split (model, split, 3, site)."""
-    at = np.isin(row_stimulus, swapped)[:, None]
+def after_swaps(recorded, first, second, row_cluster, row_split, swapped, measure):
+    """Swap the predictions of some clusters in plain sight; return sums over each split (model, split, 3, site)."""
+    at = np.isin(row_cluster, swapped)[:, None]
     parts = [row_split == split for split in np.unique(row_split)]
     both = []
     for predicted in (first, second):  # what a measure does not see must not be swapped: a constant, of r the scale
@@ -72,37 +71,66 @@ IN_PLAIN_SIGHT = {  # by measure: at every site, and over all sites
     "explained_variance_corrected": (pooled_ev, lambda sums: pooled_ev(sums).sum() / CEILING.sum()),
     "brainscore": (
         lambda sums: r_of_splits(sums).mean(axis=0),
-        lambda sums: (np.median(r_of_splits(sums), axis=1).mean() / np.median(CEILING)) ** 2,
+        lambda sums: (
+            np.sign(middle := np.median(r_of_splits(sums), axis=1).mean()) * (middle / np.median(CEILING)) ** 2
+        ),
     ),
 }
 REPEATED = np.concatenate([np.random.default_rng(split).permutation(10)[:7] for split in range(3)])
-LAYOUTS = {
-    "one split": (np.arange(10), np.zeros(10, int)),
-    "folds": (np.arange(10), np.arange(10) % 2),
-    "images in several splits": (REPEATED, np.repeat(np.arange(3), 7)),
+THREES = np.arange(30) // 3
+LAYOUTS = {  # the stimulus of each row, what is swapped together (ten of them), and the split
+    "one split": (np.arange(10), np.arange(10), np.zeros(10, int)),
+    "folds": (np.arange(10), np.arange(10), np.arange(10) % 2),
+    "images in several splits": (REPEATED, REPEATED, np.repeat(np.arange(3), 7)),
+    "objects in one split": (np.arange(30), THREES, np.zeros(30, int)),
+    "objects in all folds": (np.arange(30), THREES, np.arange(30) % 3),
+    "objects in a fold each": (np.arange(30), THREES, THREES % 2),
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
-def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_split, measure):
-    """All 2¹⁰ swaps of ten images, one after the other, against 20,000 random ones."""
-    recorded, first, second = (values[row_stimulus] for values in two_models(10, seed=3))
-    images, (at_site, figure) = np.unique(row_stimulus), IN_PLAIN_SIGHT[measure]
+@pytest.mark.parametrize("measure", IN_PLAIN_SIGHT)
+@pytest.mark.parametrize(("row_stimulus", "row_cluster", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
+def test_p_is_that_of_all_swaps_there_are(row_stimulus, row_cluster, row_split, measure):
+    """All 2¹⁰ swaps of ten images, or objects, one after the other, against 20,000 random ones."""
+    recorded, first, second = (values[row_stimulus] for values in two_models(row_stimulus.max() + 1, seed=3))
+    clusters, (at_site, figure) = np.unique(row_cluster), IN_PLAIN_SIGHT[measure]
     differences = []
-    for code in range(2 ** len(images)):
-        swapped = images[[bool(code >> bit & 1) for bit in range(len(images))]]
-        both = after_swaps(recorded, first, second, row_stimulus, row_split, swapped, measure)
+    for code in range(2 ** len(clusters)):
+        swapped = clusters[[bool(code >> bit & 1) for bit in range(len(clusters))]]
+        both = after_swaps(recorded, first, second, row_cluster, row_split, swapped, measure)
         differences.append(figure(both[0]) - figure(both[1]))
     exact = (np.abs(differences) >= abs(differences[0]) - 1e-12).mean()
-    as_they_are = after_swaps(recorded, first, second, row_stimulus, row_split, [], measure)
+    as_they_are = after_swaps(recorded, first, second, row_cluster, row_split, [], measure)
     given = permutation_test(
-        recorded, (first, second), row_stimulus, row_split, measure=measure, ceiling=CEILING, n=20_000, seed=1
+        recorded, (first, second), row_cluster, row_split, measure=measure, ceiling=CEILING, n=20_000, seed=1
     )
     np.testing.assert_allclose(given.difference, differences[0])
     np.testing.assert_allclose(given.site_difference, at_site(as_they_are[0]) - at_site(as_they_are[1]))
     np.testing.assert_allclose(given.p, exact, atol=4 * np.sqrt(exact * (1 - exact) / 20_000))
+
+
+def test_swaps_of_clusters_of_one_image_each_are_swaps_of_images():
+    recorded, first, second = two_models(worse=0.05)
+    plain, named = (
+        permutation_test(recorded, (first, second), rows, FOLDS, n=300) for rows in (np.arange(60), 7 * np.arange(60))
+    )
+    assert plain.p == named.p
+    np.testing.assert_array_equal(plain.site_p, named.site_p)
+
+
+@pytest.mark.slow
+def test_equal_models_whose_errors_are_of_objects_are_told_apart_in_5_percent_of_cases_where_objects_are_swapped():
+    objects, rejected = np.repeat(np.arange(16), 10), {"object": 0, "image": 0}
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        recorded = rng.standard_normal((160, 3))
+        pair = tuple(recorded + 0.5 * rng.standard_normal((2, 16, 1))[k, objects] for k in (0, 1))
+        pair = tuple(f + 0.5 * rng.standard_normal(f.shape) for f in pair)
+        for by, rows in (("object", objects), ("image", np.arange(160))):
+            rejected[by] += permutation_test(recorded, pair, rows, np.arange(160) % 4, n=199).p <= 0.05
+    assert rejected["object"] <= 0.08 * 300
+    assert rejected["image"] >= 0.20 * 300
 
 
 @pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
@@ -241,14 +269,142 @@ def test_a_comparison_has_both_values_and_the_interval_of_the_pairs():
     np.testing.assert_allclose([found.low, found.high], np.quantile(draws[0] - draws[1], [0.025, 0.975]))
     np.testing.assert_allclose([found.a.low, found.a.high], np.quantile(draws[0], [0.025, 0.975]))
     assert found.high - found.low < (found.a.high - found.a.low) + (found.b.high - found.b.low)
+    errors = [found.a.standard_error, found.b.standard_error, found.standard_error]
+    np.testing.assert_allclose(errors, [np.std(values) for values in (*draws, draws[0] - draws[1])])
     assert (found.n_stimuli, found.n_sites, found.n_splits) == (60, 6, 4)
-    assert (found.test, found.measure, found.departures) == ("permutation of images", "explained_variance", ())
+    assert (found.drawn, found.measure, found.departures) == ("60 images × 6 sites", "explained_variance", ())
+
+
+def test_p_is_that_of_the_draws_and_the_permutation_has_a_name_of_its_own():
+    """A difference that these six sites show, and other sites might not."""
+    rng = np.random.default_rng(4)
+    recorded, first, _ = two_models(sites=6)
+    noise = rng.standard_normal(recorded.shape)
+    second = np.where(np.arange(6) < 4, first + 0.9 * noise, 0.3 * first + 0.7 * recorded)  # worse at four sites
+    a, b = (readout_score(recorded, values, n_draws=2_000) for values in (first, second))
+    found = compare_scores(a, b, recorded)
+    draws = [score["draws"].sel(measure="explained_variance").values.astype(float) for score in (a, b)]
+    below = (draws[0] - draws[1] < 0).mean()
+    assert found.p == pytest.approx(2 * min(below, 1 - below), abs=2 / 2_000)
+    assert (found.p < 0.05) == (not found.low <= 0 <= found.high)
+    rows = a["row_stimulus"].values
+    swapped = permutation_test(
+        recorded[rows], (a["predictions"].values, b["predictions"].values), rows, a["row_split"].values
+    )
+    assert found.p_at_these_sites == swapped.p < 0.01 < found.p
+
+
+def test_objects_are_drawn_and_swapped_where_scores_are_of_objects():
+    """Twelve objects of five images, with errors in common: less is sure of them than of sixty images."""
+    rng = np.random.default_rng(2)
+    objects = np.repeat(np.arange(12), 5)
+    recorded = rng.standard_normal((60, 6))
+    first = recorded + 0.3 * rng.standard_normal((60, 6))
+    second = recorded + 0.45 * rng.standard_normal((12, 1))[objects] + 0.3 * rng.standard_normal((60, 6))
+    of_images, of_objects = (
+        compare_scores(*(readout_score(recorded, f, objects=o, n_draws=2_000) for f in (first, second)), recorded)
+        for o in (None, objects)
+    )
+    assert (of_images.drawn, of_objects.drawn) == ("60 images × 6 sites", "12 objects × 6 sites")
+    assert of_objects.difference == of_images.difference
+    assert of_objects.standard_error > 1.2 * of_images.standard_error
+    row_stimulus = np.concatenate([np.flatnonzero(fold == FOLDS) for fold in range(4)])
+    rows = (recorded[row_stimulus], tuple(f[row_stimulus].astype(np.float32) for f in (first, second)))
+    swapped = permutation_test(*rows, objects[row_stimulus], FOLDS[row_stimulus])
+    assert of_objects.p_at_these_sites == swapped.p
+    assert of_objects.p_at_these_sites > of_images.p_at_these_sites
+
+
+def test_scores_of_other_clusters_are_not_alike():
+    a, b = (readout_score(RECORDED, f, objects=o) for f, o in ((FIRST, None), (SECOND, np.arange(60) // 5)))
+    with pytest.raises(BadScore, match="their clusters of images differ") as raised:
+        compare_scores(a, b, RECORDED)
+    assert "60 image against 12 object" in raised.value.known
+
+
+def plain_tost(difference, margin):
+    """Return the larger p of two one-sided tests: how many draws lie beyond either end."""
+    return max((difference >= margin).mean(), (difference <= -margin).mean())
+
+
+MARGINS = (0.001, 0.01, 0.03, 0.08, 0.2, 1.0)
+
+
+@pytest.mark.parametrize("worse", [0.0, 0.02, 0.2])
+@pytest.mark.parametrize("margin", MARGINS)
+def test_the_equivalence_test_is_two_one_sided_tests(worse, margin):
+    recorded, first, second = two_models(worse=worse)
+    a, b = (readout_score(recorded, values, n_draws=2_000) for values in (first, second))
+    difference = np.subtract(*(score["draws"].values[0].astype(float) for score in (a, b)))
+    found, mirrored = compare_scores(a, b, recorded, margin), compare_scores(b, a, recorded, margin)
+    expected = plain_tost(difference, margin)
+    if expected <= 0.5:
+        assert found.p_beyond_margin == pytest.approx(expected, abs=1.5 / 2_000)
+    else:  # the value itself lies beyond the margin
+        assert found.p_beyond_margin > 0.5
+    assert mirrored.p_beyond_margin == pytest.approx(found.p_beyond_margin)
+    assert found.margin == margin
+    low, high = np.quantile(difference, [0.05, 0.95])  # the interval at 90 % of the two one-sided tests at 5 %
+    assert (found.p_beyond_margin < 0.05) == (-margin < low and high < margin)
+
+
+def draws_about(value, error=0.01):
+    """Score a model by draws about a value."""
+    score = readout_score(RECORDED, FIRST, n_draws=500)
+    draws = value + error * np.random.default_rng(0).standard_normal(500)
+    drawn = score.drop_dims("measure").assign(draws=(("measure", "draw"), draws[None]))
+    return drawn.assign_coords(measure=["explained_variance"])
+
+
+VERDICTS = {  # the difference and its error, and what is said without and with a margin of 0.1
+    "different": (0.5, 0.05, "is better than", "is better than"),
+    "different, and equivalent": (0.04, 0.01, "is better than", ", though they are no more than 0.1 apart."),
+    "equivalent": (0.01, 0.03, "the order could be the other.", "Not told apart, and they are no more than 0.1 apart."),
+    "not told apart": (0.1, 0.1, "Not told apart:", "Not told apart, nor shown to be within 0.1 of each other:"),
+}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("difference", "error", "said", "said_of_margin"), VERDICTS.values(), ids=VERDICTS)
+def test_the_verdict_says_whether_a_difference_is_to_be_believed(difference, error, said, said_of_margin, sign):
+    zero = draws_about(0.0, 0.0)
+    other = draws_about(sign * difference, error)
+    plain, with_margin = (compare_scores(other, zero, RECORDED, margin) for margin in (None, 0.1))
+    assert said in plain.verdict
+    assert said_of_margin in with_margin.verdict
+    assert (plain.margin, plain.p_beyond_margin) == (None, None)
+    assert (plain.p < 0.05) == ("better" in plain.verdict)
+    assert (with_margin.p_beyond_margin < 0.05) == ("no more than" in with_margin.verdict)
+
+
+def test_the_verdict_names_the_better_one():
+    recorded, a, b = compared()
+    assert compare_scores(a, b, recorded).verdict == "A is better than B."
+    assert compare_scores(b, a, recorded).verdict == "B is better than A."
+
+
+def test_without_an_interval_no_difference_is_believed():
+    a, b = draws_about(0.3), draws_about(0.1)
+    a["draws"][:, 200:] = np.nan
+    found = compare_scores(a, b, RECORDED, margin=1.0)
+    assert (found.low, found.high) == (None, None)
+    assert np.isnan(found.p)
+    assert found.verdict == "There are too few images for an interval: the difference is not to be believed."
+
+
+@pytest.mark.parametrize("margin", [0.0, -0.01, np.nan, np.inf])
+def test_a_margin_that_is_none_is_refused(margin):
+    with pytest.raises(BadOption, match="The margin must be above 0"):
+        compare_scores(readout_score(RECORDED, FIRST), readout_score(RECORDED, SECOND), RECORDED, margin)
 
 
 def test_a_comparison_the_other_way_round_is_its_mirror_image():
     recorded, a, b = compared()
     one, other = compare_scores(a, b, recorded), compare_scores(b, a, recorded)
-    assert (one.a, one.b, one.p) == (other.b, other.a, other.p)
+    assert (one.a, one.b) == (other.b, other.a)
+    assert one.p_at_these_sites == other.p_at_these_sites
+    assert one.p == pytest.approx(other.p)
+    assert one.standard_error == pytest.approx(other.standard_error)
     np.testing.assert_allclose([one.difference, one.low, one.high], [-other.difference, -other.high, -other.low])
 
 
@@ -268,7 +424,7 @@ def test_sites_are_counted_for_whom_they_speak():
 def test_a_model_equals_itself():
     recorded, a, _ = compared()
     found = compare_scores(a, a, recorded)
-    assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
+    assert (found.difference, found.low, found.high, found.p, found.p_at_these_sites) == (0, 0, 0, 1, 1)
     assert (found.a.sites_better, found.b.sites_better) == (0, 0)
 
 
@@ -277,21 +433,44 @@ def test_the_measure_compared_is_the_headline():
     found = compare_scores(a, b, recorded)
     r = [np.median(score["correlation"].sel(layer="late").values, axis=1).mean() for score in (a, b)]
     np.testing.assert_allclose(found.difference, (r[0] ** 2 - r[1] ** 2) / np.median(CEILING) ** 2)
-    assert found.test == "permutation of images"
+    draws = [score["draws"].sel(measure="brainscore").values.astype(float) for score in (a, b)]
+    np.testing.assert_allclose([found.low, found.high], np.quantile(draws[0] - draws[1], [0.025, 0.975]))
+    assert found.p_at_these_sites is not None
 
 
 def test_comparisons_of_representations_are_compared_by_their_draws():
+    """Of images and of sites: Student's t of each, and variances that add up."""
     rng = np.random.default_rng(0)
     common = 0.02 * rng.standard_normal(50)
-    first, second = (value + common + 0.001 * rng.standard_normal(50) for value in (0.5, 0.45))
-    found = compare_scores(comparison_score(first, model="good"), comparison_score(second, model="bad"))
-    error = np.sqrt(49 / 50 * np.square(first - second - (first - second).mean()).sum())
+    first, second = (value + common + 0.001 * rng.standard_normal(50) for value in (0.5, 0.475))
+    at_sites = [value + 0.001 * rng.standard_normal(20) for value in (0.5, 0.475)]
+    scores = [
+        comparison_score(without, sites, model=name, n_draws=20_000)
+        for without, sites, name in zip((first, second), at_sites, ("good", "bad"), strict=True)
+    ]
+    found = compare_scores(*scores)
+    errors = [
+        np.sqrt((len(d) - 1) / len(d) * np.square(d - d.mean()).sum()) for d in (first - second, np.subtract(*at_sites))
+    ]
     difference = first.mean() - second.mean()
     np.testing.assert_allclose(found.difference, difference)
-    np.testing.assert_allclose(found.p, 2 * scipy.stats.norm.sf(difference / error), rtol=0.3)
-    np.testing.assert_allclose(found.high - found.low, 2 * 1.96 * error, rtol=0.1)
-    assert found.test == "normal approximation"
+    t = [
+        error * scipy.stats.t.rvs(df, size=200_000, random_state=1 + df)
+        for error, df in zip(errors, (49, 19), strict=True)
+    ]
+    np.testing.assert_allclose(found.high - found.low, 2 * np.quantile(sum(t), 0.975), rtol=0.03)
+    np.testing.assert_allclose(found.standard_error, np.std(sum(t)), rtol=0.03)
+    np.testing.assert_allclose(found.p, (np.abs(sum(t)) > difference).mean(), rtol=0.15)
+    assert found.p_at_these_sites is None
     assert (found.n_stimuli, found.n_splits, found.a.sites_better) == (100, 0, None)
+    assert found.drawn == "100 images × 5 sites"
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(4, "100 images × 4 subjects"), (0, "100 images")])
+def test_comparisons_of_subjects_rdms_say_that_subjects_were_left_out(n, drawn):
+    rng = np.random.default_rng(0)
+    scores = [comparison_score(rng.random(50), rng.random(n), sites=0) for _ in range(2)]
+    assert compare_scores(*scores).drawn == drawn
 
 
 def other(**digest):
@@ -439,7 +618,13 @@ def test_the_command_compares_two_models(folder, toy):
     assert lines[0][:4] == ["", "model", "weights", "metric"]
     assert [line[0] for line in lines[2:]] == ["A", "B", "A − B"]
     assert [line[1] for line in lines[2:4]] == ["good", "bad"]
-    assert "p = 0.0001 (permutation of images)" in text
+    assert lines[0][-5:] == ["SE", "95 %", "p", "sites better", "significantly"]
+    assert "A is better than B. Drawn: 80 images × 5 sites." in text
+    assert "At these very sites, by permutation: p ≤ 0.0001." in text
+    assert "apart" not in text
+    equal = said("good:pretrained", "only", "-b", toy, "--margin", "0.2")
+    assert "Not told apart, and they are no more than 0.2 apart." in equal
+    assert "More than 0.2 apart: p " in equal
 
 
 @pytest.mark.slow

@@ -242,7 +242,7 @@ def test_every_metric_of_the_project_says_its_formula(entry):
     assert max(map(len, entry.formula.splitlines())) <= COLUMNS - 6
 
 
-def test_the_choice_of_the_layer_is_shown_with_its_regret(toy):
+def test_the_choice_of_the_layer_is_shown_with_the_gap_to_the_best(toy):
     score = scored("-m", "toy", "-b", toy)
     inner = score.inner_explained_variance.copy()
     inner.loc[{"layer": "noise", "split": "fold1"}] = 2.0
@@ -254,7 +254,7 @@ def test_the_choice_of_the_layer_is_shown_with_its_regret(toy):
     assert step.numbers["oracle_layer"] == "good"
     ev = score.explained_variance
     lost = (ev.sel(layer="good", split="fold1") - ev.sel(layer="noise", split="fold1")) * score.sst.sel(split="fold1")
-    assert step.numbers["regret"] == pytest.approx(float((lost / score.sst.sum("split")).mean()))
+    assert step.numbers["gap_to_oracle"] == pytest.approx(float((lost / score.sst.sum("split")).mean()))
 
 
 def test_a_corrected_value_above_one_is_explained(toy):
@@ -297,9 +297,12 @@ def test_the_interval_says_what_was_drawn(toy):
     step = steps["The interval of explained variance"]
     assert step.numbers["draws"] == 2000
     assert (step.numbers["low"], step.numbers["high"]) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=1e-6)
-    assert "with replacement within their split" in text
-    compared = told(scored("-m", "toy", "-b", toy, "--metric", "cka"))[1]
-    assert "when groups of images are left out" in compared
+    assert step.numbers["drawn"] == "80 images × 5 sites"
+    assert "resamples the held-out images and the sites, with replacement" in text
+    assert "within their split" not in text
+    steps, text = told(scored("-m", "toy", "-b", toy, "--metric", "cka"))
+    assert steps["The interval of CKA"].numbers["drawn"] == "80 images × 5 sites"
+    assert "when groups of images, and then groups of sites or subjects, are left out" in text
 
 
 @pytest.mark.slow

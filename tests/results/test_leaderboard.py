@@ -15,7 +15,6 @@ from itbench.results.leaderboard import KEYS, compile_leaderboard, render
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
 from itbench.statistics.bootstrap import percentile_interval
-from itbench.statistics.ranks import rank_intervals
 from tests.kit.commands import run
 from tests.kit.scores import MEASURES, comparison_score, readout_score, small_score
 
@@ -34,8 +33,10 @@ def folder(tmp_path):
     return tmp_path / "scores"
 
 
-def put(folder, model, ev, benchmark="b", metric="ridge", weights="pretrained", skipped=0, stem="", **setup):
-    """Write a score whose explained variance is `ev` at every site."""
+def put(
+    folder, model, ev, benchmark="b", metric="ridge", weights="pretrained", skipped=0, stem="", drawn=True, **setup
+):
+    """Write a score whose explained variance is `ev` at every site, and whose draws lie close to that."""
     score = small_score(
         model=model,
         weights=weights,
@@ -48,6 +49,9 @@ def put(folder, model, ev, benchmark="b", metric="ridge", weights="pretrained", 
     for name in MEASURES:
         score[name][:] = ev
         score[name][:, :, :skipped] = np.nan
+    if drawn:
+        draws = ev + 1e-4 * np.random.default_rng(len(stem or model)).standard_normal((1, 200))
+        score = score.assign(draws=(("measure", "draw"), draws)).assign_coords(measure=["explained_variance"])
     return write_score(score, folder)
 
 
@@ -105,7 +109,7 @@ def test_a_model_never_run_on_a_benchmark_is_no_zero_and_listed_where_all_are(fo
     assert rows_of(folder, every=True) == [*run_before, ("b", None, "once", None, "not run")]
     shown = run("leaderboard", "--results", folder, "--all").stdout
     (line,) = [line for line in shown.splitlines() if "not run" in line]
-    assert [cell.strip() for cell in line.strip("|").split("|")] == ["–", "once", "pretrained", *"––––", "not run"]
+    assert [cell.strip() for cell in line.strip("|").split("|")] == ["–", "once", "pretrained", *"–––––", "not run"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +227,7 @@ def test_markdown_is_one_aligned_table_a_benchmark(folder):
     table = lines[2 : lines.index("", 2)]
     assert len({len(line) for line in table}) == 1
     assert [cell.strip() for cell in table[0].strip("|").split("|")] == [
-        *("rank", "model", "weights", "layer", "EV", "correlation", "sites")
+        *("rank", "model", "weights", "layer", "EV", "95 %", "correlation", "sites")
     ]
     assert "a\\|b" in table[2]
     assert " 0.500 |" in table[2]
@@ -402,41 +406,6 @@ def test_real_scores_make_a_leaderboard(toy, tmp_path):
     assert json.loads(run("leaderboard", "--json", "--results", tmp_path / "moved").stdout) == rows
 
 
-def normal(value, own, common=0.0, seed=1):
-    """Draws (2,000) of a model, with noise of its own and noise that all models share."""
-    shared = np.random.default_rng(0).standard_normal(2_000)
-    return value + common * shared + own * np.random.default_rng(seed).standard_normal(2_000)
-
-
-RANKS = {
-    "clear": ([0.5, 0.4, 0.3], 0.001, 0.0, [(1, 1), (2, 2), (3, 3)]),
-    "clear in pairs though their intervals overlap": ([0.5, 0.49, 0.48], 0.001, 0.1, [(1, 1), (2, 2), (3, 3)]),
-    "the same intervals, not in pairs": ([0.5, 0.49, 0.48], 0.1, 0.001, [(1, 3), (1, 3), (1, 3)]),
-    "one far behind": ([0.5, 0.49, 0.1], 0.05, 0.0, [(1, 2), (1, 2), (3, 3)]),
-    "a chain": ([0.6, 0.5, 0.4], 0.05, 0.0, [(1, 2), (1, 3), (2, 3)]),
-    "in any order": ([0.1, 0.5, 0.49], 0.05, 0.0, [(3, 3), (1, 2), (1, 2)]),
-    "equal": ([0.5, 0.5], 0.0, 0.1, [(1, 2), (1, 2)]),
-    "alone": ([0.5], 0.1, 0.0, [(1, 1)]),
-    "none": ([], 0.1, 0.0, []),
-}
-
-
-@pytest.mark.parametrize(("values", "own", "common", "expected"), RANKS.values(), ids=RANKS)
-def test_ranks_are_as_sure_as_the_differences_of_pairs(values, own, common, expected):
-    draws = [normal(value, own, common, seed) for seed, value in enumerate(values, 1)]
-    assert rank_intervals(values, draws) == expected
-
-
-def test_without_draws_the_values_rank():
-    draws = [None, normal(0.5, 0.1), normal(0.49, 0.1, seed=2), None, None]
-    assert rank_intervals([0.6, 0.5, 0.49, 0.2, 0.2], draws) == [(1, 1), (2, 3), (2, 3), (4, 5), (4, 5)]
-
-
-def test_draws_that_are_no_numbers_leave_ranks_open():
-    draws = [np.full(100, np.nan), np.full(100, 0.1)]
-    assert rank_intervals([0.5, 0.1], draws) == [(1, 2), (1, 2)]
-
-
 RECORDED = np.random.default_rng(0).standard_normal((80, 5))
 
 
@@ -478,13 +447,13 @@ def test_the_headline_comes_with_its_interval(folder):
     assert " to " in cells(render(compile_leaderboard(folder)))[1][5]  # a range of negative numbers needs a word
 
 
-def test_scores_of_former_versions_are_ranked_without_an_interval(folder):
+def test_a_score_without_draws_has_no_interval_and_is_told_apart_from_no_other(folder):
     put_predictions(folder, "new", 0.5)
     put_predictions(folder, "old", 1.0, n_draws=0, keep=False)
     rows = compile_leaderboard(folder)
     assert [(row["model"], row["rank"], row["low"] is None) for row in rows] == [
-        ("new", "1", False),
-        ("old", "2", True),
+        ("new", "1–2", False),
+        ("old", "1–2", True),
     ]
     assert cells(render(rows))[2][5] == "–"
 

@@ -7,9 +7,9 @@ import pytest
 
 from itbench.results.score_file import read_score
 from itbench.results.score_setup import Setup
-from itbench.results.score_variables import VARIABLES, pooled
+from itbench.results.score_variables import VARIABLES, drawn_text, pooled
 from tests.kit.commands import ROOT, run
-from tests.kit.scores import comparison_score, readout_score
+from tests.kit.scores import comparison_score, readout_score, small_score
 
 PACKAGE = ROOT / "itbench"
 COORDINATES = {"region", "animal", "start_ms", "end_ms", "split", "group"}  # of recordings, and names of dimensions
@@ -43,6 +43,7 @@ def test_setups_are_paired_where_stimuli_sites_and_splits_agree():
     assert a.is_paired(b)
     assert not a.is_paired(Setup.of(readout_score(recorded, second, folds=3)))
     assert not a.is_paired(Setup.of(comparison_score(first[:30, 0])))
+    assert not a.is_paired(Setup.of(readout_score(recorded, second, objects=np.arange(60) // 5)))
     digests = {"stimuli": "1" * 64, "responses": "5" * 64, "content": "3" * 64}
     assert list(Setup.of(readout_score(recorded, second, digests=digests)).disagreements(a)) == [
         ("responses", "55555555 against 22222222")
@@ -81,3 +82,32 @@ def test_a_score_by_earlier_rules_is_not_taken_for_one_that_is_there():
     run_again = setup.digests, setup.splits, setup.options
     assert setup.is_of(*run_again)
     assert not Setup.of(score.assign_attrs(edition=1)).is_of(*run_again)
+
+
+SIXTY = np.random.default_rng(3).standard_normal((2, 60, 6))
+DRAWN = {
+    "images": (lambda: readout_score(*SIXTY), "60 images × 6 sites"),
+    "objects": (lambda: readout_score(*SIXTY, objects=np.arange(60) // 5), "12 objects × 6 sites"),
+    "one site": (lambda: readout_score(*SIXTY[:, :, :1]), "60 images × 1 site"),
+    "a comparison": (lambda: comparison_score(np.arange(30), np.arange(5)), "60 images × 5 sites"),
+    "subjects": (lambda: comparison_score(np.arange(30), np.arange(4), sites=0), "60 images × 4 subjects"),
+    "one subject": (lambda: comparison_score(np.arange(30), sites=0), "60 images"),
+    "categories": (
+        lambda: comparison_score(np.arange(30), clusters="category", n_clusters=8),
+        "8 categories × 5 sites",
+    ),
+    "no draws": (lambda: small_score(), ""),
+}
+
+
+@pytest.mark.parametrize(("score", "said"), DRAWN.values(), ids=DRAWN)
+def test_what_was_drawn_is_said_in_words(score, said):
+    assert drawn_text(score()) == said
+
+
+@pytest.mark.parametrize("name", ["clusters", "n_clusters"])
+def test_clusters_are_part_of_a_setup(name):
+    score = readout_score(*SIXTY)
+    other = score.assign_attrs({name: {"clusters": "scene", "n_clusters": 59}[name]})
+    assert next(iter(Setup.of(other).disagreements(Setup.of(score))))[0] == "clusters of images"
+    assert not Setup.of(other).is_paired(Setup.of(score))

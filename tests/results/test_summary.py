@@ -55,18 +55,18 @@ def test_no_mean_of_nothing():
     found = summary(score)
     for key in ("explained_variance", "correlation", "explained_variance_median", "correlation_median"):
         assert found[key] is None
-    assert (found["value"], found["oracle_layer"], found["regret"]) == (None, None, None)
+    assert (found["value"], found["oracle_layer"], found["gap_to_oracle"]) == (None, None, None)
     assert found["layers"][0]["inner_explained_variance"] is None
     assert "NaN" not in json.dumps(found)
 
 
-def test_regret_is_what_the_best_layer_on_held_out_images_would_have_added():
+def test_the_gap_is_what_the_best_layer_on_held_out_images_would_have_added():
     score = small_score()
     ev, sst = score["explained_variance"].values, score["sst"].values[:, None]
     by_layer = ((ev * sst).sum(axis=0) / sst.sum(axis=0)).mean(axis=1)
     found = summary(score)
     assert found["oracle_layer"] == ["early", "late"][int(by_layer.argmax())]
-    assert found["regret"] == pytest.approx(by_layer.max() - found["explained_variance"])
+    assert found["gap_to_oracle"] == pytest.approx(by_layer.max() - found["explained_variance"])
 
 
 def with_ceiling(*ceiling):
@@ -100,6 +100,15 @@ def test_brainscore_is_the_square_of_the_median_correlation_over_the_median_ceil
     assert summary(score.assign_attrs(measure="brainscore"))["value"] == pytest.approx(brainscore(score))
 
 
+def test_squares_keep_the_sign_of_a_negative_correlation():
+    score = with_ceiling(0.5, 0.8, 0.9)
+    score["correlation"][:] = -0.3
+    score["ssp"][:] = score["sst"].values[:, None]  # each split counts by the variance of its responses
+    found = summary(score)
+    assert found["brainscore"] == pytest.approx(-0.09 / 0.64)
+    assert found["r2_over_ceiling"] == pytest.approx(-0.09 / 0.8)
+
+
 @pytest.mark.parametrize("ceiling", [None, (np.nan,) * 3, (-0.5, -0.1, -0.3)])
 def test_without_a_ceiling_nothing_is_corrected(ceiling):
     score = with_ceiling(*ceiling) if ceiling else small_score()
@@ -129,7 +138,7 @@ def test_a_comparison_has_one_number_a_layer():
     )
     found = summary(score)
     assert (found["measure"], found["value"], found["layer"]) == ("cka", 0.45, "late")
-    assert found["regret"] == pytest.approx(0.05)
+    assert found["gap_to_oracle"] == pytest.approx(0.05)
     assert found["layers"][1] == {"layer": "late", "n_features": 20, "value": 0.5}
     assert "explained_variance" not in found
 

@@ -7,10 +7,10 @@ from sklearn.metrics import explained_variance_score
 
 from itbench.data.responses import make_responses
 from itbench.errors import UnknownName
-from itbench.statistics.bootstrap import bootstrap_draws, percentile_interval
+from itbench.statistics.bootstrap import bootstrap_draws, percentile_interval, two_sided_p
 from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.statistics.reliability import split_half
-from itbench.statistics.resampling import MEASURES, HeldOutRows
+from itbench.statistics.resampling import MEASURES
 
 FOLDS = np.arange(60) % 4  # the split that tests each of 60 images
 
@@ -31,52 +31,66 @@ def pooled_sums(recorded, predicted, parts):
     return sums
 
 
-def plain(recorded, predicted, row_stimulus, row_split, ceiling, n, seed, noise=None):
+def plain(recorded, predicted, row_cluster, row_split, ceiling, n, seed, noise=None):
     """Compute every measure in plain NumPy and scipy: of all images and sites, then of one draw after the other."""
-    rows, splits = HeldOutRows.of(row_stimulus, row_split), np.unique(row_split)
+    (names, cluster), splits = np.unique(row_cluster, return_inverse=True), np.unique(row_split)
     images, sites = np.random.default_rng(seed).spawn(2)
-    n_sites, found, share_of_all = recorded.shape[1], {name: [] for name in MEASURES}, None
-    counts = [np.ones(len(rows.size)), *rows.draw(n, images)]
-    for count, drawn in zip(counts, [np.arange(n_sites), *sites.integers(0, n_sites, (n, n_sites))], strict=True):
+    n_sites, found, share_of_all = recorded.shape[1], {name: [] for name in (*MEASURES, "ceiling")}, None
+    drawn_clusters = [range(len(names)), *images.integers(0, len(names), (n, len(names)))]
+    drawn_sites = [np.arange(n_sites), *sites.integers(0, n_sites, (n, n_sites))]
+    for chosen, drawn in zip(drawn_clusters, drawn_sites, strict=True):
+        often = np.array([sum(one == number for one in chosen) for number in cluster])  # of each row
         at = [np.flatnonzero(row_split == split) for split in splits]
-        times = [count[rows.image[own]].astype(int) for own in at]
-        parts = [np.repeat(own, often) for own, often in zip(at, times, strict=True)]
-        yy, ff, ee, yf = pooled_sums(recorded, predicted, parts)
+        parts = [np.repeat(own, often[own]) for own in at]
+        yy, ff, ee, yf = pooled_sums(recorded, predicted, [part for part in parts if len(part)])
         limit = ceiling
         if noise is not None:
-            pairs = zip(at, times, strict=True)
-            share = sum(((t - t**2 / t.sum())[:, None] * noise[own]).sum(axis=0) for own, t in pairs) / yy
+            of_splits = [(often[own, None], noise[own]) for own in at if often[own].any()]
+            share = sum(((t - t**2 / t.sum()) * own).sum(axis=0) for t, own in of_splits) / yy
             share_of_all = share if share_of_all is None else share_of_all
             limit = 1 - (1 - ceiling) * share / share_of_all
-        r = [[scipy.stats.pearsonr(recorded[p, i], predicted[p, i])[0] for i in range(n_sites)] for p in parts]
+        r = np.array([[plain_r(recorded[part, i], predicted[part, i]) for i in range(n_sites)] for part in parts])
         found["explained_variance"].append((1 - ee / yy)[drawn].mean())
         found["correlation"].append((yf / np.sqrt(yy * ff))[drawn].mean())
         found["explained_variance_corrected"].append((1 - ee / yy)[drawn].sum() / limit[drawn].sum())
-        brainscore = (np.median(np.array(r)[:, drawn], axis=1).mean() / np.median(limit[drawn])) ** 2
-        found["brainscore"].append(brainscore)
+        middle = np.median(r[:, drawn], axis=1).mean()
+        found["brainscore"].append(np.sign(middle) * (middle / np.median(limit[drawn])) ** 2)
+        found["ceiling"].append(np.median(limit[drawn]))
     return {name: np.array(values) for name, values in found.items()}
 
 
+def plain_r(y, f):
+    """Return Pearson's r of what was drawn of a split: NaN where that is nothing, or one image again and again."""
+    return scipy.stats.pearsonr(y, f)[0] if len(y) and np.ptp(y) > 0 else np.nan
+
+
 SHUFFLED = np.concatenate([np.random.default_rng(split).permutation(60)[:20] for split in range(5)])
-LAYOUTS = {
+OBJECTS = np.arange(60) // 5
+LAYOUTS = {  # what is drawn together, and the split of each of 60 rows
     "one split": (np.arange(60), np.zeros(60, int)),
     "folds": (np.arange(60), FOLDS),
     "images in several splits": (SHUFFLED, np.repeat(np.arange(5), 20)),
+    "objects in one split": (OBJECTS, np.zeros(60, int)),
+    "objects in all folds": (OBJECTS, FOLDS),
+    "objects in a fold each": (OBJECTS, OBJECTS % 4),
+    "objects of images in several splits": (OBJECTS[SHUFFLED], np.repeat(np.arange(5), 20)),
 }
 
 
 @pytest.mark.parametrize("noisy", [False, True], ids=["ceiling kept", "ceiling drawn"])
-@pytest.mark.parametrize(("row_stimulus", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
-def test_draws_are_those_of_a_plain_loop(row_stimulus, row_split, noisy):
+@pytest.mark.parametrize(("row_cluster", "row_split"), LAYOUTS.values(), ids=LAYOUTS)
+def test_draws_are_those_of_a_plain_loop(row_cluster, row_split, noisy):
+    row_stimulus = SHUFFLED if len(set(row_split)) == 5 else np.arange(60)
     recorded, predicted = (values[row_stimulus] for values in held_out())
     ceiling = np.linspace(0.5, 0.9, 7)
     noise = np.random.default_rng(8).random((60, 7))[row_stimulus] if noisy else None
-    rows = row_stimulus, row_split
+    rows = row_cluster, row_split
     given = bootstrap_draws(recorded, predicted, *rows, ceiling=ceiling, noise=noise, n=20, seed=5)
     expected = plain(recorded, predicted, *rows, ceiling, n=20, seed=5, noise=noise)
     assert list(given) == list(MEASURES)
-    for name, values in expected.items():
-        centred = values[1:] - np.median(values[1:]) + values[0]
+    for name in given:
+        values = expected[name]
+        centred = values[1:] - np.nanmedian(values[1:]) + values[0]
         np.testing.assert_allclose(given[name], centred, rtol=1e-10, err_msg=name)
 
 
@@ -116,12 +130,31 @@ def test_draws_of_images_have_the_standard_error_of_a_correlation():
     np.testing.assert_allclose(draws["correlation"].std(), (1 - rho**2) / np.sqrt(4_000), rtol=0.07)
 
 
-def test_every_split_keeps_its_size_where_images_are_tested_once():
-    rows = HeldOutRows.of(np.arange(60)[::-1], FOLDS)
-    counts = rows.draw(50, np.random.default_rng(0))
-    for part in rows.parts:
-        assert (counts[:, rows.image[part]].sum(axis=1) == len(part)).all()
-    assert counts.max() > 1
+@pytest.mark.parametrize(
+    "names", [10 * np.arange(60) + 3, np.array([f"{i:03d}" for i in range(60)])], ids=["int", "str"]
+)
+@pytest.mark.parametrize("over", ["both", "stimuli"])
+def test_draws_of_clusters_of_one_image_each_are_draws_of_images(over, names):
+    recorded, predicted = held_out()
+    images, clusters = (
+        bootstrap_draws(recorded, predicted, rows, FOLDS, ceiling=np.full(7, 0.8), n=30, over=over)
+        for rows in (np.arange(60), names)
+    )
+    for name, values in images.items():
+        np.testing.assert_array_equal(clusters[name], values)
+
+
+def test_images_of_one_cluster_are_drawn_together():
+    """Ten images of each of six objects, all alike: as if each object were one image that is drawn ten times."""
+    recorded, predicted = held_out(n=6)
+    tenfold = [np.repeat(values, 10, axis=0) for values in (recorded, predicted)]
+    six = bootstrap_draws(recorded, predicted, np.arange(6), np.zeros(6, int), n=50, over="stimuli")
+    objects, one_split = np.repeat(np.arange(6), 10), np.zeros(60, int)
+    sixty = bootstrap_draws(*tenfold, objects, one_split, n=50, over="stimuli")
+    single = bootstrap_draws(*tenfold, np.arange(60), one_split, n=50, over="stimuli")
+    for name, values in six.items():
+        np.testing.assert_allclose(sixty[name], values, rtol=1e-9)
+        assert sixty[name].std() > 2 * single[name].std()
 
 
 def test_a_image_counts_equally_often_in_all_its_splits():
@@ -282,6 +315,63 @@ def test_an_interval_holds_the_middle_of_the_draws(draws, expected):
     np.testing.assert_allclose(percentile_interval(draws), expected)
 
 
+def some_draws(seed):
+    """Draws of different numbers and shapes about different values; every third has some that are no numbers."""
+    rng = np.random.default_rng(seed)
+    n, shift = int(rng.integers(80, 2_500)), rng.uniform(-2.6, 2.6)
+    values = [rng.standard_normal(n), rng.gamma(1.5, size=n) - 1.5, -(rng.exponential(size=n) ** 1.5)][seed % 3] + shift
+    if seed % 3 == 0:
+        values[: int(rng.uniform(0, 0.49) * n)] = np.nan
+    return values
+
+
+def test_p_is_below_5_percent_exactly_where_the_95_percent_interval_excludes_0():
+    seen = set()
+    for seed in range(1_500):
+        draws = some_draws(seed)
+        low, high = percentile_interval(draws)
+        significant = not low <= 0 <= high
+        assert (two_sided_p(draws) < 0.05) == significant, seed
+        seen.add((significant, low > 0))
+    assert seen == {(True, True), (True, False), (False, False)}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_interval_at_the_level_of_p_ends_at_0(seed):
+    draws = some_draws(seed)
+    p = two_sided_p(draws)
+    if p > 2 / (np.isfinite(draws).sum() + 1):
+        assert np.abs(percentile_interval(draws, 1 - p)).min() == pytest.approx(0, abs=1e-9)
+    assert two_sided_p(-draws) == pytest.approx(p)
+
+
+@pytest.mark.parametrize(
+    ("draws", "p"),
+    [
+        (np.arange(1.0, 1_000.0), 2 / 1_000),
+        (-np.arange(1.0, 1_000.0), 2 / 1_000),
+        (np.arange(-500.0, 501.0), 1.0),
+        (np.zeros(100), 1.0),
+        (np.full(99, 0.3), 2 / 100),
+        ([*np.arange(1.0, 100.0), *[np.nan] * 98], 2 / 100),
+        ([*np.arange(1.0, 100.0), *[np.nan] * 100], np.nan),
+        ([], np.nan),
+    ],
+    ids=["all above", "all below", "symmetric", "all 0", "all alike", "half", "fewer than half", "none"],
+)
+def test_p_of_draws_at_the_edge(draws, p):
+    np.testing.assert_allclose(two_sided_p(draws), p)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.5])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_p_agrees_with_the_interval_also_where_many_draws_are_0(share, sign):
+    draws = sign * np.r_[np.zeros(int(2_000 * share)), np.linspace(0.1, 1, 2_000 - int(2_000 * share))]
+    low, high = percentile_interval(draws)
+    assert (two_sided_p(draws) < 0.05) == (not low <= 0 <= high)
+    assert two_sided_p(draws) == pytest.approx(two_sided_p(-draws))
+
+
 def coverage(over, n_images, n_sites, repeats, measure):
     """Return how often the interval holds the true correlation or explained variance, and how wide it is."""
     rng, hits = np.random.default_rng(0), 0
@@ -329,3 +419,28 @@ def test_the_interval_of_a_perfect_model_over_its_ceiling_holds_1_where_the_ceil
             hits[how] += low <= 1 <= high
     assert hits["drawn"] >= 0.88 * cases
     assert hits["fixed"] <= 0.80 * cases
+
+
+def share_of_intervals_with_the_truth(by, cases=250):
+    """Return how often the interval holds the true EV where the errors of an object's ten images share a part.
+
+    Images of 40 objects are drawn by `by`, their object or each for itself; 15 sites.
+    """
+    objects = np.repeat(np.arange(40), 10)
+    hits = 0
+    for seed in range(cases):
+        rng = np.random.default_rng(seed)
+        signal, error = (
+            np.sqrt(0.5) * (rng.standard_normal((40, 15))[objects] + rng.standard_normal((400, 15))) for _ in range(2)
+        )
+        rows = {"object": objects, "image": np.arange(400)}[by], np.arange(400) % 4
+        draws = bootstrap_draws(signal + 0.7 * error, signal, *rows, n=200, seed=seed, over="stimuli")
+        low, high = percentile_interval(draws["explained_variance"])
+        hits += low <= 1 / 1.49 <= high
+    return hits / cases
+
+
+@pytest.mark.slow
+def test_the_interval_holds_the_truth_where_objects_are_drawn_and_not_where_their_images_are():
+    assert share_of_intervals_with_the_truth("object") >= 0.90
+    assert share_of_intervals_with_the_truth("image") <= 0.80

@@ -15,6 +15,7 @@ from itbench.errors import UnknownName
 from itbench.plugins import load_plugins
 from itbench.results.score_variables import in_each_split
 from itbench.results.summary import summary
+from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.brainscore import brainscore_ratio, brainscore_splits, internal_consistency
 from itbench.statistics.explained_variance import correlation
 from tests.kit.toy import toy_recordings
@@ -146,6 +147,27 @@ def test_ratio_is_of_medians_over_sites_averaged_over_splits():
     assert brainscore_ratio(correlations, ceiling) == pytest.approx((0.425 / 0.85) ** 2)
     ceiling[0, 0] = np.nan  # medians 0.8, of two sites, and 0.9
     assert brainscore_ratio(correlations, ceiling) == pytest.approx((0.425 / 0.85) ** 2)
+
+
+@pytest.mark.parametrize(("r", "expected"), [(-0.3, -0.25), (0.3, 0.25), (0.0, 0.0)])
+def test_ratio_has_the_sign_of_the_correlation(r, expected):
+    assert brainscore_ratio(np.full((10, 3), r), np.full((10, 3), 0.6)) == pytest.approx(expected)
+
+
+def test_ratio_and_draws_of_a_model_that_predicts_the_opposite_are_negative():
+    rng = np.random.default_rng(1)
+    responses = recorded()
+    means = responses.mean("repetition").values
+    row_split = np.arange(120) % 4
+    ceiling = internal_consistency(responses)
+    opposite = -means + 2 * rng.standard_normal(means.shape)
+    draws = bootstrap_draws(means, opposite, np.arange(120), row_split, ceiling=ceiling, n=300)["brainscore"]
+    parts = [row_split == split for split in range(4)]
+    r = np.array([[pearsonr(means[at, i], opposite[at, i])[0] for i in range(4)] for at in parts])
+    expected = -((np.median(r, axis=1).mean() / np.median(ceiling, axis=1).mean()) ** 2)
+    assert brainscore_ratio(r, ceiling) == pytest.approx(expected)
+    assert np.median(draws) == pytest.approx(expected)
+    assert np.quantile(draws, 0.9) < 0
 
 
 def test_ratio_without_a_ceiling_is_unknown():

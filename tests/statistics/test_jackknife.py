@@ -1,7 +1,8 @@
-"""The jackknife over groups of images: closed forms, pairs of draws, and what its intervals hold."""
+"""The jackknife over groups of images and of sites: closed forms, pairs of draws, and what its intervals hold."""
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from itbench.metrics.cka import centred_alignment
 from itbench.metrics.procrustes import procrustes_similarity
@@ -27,23 +28,56 @@ def test_the_standard_error_of_a_mean_is_the_textbooks():
 
 @pytest.mark.slow
 def test_draws_have_the_value_as_mean_and_the_jackknifes_covariance():
+    """That of Student's t with 59 degrees of freedom, whose variance is 59 / 57."""
     rng = np.random.default_rng(0)
     one = rng.standard_normal(60)
     other = 0.8 * one + 0.6 * rng.standard_normal(60)
-    drawn = np.stack([jackknife_draws(values.mean(), without_each(values), 200_000) for values in (one, other)])
+    drawn = np.stack([jackknife_draws(values.mean(), without_each(values), n=200_000) for values in (one, other)])
     np.testing.assert_allclose(drawn.mean(axis=1), [one.mean(), other.mean()], atol=2e-3)
-    np.testing.assert_allclose(np.cov(drawn), np.cov(one, other) / 60, rtol=0.02)
+    np.testing.assert_allclose(np.cov(drawn), np.cov(one, other) / 60 * 59 / 57, rtol=0.02)
 
 
-@pytest.mark.parametrize("groups", [3, 20])
-def test_draws_have_the_jackknifes_standard_error(groups):
-    without = without_each(np.random.default_rng(1).standard_normal(groups))
-    drawn = jackknife_draws(7.0, without, 20_000)
-    assert drawn.std() == pytest.approx(jackknife_error(without), rel=0.02)
-    assert drawn.mean() == pytest.approx(7.0, abs=4 * drawn.std() / np.sqrt(20_000))
-    normal = np.random.default_rng(0).standard_normal((20_000, groups))
-    deviation = np.sqrt((groups - 1) / groups) * (without - without.mean())
-    np.testing.assert_allclose(drawn, 7 + (normal * deviation).sum(axis=1))
+def plain_draws(value, factors, n, seed):
+    """Draw with the jackknife's errors: a plain loop over factors, draws and groups."""
+    draws = [float(value)] * n
+    for random, without in zip(np.random.default_rng(seed).spawn(len(factors)), factors, strict=True):
+        n_groups = len(without)
+        if n_groups < 2:
+            continue
+        normal, chi2 = random.standard_normal((n, n_groups)), random.chisquare(n_groups - 1, n)
+        mean = sum(without) / n_groups
+        for draw in range(n):
+            jump = sum(
+                z * np.sqrt((n_groups - 1) / n_groups) * (x - mean) for z, x in zip(normal[draw], without, strict=True)
+            )
+            draws[draw] += jump / np.sqrt(chi2[draw] / (n_groups - 1))
+    return draws
+
+
+@pytest.mark.parametrize("sizes", [(3,), (20,), (20, 8), (8, 20, 5), (20, 1), (20, 0), (1,), ()], ids=str)
+def test_draws_are_those_of_a_plain_loop_over_every_factor(sizes):
+    rng = np.random.default_rng(1)
+    factors = [without_each(rng.standard_normal(size)) if size > 1 else rng.standard_normal(size) for size in sizes]
+    drawn = jackknife_draws(7.0, *factors, n=40, seed=3)
+    np.testing.assert_allclose(drawn, plain_draws(7.0, factors, 40, 3), rtol=1e-12)
+    assert len(jackknife_draws(7.0, *factors)) == 2_000
+
+
+@pytest.mark.parametrize("groups", [5, 20])
+def test_the_interval_of_one_factor_is_students(groups):
+    """θ ± t SE, with as many degrees of freedom as there are groups less one."""
+    values = np.random.default_rng(1).standard_normal(groups)
+    low, high = np.quantile(jackknife_draws(values.mean(), without_each(values), n=40_000), [0.025, 0.975])
+    theirs = scipy.stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    np.testing.assert_allclose([low, high], [theirs.low, theirs.high], atol=0.03 * (theirs.high - theirs.low))
+
+
+def test_the_variances_of_images_and_sites_add_up():
+    rng = np.random.default_rng(2)
+    images, sites = without_each(rng.standard_normal(50)), without_each(0.7 * rng.standard_normal(20))
+    drawn = jackknife_draws(0.0, images, sites, n=20_000)
+    expected = jackknife_error(images) ** 2 * 49 / 47 + jackknife_error(sites) ** 2 * 19 / 17  # of Student's t
+    assert drawn.var() == pytest.approx(expected, rel=0.03)
 
 
 def test_sums_leave_out_each_group_of_rows_and_columns():
@@ -60,11 +94,17 @@ def test_sums_leave_out_each_group_of_rows_and_columns():
 
 
 def test_draws_depend_on_the_seed_alone():
-    without = without_each(np.arange(50.0))
-    np.testing.assert_array_equal(jackknife_draws(1.0, without, 10, 3), jackknife_draws(1.0, without, 10, 3))
-    np.testing.assert_allclose(jackknife_draws(9.0, without, 10, 3) - jackknife_draws(1.0, without, 10, 3), 8.0)
-    np.testing.assert_array_equal(jackknife_draws(1.0, without, 10, 3)[:4], jackknife_draws(1.0, without, 4, 3))
-    assert not np.array_equal(jackknife_draws(1.0, without, 10, 3), jackknife_draws(1.0, without, 10, 4))
+    images, sites = without_each(np.arange(50.0)), without_each(np.sqrt(np.arange(20.0)))
+
+    def drawn(value, *factors, seed=3):
+        return jackknife_draws(value, *factors, n=10, seed=seed)
+
+    np.testing.assert_array_equal(drawn(1.0, images, sites), drawn(1.0, images, sites))
+    np.testing.assert_allclose(drawn(9.0, images, sites) - drawn(1.0, images, sites), 8.0)
+    assert not np.array_equal(drawn(1.0, images), drawn(1.0, images, seed=4))
+    np.testing.assert_allclose(  # a factor has draws of its own, whatever the other one is
+        drawn(0.0, images, sites) + drawn(0.0, 3 * images, sites), drawn(0.0, 4 * images, 2 * sites)
+    )
 
 
 def test_groups_are_single_images_where_these_are_few_and_of_equal_size_where_they_are_many():
@@ -74,6 +114,21 @@ def test_groups_are_single_images_where_these_are_few_and_of_equal_size_where_th
     assert (len(sizes), sizes.min(), sizes.max()) == (50, 64, 65)
     np.testing.assert_array_equal(jackknife_groups(200, seed=1), jackknife_groups(200, seed=1))
     assert not np.array_equal(jackknife_groups(200, seed=1), jackknife_groups(200))
+    assert np.bincount(jackknife_groups(168, 0, 20)).tolist() == [9] * 8 + [8] * 12
+
+
+@pytest.mark.parametrize(("n_clusters", "n_groups"), [(12, 12), (64, 64), (99, 99), (130, 50)])
+def test_groups_divide_no_cluster(n_clusters, n_groups):
+    names = np.array([f"object {number:03d}" for number in range(n_clusters)])
+    clusters = np.random.default_rng(0).permutation(np.repeat(names, 7))
+    groups = jackknife_groups(clusters)
+    assert sorted(set(groups.tolist())) == list(range(n_groups))
+    in_one = {name: set(groups[clusters == name].tolist()) for name in names}
+    assert all(len(own) == 1 for own in in_one.values())
+    counts = np.bincount([own.copy().pop() for own in in_one.values()])
+    assert counts.max() - counts.min() <= 1
+    each = np.array([in_one[name].copy().pop() for name in names])  # the same as for images by themselves
+    np.testing.assert_array_equal(each, jackknife_groups(n_clusters))
 
 
 def drawn_world(rng, n):
@@ -109,6 +164,6 @@ def test_the_95_percent_interval_holds_the_truth_nine_times_of_ten_at_least(meas
     held = []
     for _ in range(300):
         value, *without = MEASURES[measure](*drawn_world(rng, n), groups)
-        low, high = np.quantile(jackknife_draws(value, np.array(without), 2000), [0.025, 0.975])
+        low, high = np.quantile(jackknife_draws(value, np.array(without)), [0.025, 0.975])
         held.append(low <= truth <= high)
     assert 0.90 <= np.mean(held) <= 0.985

@@ -1,4 +1,4 @@
-"""Resampling of held-out rows: which images may stand for one another, and means and medians of what is finite."""
+"""Resampling of held-out rows: what is drawn together, how often, and means and medians of what is finite."""
 
 import warnings
 
@@ -23,32 +23,22 @@ def test_averages_are_numpys_of_the_finite_values(ours, theirs, sites):
     np.testing.assert_allclose(ours(values), expected, rtol=1e-12)
 
 
-def test_images_of_one_split_stand_for_one_another():
-    stimulus, split = np.array([7, 3, 9, 1, 4, 5]), np.array([2, 0, 2, 0, 0, 2])
-    rows = HeldOutRows.of(stimulus, split)
-    assert sorted(rows.image.tolist()) == list(range(6))
-    assert [part.tolist() for part in rows.parts] == [[1, 3, 4], [0, 2, 5]]
-    for part in rows.parts:
-        images = rows.image[part]
-        assert set(rows.first[images]) == {images.min()}
-        assert set(rows.size[images]) == {3}
-        assert sorted(images.tolist()) == list(range(images.min(), images.min() + 3))
+@pytest.mark.parametrize("clusters", [[5, 3, 9, 3], ["cow", "ant", "owl", "ant"]], ids=["numbers", "names"])
+def test_rows_of_one_cluster_have_one_number_in_all_splits(clusters):
+    rows = HeldOutRows.of(clusters, [0, 2, 0, 2])
+    assert rows.cluster.tolist() == [1, 0, 2, 0]
+    assert [part.tolist() for part in rows.parts] == [[0, 2], [1, 3]]
+    assert rows.n == 3
 
 
-def test_all_images_stand_for_one_another_where_one_is_tested_twice():
-    rows = HeldOutRows.of([5, 3, 9, 3], [0, 0, 1, 1])
-    assert rows.image.tolist() == [1, 0, 2, 0]
-    assert rows.first.tolist() == [0, 0, 0]
-    assert rows.size.tolist() == [3, 3, 3]
-
-
-def test_a_draw_has_as_many_images_as_there_are_and_each_equally_often():
-    rows = HeldOutRows.of(np.arange(12), np.repeat([0, 1], [4, 8]))
+def test_a_draw_has_as_many_clusters_as_there_are_whatever_their_split():
+    """As multinomial counts: a split has now more of them, now fewer."""
+    rows = HeldOutRows.of(np.repeat(np.arange(12), 2), np.repeat([0, 1], [8, 16]))
     counts = rows.draw(20_000, np.random.default_rng(0))
-    assert set(counts[:, :4].sum(axis=1)) == {4}
-    assert set(counts[:, 4:].sum(axis=1)) == {8}
+    assert set(counts.sum(axis=1)) == {12}
     np.testing.assert_allclose(counts.mean(axis=0), 1, atol=0.03)
-    np.testing.assert_allclose(counts.var(axis=0), 1 - 1 / rows.size, rtol=0.05)  # binomial
+    np.testing.assert_allclose(counts.var(axis=0), 1 - 1 / 12, rtol=0.05)
+    np.testing.assert_allclose(counts[:, :4].sum(axis=1).var(), 12 * (1 / 3) * (2 / 3), rtol=0.05)
 
 
 def test_sites_that_cannot_be_resampled_vary_in_no_split_or_lack_a_value():
