@@ -18,7 +18,7 @@ from itbench.statistics.explained_variance import (
     sum_of_squares,
     variance_shares,
 )
-from itbench.statistics.jackknife import SEED, SITE_GROUPS, jackknife_draws, jackknife_groups
+from itbench.statistics.jackknife import DRAWS, SEED, SITE_GROUPS, jackknife_draws, jackknife_groups
 from itbench.util.arrays import Array
 
 PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance", "ssp")
@@ -201,6 +201,8 @@ def split_measure_draws(
         return float(np.mean(each)) if each else np.nan
 
     every_row, every_site = np.ones(len(recorded), bool), np.ones(n_sites, bool)
+    if len(clusters) < 2:
+        return np.full(DRAWS, np.nan)
     images = [value(image_group != group, every_site) for group in np.unique(image_group)]
     sites = [value(every_row, site_group != group) for group in np.unique(site_group)]
     return jackknife_draws(value(every_row, every_site), np.array(images), np.array(sites))

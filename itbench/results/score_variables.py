@@ -68,6 +68,11 @@ def has_predictions(score: xr.Dataset) -> bool:
     return "predictions" in score
 
 
+def has_partition(score: xr.Dataset) -> bool:
+    """Return whether a measured dataset still holds the variable of predictions without each of several models."""
+    return "predictions_without" in score
+
+
 def predictions(score: xr.Dataset) -> Array:
     """Return the predicted responses to held-out images that a score holds, in the units of the recorded ones.
 

@@ -15,7 +15,7 @@ from itbench.errors import ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
 from itbench.metrics.held_out import split_measure_draws
-from itbench.results.score_variables import SHARED, has_predictions, has_split_measure
+from itbench.results.score_variables import SHARED, has_partition, has_predictions, has_split_measure, predictions
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
 from itbench.scoring.run import Metric, Run
@@ -150,12 +150,12 @@ def with_uncertainty(dataset: xr.Dataset, task: Task, metric: Any) -> xr.Dataset
     ceilings = held_out_ceilings(task, metric)
     rows, splits = task.held_out
     noise = noise_of_means(moments(responses))[rows] if np.isfinite(ceilings).any() else None
-    recorded, predicted, clusters = task.responses[rows], dataset["predictions"].values, task.clusters[1][rows]
+    recorded, predicted, clusters = task.responses[rows], predictions(dataset), task.clusters[1][rows]
     draws = bootstrap_draws(recorded, predicted, clusters, splits, ceiling=ceilings, noise=noise, n=DRAWS, seed=SEED)
     if has_split_measure(dataset):
         scored = recorded[:, task.scorable], predicted[:, task.scorable]
         draws[metric.measure] = split_measure_draws(metric.compare, *scored, clusters, splits)
-    if "predictions_without" in dataset:
+    if has_partition(dataset):
         dataset = _with_partition(dataset, draws["explained_variance"], recorded, clusters, splits)
     if len(ceilings) > 1:
         dataset = dataset.assign(ceiling_divisions=(("division", "site"), ceilings))

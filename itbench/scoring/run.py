@@ -127,6 +127,7 @@ class Run:
         needs = self.metric.name if self.metric.form.needs_responses else ""
         divide = getattr(self.metric.function, "divide", None)
         task = Task.load(self.benchmark, reporter, divide=divide, responses_for=needs)
+        _ = task.clusters  # an unknown coordinate is refused now, not after the model has run
         self._require_ceiling(task)
         return task
 

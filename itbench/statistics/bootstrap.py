@@ -160,8 +160,8 @@ def two_sided_p(draws: ArrayLike) -> float:
     values, n = np.sort(values[np.isfinite(values)]), values.size
     if 2 * len(values) < n or not len(values):
         return np.nan
-    if values[0] == values[-1]:
-        return float(values[0] == 0)
+    if values[0] == values[-1] == 0:
+        return 1.0
     shares = np.linspace(0, 1, len(values))
     below, not_above = 1 - np.interp(0.0, -values[::-1], shares), np.interp(0.0, values, shares)  # apart for draws of 0
     return float(np.clip(2 * min(not_above, 1 - below), 2 / (len(values) + 1), 1.0))
