@@ -22,11 +22,18 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.kernel import check_kernel as check_kernel
     from itbench.metrics.kernel import double_centre as double_centre
     from itbench.metrics.kernel import kernel_gram as kernel_gram
+    from itbench.metrics.neighbours import check_neighbours as check_neighbours
+    from itbench.metrics.neighbours import mutual_neighbours as mutual_neighbours
     from itbench.metrics.pls import PLSResult as PLSResult
     from itbench.metrics.pls import partial_least_squares as partial_least_squares
     from itbench.metrics.principal_components import Eigenbasis as Eigenbasis
     from itbench.metrics.principal_components import check_components as check_components
     from itbench.metrics.principal_components import eigenbasis as eigenbasis
+    from itbench.metrics.procrustes import CanonicalCorrelations as CanonicalCorrelations
+    from itbench.metrics.procrustes import Whitened as Whitened
+    from itbench.metrics.procrustes import canonical_correlations as canonical_correlations
+    from itbench.metrics.procrustes import check_whitening as check_whitening
+    from itbench.metrics.procrustes import partial_whitening as partial_whitening
     from itbench.metrics.procrustes import procrustes_similarity as procrustes_similarity
     from itbench.metrics.rdm import check_distance as check_distance
     from itbench.metrics.rdm import crossnobis as crossnobis
@@ -53,9 +60,17 @@ _NAMES = {
     "banded": ("RandomSearch", "banded_ridge"),
     "cka": ("centred_alignment", "check_estimator"),
     "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
+    "neighbours": ("check_neighbours", "mutual_neighbours"),
     "pls": ("PLSResult", "partial_least_squares"),
     "principal_components": ("Eigenbasis", "check_components", "eigenbasis"),
-    "procrustes": ("procrustes_similarity",),
+    "procrustes": (
+        "CanonicalCorrelations",
+        "Whitened",
+        "canonical_correlations",
+        "check_whitening",
+        "partial_whitening",
+        "procrustes_similarity",
+    ),
     "rdm": ("check_distance", "crossnobis", "rdm_of_gram", "rdm_of_neural_data"),
     "reverse": ("ReverseResult", "reverse_prediction", "seeded_folds"),
     "ridge": (

@@ -35,6 +35,8 @@ LABELS = {  # of the columns of tables
     "cka": "CKA",
     "rsa": "RSA",
     "procrustes": "Procrustes",
+    "mutual_knn": "mutual kNN",
+    "svcca": "SVCCA",
     "reverse_explained_variance": "reverse EV",
     "predicted_rsa": "RSA",
     "predicted_cka": "CKA",
