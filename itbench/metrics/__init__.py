@@ -18,6 +18,10 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.banded import banded_ridge as banded_ridge
     from itbench.metrics.cka import centred_alignment as centred_alignment
     from itbench.metrics.cka import check_estimator as check_estimator
+    from itbench.metrics.features import FeatureGram as FeatureGram
+    from itbench.metrics.features import check_features as check_features
+    from itbench.metrics.features import non_negative_ridge_readout as non_negative_ridge_readout
+    from itbench.metrics.features import soft_matching as soft_matching
     from itbench.metrics.kernel import centre as centre
     from itbench.metrics.kernel import check_kernel as check_kernel
     from itbench.metrics.kernel import double_centre as double_centre
@@ -59,6 +63,7 @@ if TYPE_CHECKING:  # for editors and type checkers
 _NAMES = {
     "banded": ("RandomSearch", "banded_ridge"),
     "cka": ("centred_alignment", "check_estimator"),
+    "features": ("FeatureGram", "check_features", "non_negative_ridge_readout", "soft_matching"),
     "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
     "neighbours": ("check_neighbours", "mutual_neighbours"),
     "pls": ("PLSResult", "partial_least_squares"),

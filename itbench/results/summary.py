@@ -37,6 +37,7 @@ LABELS = {  # of the columns of tables
     "procrustes": "Procrustes",
     "mutual_knn": "mutual kNN",
     "svcca": "SVCCA",
+    "soft_matching": "soft matching",
     "reverse_explained_variance": "reverse EV",
     "predicted_rsa": "RSA",
     "predicted_cka": "CKA",

@@ -65,11 +65,11 @@ class RunModels:
             for layer, gram in source.grams(loaded.layers):
                 yield self.run.layer_name(spec, layer), gram
 
-    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[GramReducer]:
         """Stream activations of the run's one frozen model; `beside` is the memory needed beside two panels."""
         model, stimuli, layers, _ = self.loaded[0]
         singles = single_layers(layers, self.parts)
-        return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES)
+        return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES, widest)
 
     def parts(self, layer: str) -> Sequence[str]:
         """Return the layers whose features a layer ``A+B`` puts side by side."""
@@ -94,7 +94,7 @@ class GivenGrams:
         """Yield the given Grams."""
         return iter(self._given)
 
-    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[GramReducer]:
         """Refuse to stream activations of frozen models of which only Grams are left."""
         raise ItbenchError("A metric that needs the activations themselves cannot read given Grams.")
 
