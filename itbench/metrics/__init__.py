@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.pls import partial_least_squares as partial_least_squares
     from itbench.metrics.principal_components import Eigenbasis as Eigenbasis
     from itbench.metrics.principal_components import check_components as check_components
+    from itbench.metrics.principal_components import effective_dimensionality as effective_dimensionality
     from itbench.metrics.principal_components import eigenbasis as eigenbasis
     from itbench.metrics.procrustes import CanonicalCorrelations as CanonicalCorrelations
     from itbench.metrics.procrustes import Whitened as Whitened
@@ -67,7 +68,7 @@ _NAMES = {
     "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
     "neighbours": ("check_neighbours", "mutual_neighbours"),
     "pls": ("PLSResult", "partial_least_squares"),
-    "principal_components": ("Eigenbasis", "check_components", "eigenbasis"),
+    "principal_components": ("Eigenbasis", "check_components", "effective_dimensionality", "eigenbasis"),
     "procrustes": (
         "CanonicalCorrelations",
         "Whitened",

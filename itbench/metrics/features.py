@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,11 @@ from itbench.data.task import Task
 from itbench.errors import BadOption, BadScore
 from itbench.gram import Gram
 from itbench.metrics.comparison import ComparisonForm
-from itbench.metrics.form import Form, FrozenModels, Measured, require_narrow
+from itbench.metrics.form import Form, FrozenModels, Measured, WrappedModels, require_narrow
 from itbench.metrics.readout import ReadoutResult
 from itbench.metrics.readout_forms import ReadoutForm
 from itbench.statistics.jackknife import Groups, count_groups
 from itbench.util.arrays import Array
-from itbench.util.progress import Reporter
 
 ROUNDING = 1e-6  # of a feature's root mean square: the deviation that float32 may leave of a constant
 PENALTIES = tuple(float(alpha) for alpha in np.geomspace(1e-3, 1e4, 8))  # in units of trace(Kc) / n
@@ -83,25 +82,12 @@ class FeatureComparisonForm(ComparisonForm):
         return super().measure(metric, name, _Streamed(models, metric.features), task)
 
 
-class _Streamed:
+class _Streamed(WrappedModels):
     """Frozen models that give the single features of narrow layers with their Grams."""
 
     def __init__(self, models: FrozenModels, widest: int) -> None:
-        self.models, self.widest = models, widest
-
-    @property
-    def layers_by_model(self) -> Mapping[str, Sequence[str]]:
-        return self.models.layers_by_model
-
-    @property
-    def reporter(self) -> Reporter:
-        return self.models.reporter
-
-    def parts(self, layer: str) -> Sequence[str]:
-        return self.models.parts(layer)
-
-    def stream(self, beside: int, widest: int | None = None) -> Any:
-        return self.models.stream(beside, widest)
+        super().__init__(models)
+        self.widest = widest
 
     def grams(self) -> Iterator[tuple[str, Gram]]:
         ((_, layers),) = self.models.layers_by_model.items()

@@ -85,6 +85,35 @@ class FrozenModels(Protocol):
     def parts(self, layer: str) -> Sequence[str]: ...
 
 
+class WrappedModels:
+    """Frozen models for a form of metric, as other ones give them; a subclass changes or watches their Grams."""
+
+    def __init__(self, models: FrozenModels) -> None:
+        self.models = models
+
+    @property
+    def layers_by_model(self) -> Mapping[str, Sequence[str]]:
+        """Layers of each model for the form of metric."""
+        return self.models.layers_by_model
+
+    @property
+    def reporter(self) -> Reporter:
+        """Where progress is told."""
+        return self.models.reporter
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield (layer, Gram) to a form of metric."""
+        return self.models.grams()
+
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[Panels]:
+        """Stream activations to a form of metric."""
+        return self.models.stream(beside, widest)
+
+    def parts(self, layer: str) -> Sequence[str]:
+        """Return the layers whose features a layer ``A+B`` puts side by side."""
+        return self.models.parts(layer)
+
+
 class TrainedModel(Protocol):
     """Protocol of the trained model of one split that a form of metric measures."""
 

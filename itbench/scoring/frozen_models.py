@@ -12,6 +12,8 @@ from itbench.extraction.gram_cache import CachedGrams, GramCache, single_layers
 from itbench.extraction.gram_reducer import PANEL_BYTES, GramReducer
 from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
+from itbench.metrics.form import FrozenModels, WrappedModels
+from itbench.metrics.principal_components import effective_dimensionality
 from itbench.models.layer_names import split_sum
 from itbench.scoring.run import Run
 from itbench.util.progress import Reporter, SilentReporter, StageTimer
@@ -74,6 +76,32 @@ class RunModels:
     def parts(self, layer: str) -> Sequence[str]:
         """Return the layers whose features a layer ``A+B`` puts side by side."""
         return self.loaded[0].parts(layer)
+
+
+class WatchedModels(WrappedModels):
+    """Frozen models whose Grams are watched: the effective dimensionality of every layer over the images scored.
+
+    Parameters
+    ----------
+    models : FrozenModels
+    task : Task
+
+    Attributes
+    ----------
+    dimensionality : dict of str to float
+        By layer, of the Grams that were read so far.
+    """
+
+    def __init__(self, models: FrozenModels, task: Task) -> None:
+        super().__init__(models)
+        self.task, self.dimensionality = task, dict[str, float]()
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield the Grams of the frozen models."""
+        for layer, gram in self.models.grams():
+            scored = gram.matrix if len(self.task.rows) == len(gram) else gram.take(self.task.rows).matrix
+            self.dimensionality[layer] = effective_dimensionality(scored)
+            yield layer, gram
 
 
 class GivenGrams:
