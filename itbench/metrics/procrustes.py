@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -256,8 +257,10 @@ def _correlations(one: _Side, other: _Side, left_out: Sequence[NDArray[np.intp]]
     for out in left_out:
         sums = both[out].sum(axis=0)  # the rows that remain sum to its negative
         covariance = products - both[out].T @ both[out] - np.multiply.outer(sums, sums) / (len(both) - len(out))
-        a, b = (_inverse_root((covariance + ridge)[own, own]) for own in (slice(first), slice(first, None)))
-        values.append(float(np.linalg.svd(a @ covariance[:first, first:] @ b, compute_uv=False).sum()))
+        own, theirs = slice(first), slice(first, None)
+        white = _whitened(covariance[own, own] + ridge[own, own], covariance[own, theirs])
+        white = _whitened(covariance[theirs, theirs] + ridge[theirs, theirs], white.T)
+        values.append(float(np.linalg.svd(white, compute_uv=False).sum()))
     return np.array(values) / min(one.count, other.count)
 
 
@@ -280,6 +283,11 @@ def _varying(values: Array, vectors: Array, rounding: float) -> tuple[Array, Arr
     return values[:count], vectors[:, :count]
 
 
-def _inverse_root(matrix: Array) -> Array:
-    values, vectors = np.linalg.eigh(matrix)
-    return (vectors / np.sqrt(np.where(values > DEPENDENT, values, np.inf))) @ vectors.T
+def _whitened(covariance: Array, products: Array) -> Array:
+    """Return R⁻¹ P of products P, with R Rᵀ the covariance; directions without variance of their own are left out."""
+    with suppress(np.linalg.LinAlgError):
+        root = np.linalg.cholesky(covariance)
+        if np.diag(root).min() ** 2 > DEPENDENT:
+            return np.linalg.solve(root, products)
+    values, vectors = np.linalg.eigh(covariance)
+    return (vectors / np.sqrt(np.where(values > DEPENDENT, values, np.inf))).T @ products

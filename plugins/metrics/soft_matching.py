@@ -23,7 +23,8 @@ class SoftMatching:
     measure = "soft_matching"
     formula = (
         "max over P of Σ_ij P_ij r(x_i, y_j)\n"
-        "P ≥ 0, Σ_j P_ij = 1 / features, Σ_i P_ij = 1 / sites; r: correlation of a feature and a site over images"
+        "P ≥ 0, Σ_j P_ij = 1 / features, Σ_i P_ij = 1 / sites\n"
+        "r: correlation of a feature and a site over images"
     )
 
     features: int = field(default=1000, metadata={"help": "features of a layer at most; wider ones are refused"})

@@ -261,6 +261,19 @@ def test_penalised_canonical_correlations_are_those_of_ridge_covariances():
     assert 0 < found.chance < canonical_correlations(x @ x.T, y, 0.99).chance
 
 
+def test_as_many_directions_as_images_without_a_group_are_those_that_still_vary():
+    rng = np.random.default_rng(0)
+    x, y, groups = rng.standard_normal((12, 9)), rng.standard_normal((12, 2)), np.arange(12) % 4
+    u, v = (np.linalg.svd(centred(side), full_matrices=False)[0] for side in (x, y))
+    expected = []
+    for rows in remaining(12, groups):
+        bases = [np.linalg.svd(centred(side[rows]), full_matrices=False) for side in (u, v)]
+        a, b = (basis[:, s > 1e-6] for basis, s, _ in bases)
+        expected.append(np.linalg.svd(a.T @ b, compute_uv=False).sum() / 2)
+    assert expected[1:] == pytest.approx([1] * 4)  # 9 images, 8 of the 9 directions
+    np.testing.assert_allclose(canonical_correlations(x @ x.T, y, 1.0, groups=groups).values, expected, atol=1e-6)
+
+
 def test_chance_is_the_mean_squared_correlation_of_unrelated_sides():
     rng = np.random.default_rng(0)
     squares, said = [], []
