@@ -73,12 +73,12 @@ class FeatureComparisonForm(ComparisonForm):
     """Form of a comparison whose Gram has the single features too, of layers of at most `metric.features` features."""
 
     name = "feature-comparison"
-    needs_responses = True
     streams = True
     refuses_trained = "reads single features"
 
     def measure(self, metric: Any, name: str, models: FrozenModels, task: Task) -> Measured:
-        """Stream the activations once, and compare one layer at a time by its single features."""
+        """Stream the activations once, and compare one layer at a time by its single features with the sites."""
+        task.recordings.require_responses()
         return super().measure(metric, name, _Streamed(models, metric.features), task)
 
 
