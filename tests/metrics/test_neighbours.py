@@ -80,7 +80,8 @@ def test_leaving_a_group_out_of_tied_images_is_comparing_the_rest():
     rng = np.random.default_rng(1)
     x, y = (rng.integers(0, 3, (N, 3)).astype(float) for _ in range(2))
     one, other = (squareform(pdist(side, "sqeuclidean")) for side in (x, y))
-    values, _ = mutual_neighbours(one, other, 6, GROUPS)
+    values, tied = mutual_neighbours(one, other, 6, GROUPS)
+    assert tied == mutual_neighbours(one, other, 6)[1]
     for group, value in enumerate(values[1:]):
         rows = np.flatnonzero(group != GROUPS)
         rest = mutual_neighbours(one[np.ix_(rows, rows)], other[np.ix_(rows, rows)], 6)[0]
