@@ -14,6 +14,7 @@ from itbench.data.catalog import Dataset
 from itbench.errors import BadOption, BadPlugin, NoWeights, UnknownName
 from itbench.metrics import options
 from itbench.metrics.comparison import ComparisonForm
+from itbench.metrics.features import FeatureComparisonForm, FeatureReadoutForm
 from itbench.metrics.form import Form
 from itbench.metrics.readout_forms import DirectForm, JointReadoutForm, ReadoutForm
 from itbench.metrics.single_feature import SingleFeatureForm
@@ -22,7 +23,11 @@ from itbench.models.weights import Weights
 from itbench.util.sources import sources_digest
 
 FORMS: dict[str, Form] = {  # of metrics, by the name that a metric's class attribute ``form`` says
-    form.name: form for form in (ReadoutForm(), JointReadoutForm(), ComparisonForm(), SingleFeatureForm(), DirectForm())
+    form.name: form
+    for form in (
+        *(ReadoutForm(), JointReadoutForm(), ComparisonForm(), SingleFeatureForm()),
+        *(FeatureReadoutForm(), FeatureComparisonForm(), DirectForm()),
+    )
 }
 FAMILY = "/*"  # the ending of a family's name
 

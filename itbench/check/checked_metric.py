@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from itbench.check.fresh_process import FreshProcess
 from itbench.gram import Gram
+from itbench.metrics.features import FeatureComparisonForm, FeatureGram, FeatureReadoutForm
 from itbench.metrics.readout import JointReadout, Readout, ReadoutResult
 from itbench.registry import MetricEntry
 from itbench.util.arrays import Array
 
 STIMULI, FEATURES, SITES = 200, 20, 6
 TEST, UNUSED = 40, 10  # stimuli; the others are training rows
+FEATURE_FORMS = (FeatureReadoutForm.name, FeatureComparisonForm.name)  # whose Gram has its features
 NOISE = 0.3  # standard deviation, of a signal whose own is 1
 
 
@@ -37,6 +39,8 @@ class CheckedMetric:
         signal = features @ rng.standard_normal((FEATURES, SITES)) / np.sqrt(FEATURES)
         rows = rng.permutation(STIMULI)
         self._gram = Gram.from_features(features)
+        if entry.form.name in FEATURE_FORMS:  # of either sign, for weights of 0 or more
+            self._gram = FeatureGram.of(np.concatenate([features, -features], axis=1))
         self.responses = 5.0 + signal + NOISE * rng.standard_normal(signal.shape)  # (stimulus, site)
         self.test, self.train = np.sort(rows[:TEST]), np.sort(rows[TEST + UNUSED :])
         self.unused = rows[TEST : TEST + UNUSED]

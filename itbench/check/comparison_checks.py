@@ -9,6 +9,7 @@ from itbench.check.checked_metric import CheckedMetric
 from itbench.check.findings import Check, CheckFailed, CheckWarning
 from itbench.data.responses import make_responses
 from itbench.metrics.comparison import Comparison, ComparisonResult
+from itbench.metrics.features import FeatureGram
 from itbench.metrics.neural_data import NeuralData
 from itbench.statistics.jackknife import jackknife_groups
 from itbench.util.arrays import Array
@@ -41,6 +42,8 @@ def leaves_inputs_unchanged(subject: CheckedMetric) -> str:
     gram, recorded, groups = subject.gram, recorded_of(subject.responses), groups_of(subject)
     assert recorded.responses is not None
     given = {"the Gram": gram.matrix, "the responses": recorded.responses.values, "the groups": groups}
+    if isinstance(gram, FeatureGram):
+        given["the features"] = gram.features
     before = {name: array.copy() for name, array in given.items()}
     _metric(subject)(gram, recorded, groups)
     changed = [name for name, array in given.items() if not np.array_equal(array, before[name])]

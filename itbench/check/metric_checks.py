@@ -93,6 +93,8 @@ METRIC_CHECKS: dict[str, Sequence[Check[CheckedMetric]]] = {
     "joint": READOUT_CHECKS,
     "comparison": COMPARISON_CHECKS,
     "channels": CHANNEL_CHECKS,
+    "feature-readout": READOUT_CHECKS,
+    "feature-comparison": COMPARISON_CHECKS,
     "direct": (),  # the model predicts, and has checks of its own
 }
 

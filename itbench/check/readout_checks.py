@@ -8,6 +8,7 @@ import numpy as np
 
 from itbench.check.checked_metric import SITES, TEST, CheckedMetric
 from itbench.check.findings import Check, CheckFailed, CheckSkipped, CheckWarning, one_line
+from itbench.metrics.features import FeatureGram
 from itbench.metrics.readout import ReadoutResult
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
@@ -44,12 +45,14 @@ def repeats(subject: CheckedMetric) -> str:
 def leaves_inputs_unchanged(subject: CheckedMetric) -> str:
     """Readout check: the Gram, the responses and the row numbers are not changed in place."""
     gram = subject.gram
-    given = (gram.matrix, gram.row_sums, subject.responses[subject.train], subject.train.copy(), subject.test.copy())
-    before = [array.copy() for array in given]
-    subject.readout(gram, *given[2:])
-    names = ("the Gram", "the row sums", "the responses", "the training rows", "the test rows")
-    pairs = zip(names, before, given, strict=True)
-    changed = [name for name, old, new in pairs if not np.array_equal(old, new)]
+    responses, train, test = subject.responses[subject.train], subject.train.copy(), subject.test.copy()
+    given = {"the Gram": gram.matrix, "the row sums": gram.row_sums, "the responses": responses}
+    given |= {"the training rows": train, "the test rows": test}
+    if isinstance(gram, FeatureGram):
+        given["the features"] = gram.features
+    before = {name: array.copy() for name, array in given.items()}
+    subject.readout(gram, responses, train, test)
+    changed = [name for name, array in given.items() if not np.array_equal(array, before[name])]
     if changed:
         raise CheckFailed(f"{', '.join(changed)} changed in place: copy first, the next split uses them again")
     return "Gram, responses and rows are unchanged"
@@ -68,6 +71,8 @@ def ignores_unused_rows(subject: CheckedMetric) -> str:
     """Readout check: rows of the Gram outside training and test rows have no influence."""
     gram = subject.gram
     gram.matrix[subject.unused] = gram.matrix[:, subject.unused] = gram.row_sums[subject.unused] = np.nan
+    if isinstance(gram, FeatureGram):
+        gram.features[subject.unused] = np.nan
     try:
         result = subject.predict(subject.responses[subject.train], gram=gram)
     except Exception as error:
@@ -109,6 +114,8 @@ def ignores_units(subject: CheckedMetric) -> str:
         raise CheckSkipped(reason)
     gram = subject.gram
     small = replace(gram, matrix=UNITS**2 * gram.matrix, row_sums=UNITS * gram.row_sums)
+    if isinstance(small, FeatureGram):
+        small = replace(small, features=UNITS * small.features)
     result = subject.predict(subject.responses[subject.train], gram=small)
     scale = float(np.abs(subject.readout_result.predictions).max())
     difference = float(np.abs(result.predictions - subject.readout_result.predictions).max()) / scale

@@ -18,6 +18,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, NoSpace, UnknownName
 from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
+from itbench.metrics.form import require_narrow
 from itbench.models.layer_names import LIST_LAYERS, Shapes, split_sum
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.models.protocols import Model
@@ -87,15 +88,19 @@ def forward_pass(
     settings: ExtractionSettings,
     reporter: Reporter,
     beside: int,
+    widest: int | None = None,
 ) -> Iterator[GramReducer]:
     """Run one forward pass over all images and yield the Gram reducer that holds the activations.
 
-    `beside` is the memory, in bytes, that the caller needs meanwhile. Raises as `extract_grams` does.
+    `beside` is the memory, in bytes, that the caller needs meanwhile. Raises as `extract_grams` does, and `BadOption`
+    if a layer has more than `widest` features.
     """
     shapes = model.shapes(stimuli.images[0:1][0])
     batch_size, memory = plan_batches(model, shapes, layers, len(stimuli), settings, beside)
     pools = token_pools(settings.pool, layers, shapes, model)
     widths = {layer: width_of(layer, shapes, pools) for layer in layers}
+    if widest is not None:
+        require_narrow(widths, widest)
     reducer = GramReducer(
         widths,
         stimuli.ids,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from itbench.data.splits import Split
 from itbench.data.task import Task
+from itbench.errors import BadOption
 from itbench.gram import Gram
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
@@ -24,8 +25,37 @@ class Measured(NamedTuple):
     remarks: Sequence[str] = ()
 
 
+def require_narrow(widths: Mapping[str, int], widest: int) -> None:
+    """Raise if a form of metric that reads single features gets a layer with too many.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        Features of every layer.
+    widest : int
+        Largest number of features.
+
+    Raises
+    ------
+    BadOption
+    """
+    wide = {layer: width for layer, width in widths.items() if width > widest}
+    if wide:
+        layer, width = next(iter(wide.items()))
+        narrow = [name for name in widths if name not in wide]
+        raise BadOption(
+            f"Layer {layer!r} has {width:,} features; the metric reads single features of at most {widest:,}.",
+            known=f"Narrow enough: {', '.join(narrow)}." if narrow else "No layer of the run is narrow enough.",
+            todo="Name narrow layers with -l, or raise the limit with -o features=N: time and memory grow with it.",
+        )
+
+
 class Panels(Protocol):
     """Streamed activations that a form of metric reads in panels of features."""
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Stimuli of the rows."""
 
     @property
     def widths(self) -> Mapping[str, int]:
@@ -46,10 +76,42 @@ class FrozenModels(Protocol):
 
     def grams(self) -> Iterator[tuple[str, Gram]]: ...
 
-    def stream(self, beside: int) -> AbstractContextManager[Panels]:
-        """Stream activations to a form of metric that needs the memory `beside`, bytes, meanwhile."""
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[Panels]:
+        """Stream activations to a form of metric that needs the memory `beside`, bytes, meanwhile.
+
+        Layers of more than `widest` features are refused before the model runs: see `require_narrow`.
+        """
 
     def parts(self, layer: str) -> Sequence[str]: ...
+
+
+class WrappedModels:
+    """Frozen models for a form of metric, as other ones give them; a subclass changes or watches their Grams."""
+
+    def __init__(self, models: FrozenModels) -> None:
+        self.models = models
+
+    @property
+    def layers_by_model(self) -> Mapping[str, Sequence[str]]:
+        """Layers of each model for the form of metric."""
+        return self.models.layers_by_model
+
+    @property
+    def reporter(self) -> Reporter:
+        """Where progress is told."""
+        return self.models.reporter
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield (layer, Gram) to a form of metric."""
+        return self.models.grams()
+
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[Panels]:
+        """Stream activations to a form of metric."""
+        return self.models.stream(beside, widest)
+
+    def parts(self, layer: str) -> Sequence[str]:
+        """Return the layers whose features a layer ``A+B`` puts side by side."""
+        return self.models.parts(layer)
 
 
 class TrainedModel(Protocol):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre
+from itbench.metrics.kernel import centre, double_centre
 from itbench.util.arrays import Array
 
 RANK_TOLERANCE = 1e-9  # of the largest eigenvalue: what float32 activations leave where there is nothing
@@ -93,6 +93,37 @@ def eigenbasis(gram: Gram, train: NDArray[np.integer], test: NDArray[np.integer]
     keep = keep if components is None else min(components, keep)
     vectors = vectors[:, :keep]
     return Eigenbasis(values[:keep].copy(), vectors, outer @ vectors, mean_square)
+
+
+def effective_dimensionality(matrix: Array) -> float:
+    """Return the effective dimensionality (Σ λ)² / Σ λ² of a layer from its Gram, λ the variances of its components.
+
+    The participation ratio of the principal components: 1 where one direction has all variance, the number of
+    directions where all have the same. From the centred Gram Kc it is tr(Kc)² / ‖Kc‖²; no decomposition is needed.
+
+    Parameters
+    ----------
+    matrix : array of shape (stimulus, stimulus)
+        K; centred or not.
+
+    Returns
+    -------
+    float
+        From 1 to the number of images less one; NaN where the layer does not vary.
+
+    References
+    ----------
+    Elmoznino & Bonner (2024), PLoS Comput. Biol. 20, e1011792; Gao et al. (2017), bioRxiv 214262.
+
+    Examples
+    --------
+    >>> x = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
+    >>> effective_dimensionality(x @ x.T)
+    2.0
+    """
+    centred = double_centre(matrix)
+    power = float(np.trace(centred))
+    return power**2 / float(np.square(centred).sum()) if power > 0 else float("nan")
 
 
 def rank_threshold(gram: Gram, train: NDArray[np.integer], largest: float) -> float:

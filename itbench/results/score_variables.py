@@ -47,6 +47,7 @@ VARIABLES = {  # by name: who has it, and its dimensions
     "layer": "all: names (layer)",
     "site": "readout: names (site)",
     "n_features": "all: (layer)",
+    "effective_dimensionality": "of frozen models whose Grams were read: (layer)",
     "chosen_layer": "readout: (split); comparison: (group)",
     "measure": "all: names of the measures that were drawn (measure)",
     "draws": "all: bootstrap or jackknife draws (measure, draw)",
@@ -168,6 +169,14 @@ def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
     """Return the mean over sites of a variable (split, layer, site) of a score, pooled over splits, by layer."""
     of_sites = pooled(score, variable)
     return {layer: float(np.nanmean(of_sites.sel(layer=layer))) for layer in layer_names(score)}
+
+
+def dimensionality_of(score: xr.Dataset, layer: str) -> float | None:
+    """Return the variable ``effective_dimensionality`` of a layer; None where it is not held."""
+    if "effective_dimensionality" not in score:
+        return None
+    value = float(score["effective_dimensionality"].sel(layer=layer))
+    return value if np.isfinite(value) else None
 
 
 def value_at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:

@@ -15,6 +15,7 @@ from itbench.results.score_variables import (
     ceiling_of,
     ceilings_of,
     chosen_layers,
+    dimensionality_of,
     drawn_text,
     has_split_measure,
     in_each_split,
@@ -39,6 +40,9 @@ LABELS = {  # of the columns of tables
     "cka": "CKA",
     "rsa": "RSA",
     "procrustes": "Procrustes",
+    "mutual_knn": "mutual kNN",
+    "svcca": "SVCCA",
+    "soft_matching": "soft matching",
     "reverse_explained_variance": "reverse EV",
     "predicted_rsa": "RSA",
     "predicted_cka": "CKA",
@@ -172,7 +176,7 @@ def _interval(score: xr.Dataset) -> dict[str, float | None]:
 def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
     one = score.sel(layer=[layer])
     if is_comparison(score):
-        return {"layer": layer, "n_features": int(one["n_features"][0]), "value": float(one["value"][0])}
+        return {**_width(score, layer), "value": float(one["value"][0])}
     figures = {name: _mean(pooled(one, name)) for name in (*SITE_MEASURES, "inner_explained_variance")}
     if has_split_measure(one):
         figures["value"] = _mean(pooled(one, "agreement"))
@@ -181,7 +185,12 @@ def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
             figures[name] = _mean(pooled(score, name).sel(part=layer))
     if layer in layer_groups(score):
         figures["unique"] = _mean(pooled(score, "unique").sel(group=layer))
-    return {"layer": layer, "n_features": int(one["n_features"][0]), **figures}
+    return {**_width(score, layer), **figures}
+
+
+def _width(score: xr.Dataset, layer: str) -> dict[str, Any]:
+    n_features, dimensionality = int(score["n_features"].sel(layer=layer)), dimensionality_of(score, layer)
+    return {"layer": layer, "n_features": n_features, "effective_dimensionality": dimensionality}
 
 
 def _models(score: xr.Dataset) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
 from itbench.metrics.held_out import split_measure_draws
 from itbench.results.score_variables import SHARED, has_partition, has_predictions, has_split_measure, predictions
-from itbench.scoring.frozen_models import RunModels
+from itbench.scoring.frozen_models import RunModels, WatchedModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import Teacher, TrainableRun
@@ -72,8 +72,19 @@ def evaluate_models(
         Has timed what came before.
     """
     with timer("readout"):
-        measured = metric.form.measure(metric.function, metric.name, models, task)
-    return finish_score(measured, metric, task, scored, timer)
+        watched = WatchedModels(models, task)
+        measured = metric.form.measure(metric.function, metric.name, watched, task)
+    return finish_score(
+        measured._replace(dataset=_with_dimensionality(measured.dataset, watched)), metric, task, scored, timer
+    )
+
+
+def _with_dimensionality(dataset: xr.Dataset, watched: WatchedModels) -> xr.Dataset:
+    """Add the effective dimensionality of every layer whose Gram was read; NaN of a joint readout."""
+    if not watched.dimensionality:  # activations were streamed
+        return dataset
+    values = [watched.dimensionality.get(str(layer), np.nan) for layer in dataset["layer"].values]
+    return dataset.assign(effective_dimensionality=("layer", values))
 
 
 def _evaluate_trainable(

@@ -12,6 +12,8 @@ from itbench.extraction.gram_cache import CachedGrams, GramCache, single_layers
 from itbench.extraction.gram_reducer import PANEL_BYTES, GramReducer
 from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
+from itbench.metrics.form import FrozenModels, WrappedModels
+from itbench.metrics.principal_components import effective_dimensionality
 from itbench.models.layer_names import split_sum
 from itbench.scoring.run import Run
 from itbench.util.progress import Reporter, SilentReporter, StageTimer
@@ -65,15 +67,41 @@ class RunModels:
             for layer, gram in source.grams(loaded.layers):
                 yield self.run.layer_name(spec, layer), gram
 
-    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[GramReducer]:
         """Stream activations of the run's one frozen model; `beside` is the memory needed beside two panels."""
         model, stimuli, layers, _ = self.loaded[0]
         singles = single_layers(layers, self.parts)
-        return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES)
+        return forward_pass(model, stimuli, singles, self.run.settings, self.reporter, beside + 2 * PANEL_BYTES, widest)
 
     def parts(self, layer: str) -> Sequence[str]:
         """Return the layers whose features a layer ``A+B`` puts side by side."""
         return self.loaded[0].parts(layer)
+
+
+class WatchedModels(WrappedModels):
+    """Frozen models whose Grams are watched: the effective dimensionality of every layer over the images scored.
+
+    Parameters
+    ----------
+    models : FrozenModels
+    task : Task
+
+    Attributes
+    ----------
+    dimensionality : dict of str to float
+        By layer, of the Grams that were read so far.
+    """
+
+    def __init__(self, models: FrozenModels, task: Task) -> None:
+        super().__init__(models)
+        self.task, self.dimensionality = task, dict[str, float]()
+
+    def grams(self) -> Iterator[tuple[str, Gram]]:
+        """Yield the Grams of the frozen models."""
+        for layer, gram in self.models.grams():
+            scored = gram.matrix if len(self.task.rows) == len(gram) else gram.take(self.task.rows).matrix
+            self.dimensionality[layer] = effective_dimensionality(scored)
+            yield layer, gram
 
 
 class GivenGrams:
@@ -94,7 +122,7 @@ class GivenGrams:
         """Yield the given Grams."""
         return iter(self._given)
 
-    def stream(self, beside: int) -> AbstractContextManager[GramReducer]:
+    def stream(self, beside: int, widest: int | None = None) -> AbstractContextManager[GramReducer]:
         """Refuse to stream activations of frozen models of which only Grams are left."""
         raise ItbenchError("A metric that needs the activations themselves cannot read given Grams.")
 

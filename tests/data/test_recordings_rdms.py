@@ -137,9 +137,10 @@ def test_they_are_shown_and_verified(path):
     assert verify_datasets(["mine"], {})[0]["state"] == "whole"
 
 
-@pytest.mark.parametrize("metric", ["rsa", "cka", "procrustes", "reverse"])
+@pytest.mark.parametrize("metric", ["rsa", "cka", "procrustes", "reverse", "mutual-knn", "svcca"])
 def test_comparisons_need_neither_responses_nor_splits(benchmark, metric):
-    score = score_model("toy", str(benchmark), metric=metric)
+    options = {"distance": "correlation"} if metric == "mutual-knn" else {"penalty": 1.0} if metric == "svcca" else {}
+    score = score_model("toy", str(benchmark), metric=metric, metric_options=options)
     assert score.sizes["layer"] == 2
     assert np.isfinite(score["headline"])
     assert score.attrs["n_sites"] == 0
@@ -149,6 +150,8 @@ def test_a_readout_is_refused_with_what_can_be_done(benchmark):
     with pytest.raises(BadOption, match="ridge needs responses") as refused:
         score_model("toy", str(benchmark), metric="ridge")
     assert "--metric rsa" in str(refused.value)
+    with pytest.raises(BadRecordings, match="no responses of sites"):
+        score_model("toy", str(benchmark), metric="soft-matching")
 
 
 def test_another_distance_than_that_recorded_is_refused(benchmark):
@@ -160,4 +163,5 @@ def test_a_readout_needs_a_benchmark_that_divides_its_images(toy):
     toy.write_text("data: toy\n")
     with pytest.raises(BadBenchmark, match="does not say how to divide"):
         score_model("toy", str(toy))
-    assert np.isfinite(score_model("toy", str(toy), metric="cka")["headline"])
+    for metric in ("cka", "soft-matching"):
+        assert np.isfinite(score_model("toy", str(toy), metric=metric)["headline"])

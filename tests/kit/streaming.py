@@ -18,7 +18,7 @@ class StreamedModel:
     def parts(self, layer):
         return split_sum(layer)
 
-    def stream(self, beside):
+    def stream(self, beside, widest=None):
         singles = list(dict.fromkeys(part for layer in self.layers for part in split_sum(layer)))
         beside += 2 * PANEL_BYTES
-        return forward_pass(self.model, self.stimuli, singles, self.settings, self.reporter, beside)
+        return forward_pass(self.model, self.stimuli, singles, self.settings, self.reporter, beside, widest)

@@ -8,7 +8,7 @@ from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
 from itbench.metrics.kernel import kernel_gram
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.principal_components import effective_dimensionality, eigenbasis
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
 from tests.kit.regression import SHAPES, data
@@ -96,6 +96,20 @@ def test_one_component_is_enough():
     basis = eigenbasis(Gram.from_features(features), train, test, 1)
     assert basis.vectors.shape == (len(train), 1)
     assert REGISTRY.metric("ridge").readout(components=1).components == 1
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_effective_dimensionality_is_that_of_the_eigenvalues_of_the_covariance(shape, offset):
+    features = data(shape)[0] + offset
+    values = np.linalg.eigvalsh(np.cov(features, rowvar=False))
+    found = effective_dimensionality(features @ features.T)
+    assert found == pytest.approx(values.sum() ** 2 / np.square(values).sum(), rel=1e-9 if not offset else 1e-4)
+    assert effective_dimensionality(1e-6 * features @ features.T) == pytest.approx(found)
+
+
+def test_a_layer_that_does_not_vary_has_no_effective_dimensionality():
+    assert np.isnan(effective_dimensionality(Gram.from_features(np.full((9, 30), 0.1)).matrix))
 
 
 @pytest.mark.parametrize(

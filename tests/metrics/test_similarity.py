@@ -1,15 +1,21 @@
-"""Similarities from Grams, against rsatoolbox, scipy and closed forms on raw features; and with images left out."""
+"""Similarities from Grams, against other libraries and closed forms on raw features; and with images left out."""
 
 import numpy as np
 import pytest
 import rsatoolbox
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist, squareform
+from sklearn.cross_decomposition import CCA
 
 from itbench import Gram
-from itbench.errors import UnknownName
+from itbench.errors import BadOption, UnknownName
 from itbench.metrics.cka import centred_alignment, check_estimator
-from itbench.metrics.procrustes import procrustes_similarity
+from itbench.metrics.procrustes import (
+    canonical_correlations,
+    check_whitening,
+    partial_whitening,
+    procrustes_similarity,
+)
 from itbench.metrics.rank_correlation import concordance, smaller_before
 from itbench.metrics.rsa import check_comparison, compare_rdms
 
@@ -139,12 +145,169 @@ def test_procrustes_is_scipys_with_any_group_left_out(sites):
         assert value == pytest.approx(1 - np.linalg.norm(a @ rotation - b) ** 2 / 2, abs=1e-9)
 
 
+def whitened(x, w):
+    """Williams et al. (2021), eq. 9, of features of unit norm."""
+    x = centred(x) / np.linalg.norm(centred(x))
+    values, axes = np.linalg.eigh(x.T @ x)
+    real = values > 1e-9 * values[-1]
+    return x @ ((1 - w) * np.eye(x.shape[1]) + w * (axes[:, real] / np.sqrt(values[real])) @ axes[:, real].T)
+
+
+def shape_similarity(a, b):
+    return np.linalg.norm(a.T @ b, "nuc") / (np.linalg.norm(a) * np.linalg.norm(b))
+
+
+@pytest.mark.parametrize("whitening", [0.01, 0.3, 1.0])
+@pytest.mark.parametrize(("wide", "sites"), [(20, 12), (12, 30)])
+def test_partial_whitening_is_that_of_raw_features(whitening, wide, sites):
+    x, y = features(wide=wide, sites=sites)
+    model, brain = (partial_whitening(side @ side.T, whitening) for side in (x, y))
+    assert (model.share, brain.share) == (0, 0)
+    value = procrustes_similarity(model.factor @ model.factor.T, brain.factor)[0]
+    assert value == pytest.approx(shape_similarity(whitened(x, whitening), whitened(y, whitening)), abs=1e-9)
+    turned = 1e-3 * x @ np.linalg.qr(np.random.default_rng(1).standard_normal((wide, wide)))[0] + 4
+    again = partial_whitening(turned @ turned.T, whitening).factor
+    assert procrustes_similarity(again @ again.T, brain.factor)[0] == pytest.approx(value, abs=1e-8)
+
+
+def test_whitening_goes_from_procrustes_to_canonical_correlations():
+    x, y = features(wide=10)
+    sides = [partial_whitening(side @ side.T, 0.0).factor for side in (x, y)]
+    assert procrustes_similarity(sides[0] @ sides[0].T, sides[1]) == pytest.approx(procrustes_similarity(x @ x.T, y))
+    sides = [partial_whitening(side @ side.T, 1.0).factor for side in (x, y)]
+    bases = [np.linalg.qr(centred(side))[0] for side in (x, y)]
+    correlations = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+    expected = correlations.sum() / np.sqrt(10 * 12)
+    assert procrustes_similarity(sides[0] @ sides[0].T, sides[1])[0] == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_whitening_makes_alike_is_told_or_refused():
+    x = features()[0]
+    whole = partial_whitening(x @ x.T, 0.1)
+    singular = np.linalg.svd(centred(x) / np.linalg.norm(centred(x)), compute_uv=False)[:44]
+    assert whole.share == pytest.approx(44 * 0.01 / np.square(0.9 * singular + 0.1).sum())
+    with pytest.raises(BadOption, match="44 directions of 45 images"):
+        partial_whitening(x @ x.T, 1.0)
+    for wrong in (-0.1, 1.1, np.nan):
+        with pytest.raises(BadOption, match="whitening"):
+            check_whitening(wrong)
+
+
+# ---- canonical correlations
+
+
+def components(x, variance):
+    """Scores on the fewest principal components that hold a share of the variance, all of them centred."""
+    u, s, _ = np.linalg.svd(centred(x), full_matrices=False)
+    held = np.cumsum(s**2) / np.sum(s**2)
+    count = 1 + int((held < variance - 1e-12).sum())
+    return u[:, :count] * s[:count]
+
+
+def spread(seed=0):
+    """Return activations whose directions differ in variance, and responses."""
+    x, y = features(wide=14, sites=5, seed=seed)
+    return x * np.geomspace(4, 0.05, 14), y
+
+
+@pytest.mark.parametrize("variance", [0.5, 0.9, 0.99, 1.0])
+def test_canonical_correlations_are_those_of_raw_components_with_any_group_left_out(variance):
+    x, y = spread()
+    f, g = components(x, variance), components(y, variance)
+    found = canonical_correlations(x @ x.T, y, variance, groups=GROUPS)
+    assert found.directions == (f.shape[1], g.shape[1])
+    bases = [[np.linalg.qr(centred(side[rows]))[0] for side in (f, g)] for rows in remaining(45, GROUPS)]
+    expected = [np.linalg.svd(a.T @ b, compute_uv=False).mean() for a, b in bases]
+    np.testing.assert_allclose(found.values, expected, atol=1e-9)
+    assert found.chance == pytest.approx(max(found.directions) / 44)
+
+
+def test_the_step_is_that_of_one_direction_more_or_fewer():
+    x, y = spread()
+    u, v = (np.linalg.svd(centred(side), full_matrices=False)[0] for side in (x, y))
+    a, b = canonical_correlations(x @ x.T, y, 0.8).directions
+    assert (a, b) == (3, 4)  # of 14 and 5
+
+    def mean(i, j):
+        return np.linalg.svd(u[:, :i].T @ v[:, :j], compute_uv=False).mean()
+
+    steps = [abs(mean(i, j) - mean(a, b)) for i, j in ((a - 1, b), (a + 1, b), (a, b - 1), (a, b + 1))]
+    assert canonical_correlations(x @ x.T, y, 0.8).step == pytest.approx(max(steps), abs=1e-9)
+
+
+def test_canonical_correlations_are_scikit_learns():
+    x, y = spread()
+    f, g = components(x, 0.9), components(y, 0.9)
+    n = min(f.shape[1], g.shape[1])
+    a, b = CCA(n_components=n, max_iter=5000, tol=1e-14).fit(f, g).transform(f, g)
+    expected = np.mean([np.corrcoef(a[:, i], b[:, i])[0, 1] for i in range(n)])
+    assert canonical_correlations(x @ x.T, y, 0.9).values[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_penalised_canonical_correlations_are_those_of_ridge_covariances():
+    x, y = spread()
+    f, g = components(x, 0.99), components(y, 0.99)
+    ridges = [0.7 * np.square(centred(side)).sum() / 45 for side in (x, y)]
+    expected = []
+    for rows in remaining(45, GROUPS):
+        a, b = centred(f[rows]), centred(g[rows])
+        roots = [
+            np.linalg.inv(np.linalg.cholesky(side.T @ side + ridge * np.eye(side.shape[1])))
+            for side, ridge in zip((a, b), ridges, strict=True)
+        ]
+        expected.append(np.linalg.svd(roots[0] @ a.T @ b @ roots[1].T, compute_uv=False).sum() / g.shape[1])
+    found = canonical_correlations(x @ x.T, y, 0.99, 0.7, GROUPS)
+    np.testing.assert_allclose(found.values, expected, atol=1e-9)
+    assert 0 < found.chance < canonical_correlations(x @ x.T, y, 0.99).chance
+
+
+def test_as_many_directions_as_images_without_a_group_are_those_that_still_vary():
+    rng = np.random.default_rng(0)
+    x, y, groups = rng.standard_normal((12, 9)), rng.standard_normal((12, 2)), np.arange(12) % 4
+    u, v = (np.linalg.svd(centred(side), full_matrices=False)[0] for side in (x, y))
+    expected = []
+    for rows in remaining(12, groups):
+        bases = [np.linalg.svd(centred(side[rows]), full_matrices=False) for side in (u, v)]
+        a, b = (basis[:, s > 1e-6] for basis, s, _ in bases)
+        expected.append(np.linalg.svd(a.T @ b, compute_uv=False).sum() / 2)
+    assert expected[1:] == pytest.approx([1] * 4)  # 9 images, 8 of the 9 directions
+    np.testing.assert_allclose(canonical_correlations(x @ x.T, y, 1.0, groups=groups).values, expected, atol=1e-6)
+
+
+def test_chance_is_the_mean_squared_correlation_of_unrelated_sides():
+    rng = np.random.default_rng(0)
+    squares, said = [], []
+    for _ in range(200):
+        x, y = rng.standard_normal((40, 12)), rng.standard_normal((40, 5))
+        bases = [np.linalg.qr(centred(side))[0] for side in (x, y)]
+        squares.append(np.linalg.norm(bases[0].T @ bases[1]) ** 2 / 5)
+        said.append(canonical_correlations(x @ x.T, y, 1.0).chance)
+    assert np.mean(said) == pytest.approx(np.mean(squares), abs=0.01)
+
+
+def test_correlations_that_are_1_whatever_the_sides_are_are_refused():
+    x, y = features()
+    with pytest.raises(BadOption, match=r"44 directions of the layer and 12 of the responses, of 45 images.*of 1 what"):
+        canonical_correlations(x @ x.T, y, 1.0)
+    assert canonical_correlations(x @ x.T, y, 1.0, 1.0).values[0] < 0.95
+    assert 0.8 < canonical_correlations(x @ x.T, y, 0.99).chance < 0.999
+
+
 @pytest.mark.parametrize("measure", [centred_alignment, procrustes_similarity])
 def test_images_that_are_all_alike_say_nothing(measure):
     alike = Gram.from_features(np.full((45, 30), 0.1)).matrix
     y = features()[1]
     second = y if measure is procrustes_similarity else y @ y.T
     assert measure(alike, second, groups=GROUPS).tolist() == [0.0] * 10
+
+
+def test_sides_without_variation_have_no_canonical_correlation():
+    x, y = spread()
+    alike = np.full((45, 3), 0.1)
+    for one, other in ((alike, y), (x, alike)):
+        assert canonical_correlations(one @ one.T, other, groups=GROUPS).values.tolist() == [0.0] * 10
+        pair = [partial_whitening(side @ side.T, 0.5).factor for side in (one, other)]
+        assert procrustes_similarity(pair[0] @ pair[0].T, pair[1], GROUPS).tolist() == [0.0] * 10
 
 
 @pytest.mark.parametrize(("check", "known"), [(check_comparison, "pearson"), (check_estimator, "debiased")])

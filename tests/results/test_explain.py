@@ -78,6 +78,8 @@ FORMS = {
     "Brain-Score": ["-m", "toy", "--metric", "brainscore-ridge", "-o", "stratify=none"],
     "agreement": ["-m", "toy", "--metric", "predicted-rsa"],
     "channels": ["-m", "toy", "--metric", "one-to-one"],
+    "single features": ["-m", "toy", "--metric", "nonnegative-ridge"],
+    "comparison of features": ["-m", "toy", "--metric", "soft-matching"],
     "comparison": ["-m", "toy", "--metric", "cka"],
     "joint": ["-m", "toy", "--metric", "stacked"],
     "two models": ["-m", "toy+toy-net", "--weights", "random"],

@@ -139,7 +139,8 @@ def test_a_comparison_has_one_number_a_layer():
     found = summary(score)
     assert (found["measure"], found["value"], found["layer"]) == ("cka", 0.45, "late")
     assert found["gap_to_oracle"] == pytest.approx(0.05)
-    assert found["layers"][1] == {"layer": "late", "n_features": 20, "value": 0.5}
+    width = {"n_features": 20, "effective_dimensionality": None}
+    assert found["layers"][1] == {"layer": "late", **width, "value": 0.5}
     assert "explained_variance" not in found
 
 

@@ -14,16 +14,19 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, ItbenchError, ItbenchWarning
+from itbench.api.results import to_dataframe
 from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import mean_over_repetitions
+from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, BadRecordings, NoSpace, UnknownName
 from itbench.extraction.forward import ExtractionSettings
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.ridge import ALPHA_GRID
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
+from itbench.results.explain import explain
 from itbench.results.score_file import provenance, read_score
 from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
@@ -319,3 +322,34 @@ def test_splits_from_a_file_are_those_of_the_score(home, toy):
         "kind": "file", "path": "ood.csv", "columns": None,
         "digest": digest((home / "ood.csv").read_bytes()),
     }  # fmt: skip
+
+
+def dimensionality(features):
+    values = np.linalg.eigvalsh(np.cov(features, rowvar=False))
+    return values.sum() ** 2 / np.square(values).sum()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["ridge", "stacked", "cka"])
+def test_a_score_holds_the_effective_dimensionality_of_its_layers_over_the_images_scored(toy, home, metric):
+    recordings = toy_recordings()
+    split = np.array(["train"] * 50 + ["test"] * 20 + ["unrecorded"] * 10, dtype=object)
+    stimuli = StimulusSet(recordings.stimuli.ids, recordings.stimuli.images, {"split": split})
+    few = Recordings("few", stimuli, recordings.responses, recordings.about)
+    name = write_benchmark(home, "few", few, "{kind: provided}")
+    score = score_model("toy", str(name), metric=metric)
+    good = recordings.stimuli.images.reshape(80, -1)[:70, :20] / 255
+    frame = to_dataframe(score)["effective_dimensionality"]
+    assert frame["good"] == pytest.approx(dimensionality(good), rel=1e-5)
+    assert frame["good"] < frame["noise"] < 40
+    if metric == "stacked":
+        assert np.isnan(frame["stacked"])
+    (told,) = (step for step in explain(score, load_plugins()) if step.title == "Layers and their Grams")
+    row = next(row for row in told.numbers["layers"] if row["layer"] == "good")
+    assert row["effective dimensionality"] == pytest.approx(frame["good"])
+    assert "(Σ λ)² / Σ λ²" in told.text
+
+
+def test_a_streamed_score_holds_no_effective_dimensionality(toy):
+    score = score_model("toy", str(toy), metric="one-to-one")
+    assert to_dataframe(score)["effective_dimensionality"].isna().all()

@@ -206,7 +206,7 @@ def test_other_recordings_are_refused(toy, home):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("metric", metrics("channels"))
+@pytest.mark.parametrize("metric", metrics("channels", "feature-readout", "feature-comparison"))
 def test_a_metric_that_needs_activations_is_refused(metric, toy):
     done = run("rescore", scored("-m", "toy", "-b", toy), "-b", toy, "--metric", metric)
     assert done.exit_code == 1

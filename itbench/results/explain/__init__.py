@@ -73,7 +73,8 @@ def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
 
 
 def _comparison(score: xr.Dataset, entry: MetricEntry | None) -> Iterator[Step | None]:
-    yield from (explain_layers(score), explain_compared_images(score))
+    yield explain_layers(score, streamed=entry is not None and entry.form.streams)
+    yield explain_compared_images(score)
     yield from (explain_metric(score, entry), explain_comparison(score))
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from itbench.results.explain.steps import Step, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import SHORT
-from itbench.results.score_variables import model_layers
+from itbench.results.score_variables import dimensionality_of, model_layers
 from itbench.util.tables import counted
 
 NO_MODEL = {  # by baseline
@@ -27,6 +27,10 @@ NO_MODEL = {  # by baseline
         No readout was fitted.
     """,
 }
+DIMENSIONALITY = (
+    "The effective dimensionality of a layer is (Σ λ)² / Σ λ², λ the variances of its principal components over the"
+    " images scored; it grows with their number."
+)
 GRAM = "K = X Xᵀ    X: activations (image, feature), flattened"
 CHOICES = {"candidates": "the candidates of the model", "named": "those named by the user"}
 POOLING = {
@@ -65,7 +69,13 @@ def explain_layers(score: xr.Dataset, streamed: bool = False) -> Step:
         POOLING.get(record.get("pool", ""), ""),
         "The metric reads the activations themselves; they are not kept." if streamed else gram,
     )
-    rows = [{"layer": name, "features": int(score["n_features"].sel(layer=name))} for name in names]
+    rows: list[dict[str, Any]] = [
+        {"layer": name, "features": int(score["n_features"].sel(layer=name))} for name in names
+    ]
+    known = {name: dimensionality_of(score, name) for name in names}
+    if any(known.values()):
+        text = f"{text} {DIMENSIONALITY}"
+        rows = [{**row, "effective dimensionality": known[row["layer"]]} for row in rows]
     title, formula = ("Layers", "") if streamed else ("Layers and their Grams", GRAM)
     return Step(title, text, formula, {"layers": rows})
 
