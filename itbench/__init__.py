@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from itbench.results.find import find_scores as find_scores
     from itbench.results.paired_comparison import responses_of as responses_of
     from itbench.results.score_variables import predictions as predictions
+    from itbench.results.seeds import SeedScores as SeedScores
     from itbench.results.summary import summary as summary
     from itbench.training.export import load_trained as load_trained
     from itbench.training.heads import Branches as Branches
@@ -105,6 +106,7 @@ _PUBLIC = {
     "Recipe": "models.recipe",
     "Recordings": "data.recordings",
     "RemoteFile": "data.download.remote_file",
+    "SeedScores": "results.seeds",
     "StimulusSet": "data.stimuli",
     "TrainableModel": "training.protocols",
     "TrainableNetwork": "training.trainable_network",

@@ -61,6 +61,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "metrics/rsa": ["metrics/test_similarity"],
     "metrics/stacking": ["metrics/test_stacking"],
     "results/paired_comparison": ["results/test_compare"],
+    "results/seeds": ["results/test_seeds"],
     "statistics/bootstrap": ["statistics/test_bootstrap"],
     "statistics/brainscore": ["statistics/test_brainscore"],
     "statistics/explained_variance": ["statistics/test_explained_variance"],

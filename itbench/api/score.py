@@ -23,8 +23,9 @@ from itbench.gram import Gram
 from itbench.models.from_object import is_function
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
+from itbench.results.seeds import SeedScores
 from itbench.scoring.evaluate import evaluate
-from itbench.scoring.plan import plan_run
+from itbench.scoring.plan import plan_run, plan_seeds
 from itbench.util import folders
 from itbench.util.progress import Reporter, SilentReporter
 
@@ -47,6 +48,7 @@ def score(
     layers: Sequence[str] = (),
     weights: str | Path = "pretrained",
     seed: int = 0,
+    seeds: int | None = None,
     preprocess: Callable[[Any], Any] | None = None,
     name: str = "",
     recipe: Mapping[str, Any] | None = None,
@@ -61,7 +63,7 @@ def score(
     plugins: Sequence[str | Path] = (),
     cache: str | Path | None = None,
     reporter: Reporter | None = None,
-) -> xr.Dataset:
+) -> xr.Dataset | Any:
     """Score a model on a benchmark, both by name or as Python objects.
 
     Parameters
@@ -89,6 +91,8 @@ def score(
         Of a model by name: ``pretrained``, ``random`` or a file.
     seed : int
         Of random weights and of training.
+    seeds : int, optional
+        Score by so many seeds, `seed` and those that follow, and return `SeedScores`.
     preprocess : callable, optional
         Of a module: PIL image to tensor (3, y, x), or a torchvision ``Weights`` entry. timm's modules know theirs.
     name : str, optional
@@ -118,7 +122,9 @@ def score(
     Returns
     -------
     Dataset
-        As `itbench.scoring.evaluate.evaluate` says; see `summary` and `to_dataframe`.
+        As `itbench.scoring.evaluate.evaluate` says; see `summary` and `to_dataframe`. With `seeds`, a `SeedScores`:
+        such a Dataset a seed in ``scores``, and in ``summary`` their mean, ``value``, its interval, ``low`` and
+        ``high``, which has the spread between seeds, the values ``by_seed`` and their deviation ``between_seeds``.
 
     Raises
     ------
@@ -135,22 +141,24 @@ def score(
     settings = _settings(device, precision, batch_size, memory, scratch, pool, degrees)
     source = model if isinstance(model, str) else model_entry(model, bench, layers, preprocess, name, reporter)
     changes = [f"{key}={json.dumps(value)}" for key, value in (recipe or {}).items()]
-    run = plan_run(
-        registry,
-        source,
-        bench,
-        metric=metric,
-        metric_options=options,
-        weights=str(weights),
-        seed=seed,
-        layers=tuple(layers),
-        settings=settings,
-        recipe=changes,
-        tuned=tuned,
-    )
+    how: dict[str, Any] = {
+        "metric": metric,
+        "metric_options": options,
+        "weights": str(weights),
+        "seed": seed,
+        "layers": tuple(layers),
+        "settings": settings,
+        "recipe": changes,
+        "tuned": tuned,
+    }
+    if seeds is None:
+        runs = [plan_run(registry, source, bench, **how)]
+    else:
+        runs = plan_seeds(registry, source, bench, seeds, **how)
     with tempfile.TemporaryDirectory() as unshared:  # nobody could tell when a plain function has changed
         folder = Path(unshared) if is_function(model) and cache is None else cache and Path(cache)
-        return evaluate(run, GramCache(folder or None), reporter or SilentReporter())
+        scores = [evaluate(run, GramCache(folder or None), reporter or SilentReporter()) for run in runs]
+    return scores[0] if seeds is None else SeedScores(tuple(scores))
 
 
 def score_model(

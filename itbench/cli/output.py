@@ -117,8 +117,11 @@ def run_each(
     do: Callable[[Run], Written],
     as_json: bool,
     failed: Callable[[Run, Exception], None] = lambda run, error: None,
+    over_seeds: bool = False,
 ) -> None:
     """Execute runs one after another and print their scores; a failed run does not stop the others.
+
+    With `over_seeds`, a row for the mean over scores that differ in their seed alone follows the others.
 
     Raises
     ------
@@ -134,17 +137,19 @@ def run_each(
             if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
                 raise
             say(f"Error: {run.title}: {readable(error)}")
-    _print_scores(written, as_json)
+    _print_scores(written, as_json, over_seeds)
     if len(written) < len(runs):
         raise ItbenchError(f"{len(runs) - len(written)} of {len(runs)} runs failed; see above.")
 
 
-def _print_scores(written: Sequence[Written], as_json: bool) -> None:
+def _print_scores(written: Sequence[Written], as_json: bool, over_seeds: bool = False) -> None:
     """Print scores to stdout as a table or JSON, and their files and the seconds of each stage to stderr."""
     from itbench.results.score_file import provenance
     from itbench.results.summary import summary
 
     rows = [{**summary(score), "file": str(path)} for score, path in written]
+    pooled = _over_seeds(written) if over_seeds else []
+    rows += pooled
     if as_json:
         print_json(rows)
     elif rows:
@@ -157,6 +162,10 @@ def _print_scores(written: Sequence[Written], as_json: bool) -> None:
             ]
             _print_figures([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
             _say_gap(rows[0])
+    for row in pooled:
+        by_seed = ", ".join(f"{seed}: {value:.4f}" for seed, value in zip(row["seeds"], row["by_seed"], strict=True))
+        about = f"{row['model']} on {row['benchmark']}, {row['weights']}"
+        say(f"{about}: {by_seed}; standard deviation between seeds {row['between_seeds']:.4f}.")
     for score, path in written:
         stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
         say(f"{path} ({stages})")
@@ -171,6 +180,17 @@ def _say_gap(row: dict[str, Any]) -> None:
     if row["gap_to_oracle"] is not None:
         gap = f"{row['oracle_layer']}; gap to it {row['gap_to_oracle']:.4f}"
         say(f"Best layer on these images: {gap}, biased upwards: the best of several looks better than it is.")
+
+
+def _over_seeds(written: Sequence[Written]) -> list[dict[str, Any]]:
+    """Return a row for the mean over scores that differ in their seed alone."""
+    from itbench.results.seeds import pool_alike, seed_row
+
+    pooled = pool_alike([seed_row(score) for score, _ in written])
+    for row in pooled:
+        if row["between_seeds"] == 0:
+            say(f"Warning: all {len(row['seeds'])} seeds of {row['model']} gave the same score: it does not use them.")
+    return [{key: value for key, value in row.items() if key not in ("draws", "alike", "seed")} for row in pooled]
 
 
 def _print_figures(rows: list[dict[str, Any]], first: Sequence[str], last: Sequence[str] = ()) -> None:

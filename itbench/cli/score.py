@@ -56,6 +56,13 @@ PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split", "row
 )
 @with_running
 @click.option(
+    "--seeds",
+    type=click.IntRange(2),
+    metavar="N",
+    help="Score with N seeds, --seed and those that follow: a score each, their mean, and an interval that has the"
+    " spread between them.",
+)
+@click.option(
     "--keep-predictions/--no-predictions",
     "predictions",
     default=True,
@@ -80,6 +87,7 @@ def score(
     tuned: bool,
     weights: str,
     seed: int,
+    seeds: int | None,
     scratch: Path | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
@@ -89,13 +97,14 @@ def score(
     """Score models on benchmarks.
 
     Every model is scored on every benchmark, and each score is written to a file in the results folder. Prints a row
-    for each score; a single score also lists its layers.
+    for each score; a single score also lists its layers. With --seeds, a row for the mean over seeds follows.
 
     \b
     Examples:
       itbench score --model densenet201 --benchmark BENCHMARK
       itbench score -m itbench-tiny
       itbench score -m resnet50 --weights random --seed 1 -b synthetic-it
+      itbench score -m resnet50 --weights random --seeds 3
       itbench score -m densenet201 -b mine.yaml -l features.denseblock4 -o components=500
       itbench score -m vit_b_16 -l 'encoder.layers.*' --pool cls
       itbench score -m timm/resnet18 -l layer3+layer4
@@ -112,7 +121,7 @@ def score(
     from itbench.results.score_file import write_score
     from itbench.scoring.evaluate import evaluate
     from itbench.scoring.layer_choice import with_layer_from
-    from itbench.scoring.plan import plan_run
+    from itbench.scoring.plan import plan_run, plan_seeds
     from itbench.scoring.provenance import keep_failure
     from itbench.scoring.trainable_run import TrainableRun
     from itbench.util import folders
@@ -132,7 +141,10 @@ def score(
         "settings": ExtractionSettings(**settings, scratch=scratch or folders.scratch()),
     }
     pairs = dict.fromkeys((model, benchmark) for benchmark in benchmarks for model in models)
-    runs = [plan_run(registry, model, benchmark, **arguments) for model, benchmark in pairs]
+    if seeds is None:
+        runs = [plan_run(registry, *pair, **arguments) for pair in pairs]
+    else:
+        runs = [run for pair in pairs for run in plan_seeds(registry, *pair, seeds, **arguments)]
     if any(isinstance(run, TrainableRun) for run in runs):
         check_writable(folders.trained())
     if layer_from:
@@ -143,4 +155,4 @@ def score(
         stored = result if predictions else result.drop_vars(PREDICTIONS, errors="ignore")
         return stored, write_score(stored, folder)
 
-    run_each(runs, score_run, as_json, lambda run, error: keep_failure(folder, run, error))
+    run_each(runs, score_run, as_json, lambda run, error: keep_failure(folder, run, error), over_seeds=bool(seeds))

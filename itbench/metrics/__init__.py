@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.rdm import crossnobis as crossnobis
     from itbench.metrics.rdm import rdm_of_gram as rdm_of_gram
     from itbench.metrics.rdm import rdm_of_neural_data as rdm_of_neural_data
+    from itbench.metrics.readout import validation_only as validation_only
     from itbench.metrics.reverse import ReverseResult as ReverseResult
     from itbench.metrics.reverse import reverse_prediction as reverse_prediction
     from itbench.metrics.reverse import seeded_folds as seeded_folds
@@ -78,6 +79,7 @@ _NAMES = {
         "procrustes_similarity",
     ),
     "rdm": ("check_distance", "crossnobis", "rdm_of_gram", "rdm_of_neural_data"),
+    "readout": ("validation_only",),
     "reverse": ("ReverseResult", "reverse_prediction", "seeded_folds"),
     "ridge": (
         "ALPHA_GRID",

@@ -15,7 +15,7 @@ from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
 from itbench.metrics.kernel import centre
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.readout import JointReadoutResult
+from itbench.metrics.readout import JointReadoutResult, validation_only
 from itbench.metrics.ridge import leave_one_out, ridge_readout
 from itbench.util.arrays import Array
 
@@ -61,6 +61,7 @@ def banded_ridge(
     test: NDArray[np.integer],
     groups: Sequence[Collection[str]],
     search: RandomSearch,
+    validation: NDArray[np.integer] | None = None,
 ) -> JointReadoutResult:
     """Predict responses from several layers by banded ridge regression, with a penalty for each layer.
 
@@ -77,6 +78,9 @@ def banded_ridge(
     groups : sequence of collections of str
         Layers to leave out together; the search is repeated for each group.
     search : RandomSearch
+    validation : int array, optional
+        Places among the training rows: the folds of the search divide these, and every fit has all others. For layers
+        of a network that was fitted to the responses of the others; the folds divide all rows without.
 
     Returns
     -------
@@ -94,18 +98,19 @@ def banded_ridge(
     (2019), NeuroImage 197, 482–492.
     """
     scaled = {layer: _of_unit_length(gram, train) for layer, gram in grams.items()}
-    solution = _search(scaled, responses, train, test, search)
+    solution = _search(scaled, responses, train, test, search, validation)
     mean = responses.mean(axis=0)
     rest = [np.tile(mean, (len(test), 1)) for _ in groups]
     for left_out, predictions in zip(groups, rest, strict=True):
         kept = {layer: gram for layer, gram in scaled.items() if layer not in left_out}
         if kept:
-            predictions += _search(kept, responses, train, test, search).contributions.sum(axis=0)
+            predictions += _search(kept, responses, train, test, search, validation).contributions.sum(axis=0)
     return JointReadoutResult(
         predictions=mean + solution.contributions.sum(axis=0),
-        inner_predictions=_leave_one_out(scaled, responses, train, solution),
+        inner_predictions=validation_only(_leave_one_out(scaled, responses, train, solution), validation),
         alone={
-            layer: ridge_readout(gram, responses, train, test, None, search.alphas) for layer, gram in scaled.items()
+            layer: ridge_readout(gram, responses, train, test, None, search.alphas, validation=validation)
+            for layer, gram in scaled.items()
         },
         weights=solution.mixture,
         contributions=solution.contributions,
@@ -135,9 +140,8 @@ def _search(
     train: NDArray[np.integer],
     test: NDArray[np.integer],
     search: RandomSearch,
+    validation: NDArray[np.integer] | None,
 ) -> _Solution:
-    from sklearn.model_selection import KFold
-
     inner, outer = map(np.stack, zip(*(centre(gram.matrix, train, test) for gram in grams.values()), strict=True))
     threads = 1 if len(train) < SMALL else None
     with _himalaya() as ridge, threadpool_limits(threads, "blas"):
@@ -146,7 +150,7 @@ def _search(
             responses,
             n_iter=search.n_iter if len(grams) > 1 else np.ones((1, 1)),
             alphas=np.array(search.alphas),
-            cv=KFold(min(FOLDS, len(train)), shuffle=True, random_state=search.seed),
+            cv=_folds(len(train), search.seed, validation),
             fit_intercept=True,  # centres again in every fold
             return_weights="dual",
             random_state=search.seed,
@@ -156,6 +160,15 @@ def _search(
         )
         contributions = ridge.predict_weighted_kernel_ridge(outer, dual, deltas, split=True)
     return _Solution(np.exp(deltas) * alpha, alpha, contributions)
+
+
+def _folds(n: int, seed: int, validation: NDArray[np.integer] | None) -> list[tuple[NDArray[np.intp], Array]]:
+    """Return the folds of the search: all `n` training rows but some of those that choose, and these."""
+    from sklearn.model_selection import KFold
+
+    judges = np.arange(n) if validation is None else validation
+    kfold = KFold(min(FOLDS, len(judges)), shuffle=True, random_state=seed)
+    return [(np.setdiff1d(np.arange(n), judges[rows]), judges[rows]) for _, rows in kfold.split(judges)]
 
 
 def _leave_one_out(

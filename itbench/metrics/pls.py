@@ -23,7 +23,7 @@ class PLSResult:
     ----------
     predictions : array of shape (test, site)
     inner_predictions : array of shape (train, site)
-        Of every training row, fitted on the inner folds that it is not in.
+        Of every training row, fitted on the inner folds that it is not in; NaN in rows that no fold tests.
     components : int
         Number of components found; fewer than requested where features or responses have no more.
     """
@@ -34,7 +34,13 @@ class PLSResult:
 
 
 def partial_least_squares(
-    gram: Gram, responses: Array, train: NDArray[np.integer], test: NDArray[np.integer], components: int, folds: int
+    gram: Gram,
+    responses: Array,
+    train: NDArray[np.integer],
+    test: NDArray[np.integer],
+    components: int,
+    folds: int,
+    validation: NDArray[np.integer] | None = None,
 ) -> PLSResult:
     """Predict responses from one layer by partial least squares, with inner folds of the training rows.
 
@@ -54,6 +60,8 @@ def partial_least_squares(
         Number of components at most.
     folds : int
         Inner folds: shuffled from a fixed seed, of equal size.
+    validation : int array, optional
+        Places among the training rows: the folds divide these, and every fit has all others. All rows without.
 
     Returns
     -------
@@ -64,10 +72,10 @@ def partial_least_squares(
     Rosipal & Trejo (2001), J. Mach. Learn. Res. 2, 97–123; de Jong & ter Braak (1994), J. Chemom. 8, 169–174.
     """
     kernel = np.concatenate(centre(gram.matrix, train, test))  # (row, train): rows of train, then of test
-    order = np.random.default_rng(SEED).permutation(len(train))
-    held = [np.sort(rows) for rows in np.array_split(order, min(folds, len(train)))]
+    order = np.random.default_rng(SEED).permutation(len(train) if validation is None else validation)
+    held = [np.sort(rows) for rows in np.array_split(order, min(folds, len(order)))]
     whole, *inner = _advance(kernel, _start(kernel, responses, held), gram, train, components)
-    inner_predictions = np.empty_like(responses)
+    inner_predictions = np.full_like(responses, np.nan)
     for rows, fit in zip(held, inner, strict=True):
         inner_predictions[rows] = fit.predict(rows)
     return PLSResult(whole.predict(np.arange(len(train), len(kernel))), inner_predictions, whole.components)
@@ -77,8 +85,10 @@ def _start(kernel: Array, responses: Array, held: list[NDArray[np.intp]]) -> lis
     centred = responses - responses.mean(axis=0)
     padded = np.column_stack([centred, np.ones(len(centred))])
     shares = [kernel[:, rows] @ padded[rows] for rows in held]
-    total = np.sum(shares, axis=0)  # so that all fits together take one product of K with the responses
     everyone = np.arange(len(centred))
+    rest = np.setdiff1d(everyone, np.concatenate(held))  # in no fold
+    total = np.sum(shares, axis=0)  # so that all fits together take one product of K with the responses
+    total = total + kernel[:, rest] @ padded[rest] if len(rest) else total
     parts = [(everyone, total)]
     parts += [(np.setdiff1d(everyone, rows), total - share) for rows, share in zip(held, shares, strict=True)]
     return [_Fit(rows, responses[rows], product, responses.mean(axis=0)) for rows, product in parts]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,12 @@ class ReadoutResult:
 
 
 class Readout(Protocol):
-    """Protocol of a readout: the Gram of a layer and training responses to predicted responses."""
+    """Protocol of a readout: the Gram of a layer and training responses to predicted responses.
+
+    One that also takes ``validation=None`` is given the validation rows of a trained network, as places among the
+    training rows. They alone choose penalties and have inner predictions, each from all other training rows; to the
+    others the network was fitted, so that they look too predictable (`takes_validation`).
+    """
 
     def __call__(
         self,
@@ -78,7 +84,10 @@ class JointReadoutResult:
 
 
 class JointReadout(Protocol):
-    """Protocol of a joint readout: Grams of several layers or models and training responses to predictions."""
+    """Protocol of a joint readout: Grams of several layers or models and training responses to predictions.
+
+    One that also takes ``validation=None`` lets these rows alone choose penalties and weights, as a `Readout` does.
+    """
 
     form: ClassVar[str] = "joint"
 
@@ -94,3 +103,25 @@ class JointReadout(Protocol):
 
         Predict the rows `test`: from all layers, from each layer alone, and without the layers of each group.
         """
+
+
+def takes_validation(readout: Any) -> bool:
+    """Return whether a readout takes the validation rows of a trained network, which choose its penalties."""
+    parameters = inspect.signature(readout).parameters.values()
+    return any(one.name == "validation" or one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def validation_only(inner: NDArray[np.float64], validation: NDArray[np.integer] | None) -> NDArray[np.float64]:
+    """Return the inner predictions (train, site) of the validation rows of a trained network, NaN in all others.
+
+    Parameters
+    ----------
+    inner : array of shape (train, site)
+    validation : int array, optional
+        Places among the training rows. Without, all inner predictions are returned.
+    """
+    if validation is None:
+        return inner
+    kept = np.full_like(inner, np.nan)
+    kept[validation] = inner[validation]
+    return kept

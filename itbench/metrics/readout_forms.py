@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,19 @@ from itbench.data.task import Task
 from itbench.gram import Gram
 from itbench.metrics.form import Form, FrozenModels, Measured, TrainedModel, TrainedModels
 from itbench.metrics.held_out import HeldOut, gather
-from itbench.metrics.readout import JointReadout, JointReadoutResult, Readout, ReadoutResult
+from itbench.metrics.readout import (
+    JointReadout,
+    JointReadoutResult,
+    Readout,
+    ReadoutResult,
+    takes_validation,
+    validation_only,
+)
 from itbench.statistics.explained_variance import explained_variance
 from itbench.util.arrays import Array
 
 OUTPUT = "output"  # what a trained model's own predictions are called among the layers
+FEWEST = 2  # validation rows that can choose a penalty: of one, nothing varies
 
 
 class ReadoutForm(Form):
@@ -40,13 +49,15 @@ class ReadoutForm(Form):
     def measure_trained(self, metric: Readout, name: str, models: TrainedModels, task: Task) -> Measured:
         """Readout form: measure the layers of every split's trained model.
 
-        The layer is chosen by the validation rows, read out from the other training rows, since the model was fitted
-        to the responses of those.
+        The layer and its penalty are chosen by the validation rows, since the model was fitted to the responses of the
+        others.
         """
         results: dict[str, list[ReadoutResult]] = {}
         widths: dict[str, int] = {}
         layers: Sequence[str] = ()
+        remarks: dict[str, None] = {}
         for model in models.each_split():
+            remarks |= dict.fromkeys(_chosen_by_fitted_rows(metric, name, model))
             for layer, gram in model.grams():
                 results.setdefault(layer, []).append(_read_trained(metric, gram, model, task.recorded))
                 widths[layer] = gram.n_features
@@ -54,7 +65,7 @@ class ReadoutForm(Form):
         held_out = HeldOut(task, getattr(metric, "compare", None))
         for layer, by_split in results.items():
             held_out.add(layer, widths[layer], by_split)
-        return Measured(held_out.dataset(layers), held_out.remarks)
+        return Measured(held_out.dataset(layers), [*remarks, *held_out.remarks])
 
     def teach(self, metric: Readout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]) -> Array:
         """Readout form: return the predictions of training rows by the layer that predicts them best."""
@@ -77,15 +88,22 @@ class JointReadoutForm(Form):
         return _measured_together(name, _layers(models), grams, groups, results, task)
 
     def measure_trained(self, metric: JointReadout, name: str, models: TrainedModels, task: Task) -> Measured:
-        """Joint readout form: measure all layers of every split's trained model together."""
+        """Joint readout form: measure all layers of every split's trained model together.
+
+        Their penalties and weights are chosen by the validation rows.
+        """
         results: list[JointReadoutResult] = []
         grams: dict[str, Gram] = {}
         groups: Mapping[str, Collection[str]] = {}
+        remarks: dict[str, None] = {}
         for model in models.each_split():
+            remarks |= dict.fromkeys(_chosen_by_fitted_rows(metric, name, model))
             grams = dict(model.grams())
             groups = {layer: (layer,) for layer in grams} if len(grams) > 1 else {}
-            results.append(_read_together(metric, grams, task.recorded, model.split, groups))
-        return _measured_together(name, list(grams), grams, groups, results, task)
+            chosen_by = _validation(metric, model)
+            results.append(_read_together(metric, grams, task.recorded, model.split, groups, **chosen_by))
+        measured = _measured_together(name, list(grams), grams, groups, results, task)
+        return measured._replace(remarks=[*remarks, *measured.remarks])
 
     def teach(
         self, metric: JointReadout, grams: Mapping[str, Gram], recorded: Array, train: NDArray[np.integer]
@@ -120,12 +138,30 @@ def _read(
 
 def _read_trained(readout: Readout, gram: Gram, model: TrainedModel, recorded: Array) -> ReadoutResult:
     train, validation = model.split.train, model.validation
+    if chosen_by := _validation(readout, model):
+        result = readout(gram, recorded[train], train, model.split.test, **chosen_by)
+        return replace(result, inner_predictions=validation_only(result.inner_predictions, validation))
     result = _read(readout, gram, recorded, train, model.split.test)
-    if not len(validation):
+    if len(validation) < FEWEST:
         return result
     inner = np.full((len(train), recorded.shape[1]), np.nan)
     inner[validation] = _read(readout, gram, recorded, np.delete(train, validation), train[validation]).predictions
-    return ReadoutResult(result.predictions, inner, result.alpha, result.remarks)
+    return replace(result, inner_predictions=inner)
+
+
+def _validation(readout: Any, model: TrainedModel) -> dict[str, Any]:
+    """Return the argument by which the validation rows of a trained model choose penalties; none where they cannot."""
+    able = len(model.validation) >= FEWEST and takes_validation(readout)
+    return {"validation": model.validation} if able else {}
+
+
+def _chosen_by_fitted_rows(readout: Any, name: str, model: TrainedModel) -> list[str]:
+    """Say that a readout chooses by rows that the trained model was fitted to, which look too predictable."""
+    if _validation(readout, model):
+        return []
+    what = "what it chooses, such as a penalty, is chosen by images that the network was fitted to, and may be too weak"
+    why = f"takes no argument validation (docs/plugins.md): {what}" if len(model.validation) >= FEWEST else ""
+    return [f"{name} {why}" if why else f"{name}: without a validation set (--recipe validation=0.1), {what}"]
 
 
 def _read_together(
@@ -134,8 +170,11 @@ def _read_together(
     recorded: Array,
     split: Split,
     groups: Mapping[str, Collection[str]],
+    **chosen_by: Any,
 ) -> JointReadoutResult:
-    return readout(grams, recorded[split.train], split.train, split.test, list(groups.values()))
+    result = readout(grams, recorded[split.train], split.train, split.test, list(groups.values()), **chosen_by)
+    inner = validation_only(result.inner_predictions, chosen_by.get("validation"))
+    return replace(result, inner_predictions=inner)
 
 
 def _measured_together(

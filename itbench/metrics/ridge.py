@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from itbench.errors import BadOption
 from itbench.gram import Gram
 from itbench.metrics.principal_components import Eigenbasis, eigenbasis
-from itbench.metrics.readout import ReadoutResult
+from itbench.metrics.readout import ReadoutResult, validation_only
 from itbench.util.arrays import Array
 
 ALPHA_GRID = tuple(float(alpha) for alpha in np.geomspace(1e-6, 1e8, 29))
@@ -21,6 +21,7 @@ CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
 TINY = 1e-300  # in place of a variance of 0
 WIDEN = "widen it with -o alphas=low:high:count"
 GAIN = 1e-4  # of a site's variance: a difference of errors below it does not matter
+SHARED = 20  # rows of the mean error over sites, added to the validation rows of each: alone they are few for a choice
 
 
 def check_alphas(alphas: Collection[float] | None) -> tuple[float, ...] | None:
@@ -72,6 +73,7 @@ def ridge_readout(
     alphas: Sequence[float] | None = None,
     *,
     per_site: bool = True,
+    validation: NDArray[np.integer] | None = None,
 ) -> ReadoutResult:
     """Predict responses from one layer by ridge regression on its principal components.
 
@@ -94,12 +96,15 @@ def ridge_readout(
         `default_alphas`, which follow the units of the features.
     per_site : bool
         Choose a penalty for each site; else one for all sites.
+    validation : int array, optional
+        Places among the training rows: the leave-one-out errors of these alone choose α. For layers of a network that
+        was fitted to the responses of the others; all rows choose without.
 
     Returns
     -------
     ReadoutResult
-        With leave-one-out predictions of the training rows, and a remark where penalties beyond an edge of `alphas`
-        would do otherwise.
+        With leave-one-out predictions of the training rows that choose, and a remark where penalties beyond an edge of
+        `alphas` would do otherwise.
 
     References
     ----------
@@ -118,20 +123,25 @@ def ridge_readout(
     """
     basis = eigenbasis(gram, train, test, components)
     grid = default_alphas(basis.mean_square) if alphas is None else np.array(alphas)
-    inner = leave_one_out(basis, responses, grid, per_site=per_site)
+    inner = leave_one_out(basis, responses, grid, per_site=per_site, validation=validation)
     alpha = grid[inner.best]
-    remarks = _grid_remarks(inner, grid, basis, responses) if len(grid) > 1 else ()
-    return ReadoutResult(ridge_predict(basis, responses, alpha), inner.predictions, alpha, remarks)
+    judges = slice(None) if validation is None else validation
+    remarks = _grid_remarks(inner, grid, basis, responses, judges) if len(grid) > 1 else ()
+    predictions = ridge_predict(basis, responses, alpha)
+    return ReadoutResult(predictions, validation_only(inner.predictions, validation), alpha, remarks)
 
 
-def _grid_remarks(inner: LeaveOneOut, alphas: Array, basis: Eigenbasis, responses: Array) -> tuple[str, ...]:
+def _grid_remarks(
+    inner: LeaveOneOut, alphas: Array, basis: Eigenbasis, responses: Array, judges: NDArray[np.integer] | slice
+) -> tuple[str, ...]:
     """Say where a chosen edge of the grid limits the choice, and where all penalties of the grid do alike.
 
     An edge is no limit where its neighbour and all that lies beyond do alike: least squares, or the mean.
     """
     variance = np.maximum(responses.var(axis=0), TINY)
-    least = np.square(responses - leave_one_out_least_squares(basis, responses)).mean(axis=0)
-    most = responses.var(axis=0) * (len(responses) / max(len(responses) - 1, 1)) ** 2
+    least = np.square(responses - leave_one_out_least_squares(basis, responses))[judges].mean(axis=0)
+    alone = np.square(responses - responses.mean(axis=0))[judges].mean(axis=0)
+    most = alone * (len(responses) / max(len(responses) - 1, 1)) ** 2
     flat = np.ptp(inner.error, axis=0) <= GAIN * variance
     remarks = []
     for edge, neighbour, beyond, name in ((0, 1, least, "smallest"), (len(alphas) - 1, -2, most, "largest")):
@@ -154,7 +164,7 @@ class LeaveOneOut:
     Parameters
     ----------
     error : array of shape (alpha, site)
-        Mean squared error of the rows left out.
+        Mean squared error of the rows left out, those that choose the penalty.
     best : int array of shape (site,)
         Index of the chosen penalty.
     predictions : array of shape (train, site)
@@ -166,7 +176,14 @@ class LeaveOneOut:
     predictions: Array
 
 
-def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_site: bool) -> LeaveOneOut:
+def leave_one_out(
+    basis: Eigenbasis,
+    responses: Array,
+    alphas: Array,
+    *,
+    per_site: bool,
+    validation: NDArray[np.integer] | None = None,
+) -> LeaveOneOut:
     """Return ridge predictions of every training row from all others, for every penalty, in closed form.
 
     y_i − ŷ_−i = (y_i − ŷ_i) / (1 − h_ii), with the hat matrix H = 1/n + U Λ (Λ + α)⁻¹ Uᵀ. Both are summed from
@@ -181,6 +198,9 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
     per_site : bool
         Choose a penalty for each site; else one for all sites, by the error summed over sites in units of their
         variance.
+    validation : int array, optional
+        Places among the training rows, whose errors alone choose the penalty; all without. They are few for a choice
+        at every site: the mean error over sites, in units of their variance, counts as `SHARED` more of them.
 
     Returns
     -------
@@ -200,13 +220,17 @@ def leave_one_out(basis: Eigenbasis, responses: Array, alphas: Array, *, per_sit
         unfitted = rest[:, sites] + basis.vectors @ (kept[:, index, None] * projected[:, sites])
         return unfitted / left[:, index, None]
 
-    error = np.stack([np.square(residual(index)).mean(axis=0) for index in range(len(alphas))])
-    if per_site:
+    judges = slice(None) if validation is None else validation
+    error = np.stack([np.square(residual(index)[judges]).mean(axis=0) for index in range(len(alphas))])
+    if per_site and validation is None:
         best = error.argmin(axis=0)
     else:
         variance = centred.var(axis=0)
         usable = variance > 0
-        best = np.full(responses.shape[1], (error[:, usable] / variance[usable]).sum(axis=1).argmin())
+        relative = error / np.where(usable, variance, np.inf)
+        shared = relative.sum(axis=1, keepdims=True) / max(int(usable.sum()), 1)
+        own = len(validation) / SHARED if per_site and validation is not None else 0.0
+        best = (own * relative + shared).argmin(axis=0)
     predictions = np.empty_like(responses)
     for index in np.unique(best):
         sites = best == index

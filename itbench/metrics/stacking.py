@@ -31,8 +31,9 @@ def stack(
     """Combine the predictions of several layers by stacked regressions.
 
     Per site, the weights w ≥ 0 minimise |y − ȳ − Σ w_l (z_l − z̄_l)|² / |y − ȳ|² + λ |w|² over the training rows, z_l
-    the layer's inner predictions. Where one layer alone is better by more than a standard error on training rows held
-    out from the fit of the weights, that layer alone is used; a single layer keeps its own predictions.
+    the layer's inner predictions; rows without any (NaN), to which a trained network was fitted, are left out. Where
+    one layer alone is better by more than a standard error on training rows held out from the fit of the weights, that
+    layer alone is used; a single layer keeps its own predictions.
 
     Parameters
     ----------
@@ -57,16 +58,19 @@ def stack(
     """
     inner = np.stack([reading.inner_predictions for reading in alone.values()])
     outer = np.stack([reading.predictions for reading in alone.values()])
-    problem = _StackingProblem.of(inner, responses, penalty)
+    rows = np.flatnonzero(~np.isnan(inner).all(axis=2).any(axis=0))
+    problem = _StackingProblem.of(inner[:, rows], responses[rows], penalty)
     names = list(alone)
     stacked = problem.fit(np.arange(len(names)))
     rest = [
         problem.fit(np.array([i for i, name in enumerate(names) if name not in left], np.intp)).predict(outer)
         for left in groups
     ]
+    stacked_inner = np.full_like(responses, np.nan)
+    stacked_inner[rows] = stacked.inner
     return JointReadoutResult(
         predictions=stacked.predict(outer),
-        inner_predictions=stacked.inner,
+        inner_predictions=stacked_inner,
         alone=alone,
         weights=stacked.weights,
         contributions=stacked.weights[:, None] * (outer - responses.mean(axis=0)),

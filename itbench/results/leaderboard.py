@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from itbench.results.score_file import (
     superseded,
 )
 from itbench.results.score_setup import Setup, most_common, unusual
-from itbench.results.score_variables import draws_of
-from itbench.results.summary import LABELS, interval_text, layer_text, sites_text, summary
+from itbench.results.seeds import pool_alike, seed_row
+from itbench.results.summary import LABELS, interval_text, layer_text, sites_text
 from itbench.statistics.ranks import rank_intervals
 from itbench.util.files import refuse_ending, write_text
 from itbench.util.tables import csv_text, markdown
@@ -122,12 +123,12 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
         if name not in known:
             todo = f"Score one: {command_line('score', {'-m': ['pixels'], '-b': [name]})}"
             raise UnknownName.of("benchmark in the scores", name, known, todo=todo)
-    entrants = list(dict.fromkeys((run["model"], run["weights"]) for run in runs if not run.get("baseline")))
+    entrants = list(dict.fromkeys(one for run in runs if not run.get("baseline") for one in run["entrants"]))
     tables = {(run["benchmark"], run["table"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}
     rows = []
     for table in sorted(tables):
         here = [run for run in runs if (run["benchmark"], run["table"]) == table]
-        present = {(run["model"], run["weights"]) for run in here}
+        present = {one for run in here for one in run["entrants"]}
         absent = [
             {"model": model, "weights": weights, "note": "not run"}
             for model, weights in entrants
@@ -192,14 +193,15 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     """Return what a leaderboard needs of every score in a folder, and the records of failures that no score followed.
 
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, whether its rules are ``earlier``,
-    its ``setup``, its ``table``, and ``changes`` of a recipe.
+    its ``setup``, its ``table``, ``changes`` of a recipe, and ``entrants``, its model and weights. Scores that differ
+    in their seed alone are one, see `itbench.results.seeds.pooled_seeds`.
     """
     runs, scored = [], []
     for _, score in scores_in(folder, without=("predictions",)):
         scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
-        figures, setup = summary(score), Setup.of(score)
+        figures, setup = seed_row(score), Setup.of(score)
         more = {
-            "draws": draws_of(score),
+            "entrants": [(figures["model"], figures["weights"])],
             "earlier": is_earlier(score),
             "setup": _comparability(setup, figures["baseline"]),
             "table": score.attrs.get("beside") or figures["metric"],
@@ -207,7 +209,14 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
         }
         runs.append({**figures, **more})
     failed = [record for _, record in failures(folder) if not superseded(record, scored)]
-    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in failed]
+    alike = Counter(run["alike"] for run in runs if run["alike"])
+    alone = [run for run in runs if alike[run["alike"]] < 2]
+    pooled = [
+        {**row, "entrants": [run["entrants"][0] for run in runs if run["alike"] == row["alike"]]}
+        for row in pool_alike(runs)
+    ]
+    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
+    return alone + pooled + [{**record, "table": record["beside"] or record["metric"]} for record in about]
 
 
 def _recipe_changes(setup: Setup) -> str:

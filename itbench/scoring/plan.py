@@ -82,6 +82,42 @@ def plan_run(
     return Run(specs, bench, chosen, how, layer_from)
 
 
+def plan_seeds(
+    registry: Registry, model: str | ModelEntry, benchmark: str | Benchmark, seeds: int, *, seed: int = 0, **how: Any
+) -> list[Run]:
+    """Plan runs of the same model by several seeds of its random weights or its training.
+
+    Parameters
+    ----------
+    registry, model, benchmark
+        As of `plan_run`.
+    seeds : int
+        Number of runs, two at least. Seeds follow one another from `seed`; those of ensembles are as far apart as these
+        have members, so that no two share a network.
+    seed : int
+    **how
+        Further arguments of `plan_run`.
+
+    Raises
+    ------
+    BadOption
+        If the seed changes nothing, and as `plan_run` does.
+    """
+    first = plan_run(registry, model, benchmark, seed=seed, **how)
+    if seeds < 2:
+        raise BadOption(f"{seeds} seeds have no spread.", todo="Use two at least, better three or more.")
+    can_be_random = any("random" in spec.entry.weights for spec in first.models)
+    if not first.seeded:
+        raise BadOption(
+            f"Seeds change nothing of {first.about['model']}.",
+            known="It is not trained on the recordings, and has no random weights.",
+            todo=f"Leave --seeds out{', or use --weights random' if can_be_random else ''}.",
+        )
+    step = first.spec.recipe.members if isinstance(first, TrainableRun) else 1
+    more = [plan_run(registry, model, benchmark, seed=seed + step * number, **how) for number in range(1, seeds)]
+    return [first, *more]
+
+
 def make_metric(registry: Registry, name: str, given: Mapping[str, Any] | None = None) -> Metric:
     """Plan the metric of a run: look it up and set its options.
 

@@ -109,6 +109,11 @@ class Run:
         return f"{self.about['model']} on {self.benchmark.name}"
 
     @property
+    def seeded(self) -> bool:
+        """Whether another seed gives the run another score: weights are random, or the model is trained."""
+        return any(spec.weights.kind == "random" for spec in self.models)
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Layers that the run names; none where it reads the models' candidates."""
         return tuple(self.layer_name(spec, layer) for spec in self.models for layer in spec.layers)

@@ -44,6 +44,11 @@ class TrainableRun(Run):
         assert isinstance(spec, TrainableSpec)
         return spec
 
+    @property
+    def seeded(self) -> bool:
+        """Whether another seed gives the run another score: that of training does."""
+        return True
+
 
 class Teacher:
     """Predictions of a teacher run for the training rows of a split, from the other training rows.

@@ -43,9 +43,9 @@ class Banded:
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
         RandomSearch(self.n_iter, self.seed, self.alphas)  # refuses other options
 
-    def __call__(self, grams, responses, train, test, groups=()):
+    def __call__(self, grams, responses, train, test, groups=(), validation=None):
         search = RandomSearch(self.n_iter, self.seed, self.alphas)
-        result = banded_ridge(grams, responses, train, test, groups if self.unique else (), search)
+        result = banded_ridge(grams, responses, train, test, groups if self.unique else (), search, validation)
         if self.unique:
             return result
         return replace(result, without=np.full((len(groups), *result.predictions.shape), np.nan))

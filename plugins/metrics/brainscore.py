@@ -41,8 +41,8 @@ class Protocol:
 class BrainScorePLS(Protocol):
     formula = "ŷ = b + Σ_k c_k t_k, k = 1 … 25\nt_k: component of partial least squares"
 
-    def __call__(self, gram, responses, train, test):
-        result = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS)
+    def __call__(self, gram, responses, train, test, validation=None):
+        result = partial_least_squares(gram, responses, train, test, COMPONENTS, INNER_FOLDS, validation)
         no_penalty = np.full(responses.shape[1], np.nan)
         return ReadoutResult(result.predictions, result.inner_predictions, no_penalty)
 
@@ -53,5 +53,6 @@ class BrainScoreRidge(Protocol):
         "min over b, w of |y − b − X w|² + |w|²\nX: activations of the training images; y: a site's training responses"
     )
 
-    def __call__(self, gram, responses, train, test):
-        return ridge_readout(gram, responses, train, test, None, (PENALTY,), per_site=False)
+    def __call__(self, gram, responses, train, test, validation=None):
+        how = {"per_site": False, "validation": validation}
+        return ridge_readout(gram, responses, train, test, None, (PENALTY,), **how)

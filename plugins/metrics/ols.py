@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from itbench import ReadoutResult, hookimpl
-from itbench.metrics import check_components, eigenbasis, leave_one_out_least_squares, ridge_predict
+from itbench.metrics import check_components, eigenbasis, leave_one_out_least_squares, ridge_predict, validation_only
 
 
 @hookimpl
@@ -28,11 +28,11 @@ class LeastSquares:
     def __post_init__(self):
         check_components(self.components)
 
-    def __call__(self, gram, responses, train, test):
+    def __call__(self, gram, responses, train, test, validation=None):
         basis = eigenbasis(gram, train, test, self.components)
         n_sites = responses.shape[1]
         predictions = ridge_predict(basis, responses, np.zeros(n_sites))
-        inner = leave_one_out_least_squares(basis, responses)
+        inner = validation_only(leave_one_out_least_squares(basis, responses), validation)
         return ReadoutResult(predictions, inner, np.full(n_sites, np.nan), remarks(basis))
 
 

@@ -33,8 +33,9 @@ class PartialLeastSquares:
         if self.inner_folds < 2:
             raise BadOption(f"Option inner_folds={self.inner_folds} must be at least 2.")
 
-    def __call__(self, gram, responses, train, test):
-        result = partial_least_squares(gram, responses, train, test, self.components, self.inner_folds)
+    def __call__(self, gram, responses, train, test, validation=None):
+        how = (self.components, self.inner_folds, validation)
+        result = partial_least_squares(gram, responses, train, test, *how)
         no_penalty = np.full(responses.shape[1], np.nan)
         warnings = remarks(result.components, self.components)
         return ReadoutResult(result.predictions, result.inner_predictions, no_penalty, warnings)

@@ -37,8 +37,8 @@ class Predicted:
         check_components(self.components)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
-    def __call__(self, gram, responses, train, test):
-        return ridge_readout(gram, responses, train, test, self.components, self.alphas)
+    def __call__(self, gram, responses, train, test, validation=None):
+        return ridge_readout(gram, responses, train, test, self.components, self.alphas, validation=validation)
 
 
 @dataclass(frozen=True)

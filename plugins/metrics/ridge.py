@@ -42,7 +42,8 @@ class Ridge:
             check_alphas((self.alpha,))
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
-    def __call__(self, gram, responses, train, test):
+    def __call__(self, gram, responses, train, test, validation=None):
         kernel = kernel_gram(gram, train, self.kernel, self.width)
         alphas = self.alphas if self.alpha is None else (self.alpha,)
-        return ridge_readout(kernel, responses, train, test, self.components, alphas, per_site=self.per_site)
+        how = {"per_site": self.per_site, "validation": validation}
+        return ridge_readout(kernel, responses, train, test, self.components, alphas, **how)

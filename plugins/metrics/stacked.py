@@ -52,10 +52,10 @@ class Stacked:
         check_penalty(self.penalty)
         object.__setattr__(self, "alphas", check_alphas(self.alphas))
 
-    def __call__(self, grams, responses, train, test, groups=()):
+    def __call__(self, grams, responses, train, test, groups=(), validation=None):
         def read(gram):
             kernel = kernel_gram(gram, train, self.kernel, self.width)
-            return ridge_readout(kernel, responses, train, test, self.components, self.alphas)
+            return ridge_readout(kernel, responses, train, test, self.components, self.alphas, validation=validation)
 
         alone = {layer: read(gram) for layer, gram in grams.items()}
         return stack(alone, responses, groups, penalty=self.penalty)

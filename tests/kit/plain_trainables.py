@@ -1,4 +1,4 @@
-"""Plugin of trainable models without torch: least squares whose best recipe is known in closed form."""
+"""Plugin of trainable models without torch: least squares whose best recipe is known, and a network that memorises."""
 
 import os
 import time
@@ -8,6 +8,7 @@ import numpy as np
 
 from itbench import FunctionModel, hookimpl
 
+FAINT = 0.02  # scale of what was memorised, beside what all images show: a large penalty leaves it out
 BEST_LR = 0.02  # the only learning rate at which predictions are not shrunk
 
 
@@ -15,6 +16,7 @@ BEST_LR = 0.02  # the only learning rate at which predictions are not shrunk
 def itbench_models(register):
     register("shrunk", Shrunk, recipe="plain_trainables.yaml", metric="direct", weights=("random",))
     register("silent", Silent, recipe="plain_trainables.yaml", metric="direct", weights=("random",))
+    register("memoriser", Memoriser, recipe="plain_trainables.yaml", metric="ridge", weights=("random",))
 
 
 class Shrunk:
@@ -61,6 +63,38 @@ class Fitted(FunctionModel):
 
     def predict(self, images):
         return features(images) @ self.state["weights"]
+
+
+class Memoriser(Shrunk):
+    """A wide random network whose readout meets the responses of all fitted images exactly, noise included."""
+
+    def fit(self, stimuli, responses, validation, training):
+        learnt = np.setdiff1d(np.arange(len(stimuli)), validation)
+        weights = np.linalg.lstsq(hidden(stimuli.images)[learnt], responses[learnt], rcond=None)[0]
+        return Memory({"weights": weights})
+
+    def restore(self, state, sites, classes):
+        return Memory(state)
+
+
+class Memory(FunctionModel):
+    """Layers: what all images show (`seen`), what was memorised (`memory`), and both, the memory faintly (`both`)."""
+
+    def __init__(self, state):
+        super().__init__(self.layers_of, layers=("seen", "memory", "both"), identity="memoriser 1")
+        self.state, self.account = dict(state), {}
+
+    def layers_of(self, images):
+        seen, memory = features(images), self.predict(images)
+        return {"seen": seen, "memory": memory, "both": np.column_stack([seen, FAINT * memory])}
+
+    def predict(self, images):
+        return hidden(images) @ self.state["weights"]
+
+
+def hidden(images, width=600):
+    rows = np.asarray(images[:], float).reshape(images.shape[0], -1) / 255 - 0.5
+    return np.maximum(rows @ np.random.default_rng(5).standard_normal((rows.shape[1], width)), 0)
 
 
 def features(images):

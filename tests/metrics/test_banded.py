@@ -193,3 +193,24 @@ def test_says_how_to_install_himalaya_where_it_is_missing(monkeypatch):
 def test_refuses_impossible_options(options, said):
     with pytest.raises(ItbenchError, match=said):
         banded(**options)
+
+
+def test_folds_of_the_validation_rows_choose_the_penalty():
+    layers, validation = features(20), np.array([1, 4, 7, 11, 16, 23])
+    values, responses = of_unit_length(layers["layer0"]), driven_by(list(layers.values()))
+    x, y = values[TRAIN], responses[TRAIN]
+
+    def error(alpha):
+        found = np.zeros(y.shape[1])
+        folds = KFold(5, shuffle=True, random_state=0).split(validation)
+        for _, rows in folds:
+            others = np.delete(np.arange(len(x)), validation[rows])
+            predicted = SklearnRidge(alpha).fit(x[others], y[others]).predict(x[validation[rows]])
+            found += ((y[validation[rows]] - predicted) ** 2).mean(axis=0)
+        return found
+
+    expected = np.array(ALPHAS)[np.array([error(alpha) for alpha in ALPHAS]).argmin(axis=0)]
+    found = banded()(grams_of(layers), y, TRAIN, TEST, validation=validation)
+    fitted = SklearnRidge(expected).fit(x, y).predict(values[TEST])
+    np.testing.assert_allclose(found.predictions, fitted, atol=1e-6)
+    assert np.isnan(np.delete(found.inner_predictions, validation, axis=0)).all()

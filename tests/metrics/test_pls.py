@@ -119,3 +119,16 @@ def test_test_rows_do_not_enter_what_is_learnt():
 def test_refuses_impossible_options(option, value):
     with pytest.raises(BadOption, match=f"{option}={value} must be at least"):
         pls(**{option: value})
+
+
+def test_inner_folds_divide_the_validation_rows_and_fit_all_others():
+    features, responses, train, test = data((60, 30, "plain"))
+    validation, x, y = np.array([2, 9, 17, 30]), features[train], responses[train]
+    how = (Gram.from_features(features), y, train, test, 4, 9)
+    found = partial_least_squares(*how, validation)
+    np.testing.assert_allclose(found.predictions, partial_least_squares(*how).predictions, atol=1e-8)
+    for row in validation:  # four folds of one row each
+        others = np.delete(np.arange(len(train)), row)
+        expected = PLSRegression(4, **CONVERGED).fit(x[others], y[others]).predict(x[[row]])[0]
+        np.testing.assert_allclose(found.inner_predictions[row], expected, atol=1e-6)
+    assert np.isnan(np.delete(found.inner_predictions, validation, axis=0)).all()

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.ridge import ALPHA_GRID, leave_one_out, ridge_predict
+from itbench.metrics.ridge import ALPHA_GRID, SHARED, leave_one_out, ridge_predict, ridge_readout
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
 from tests.kit.regression import SHAPES, data
@@ -220,3 +220,42 @@ def test_refuses_impossible_options(options):
 def test_least_squares_refuses_no_components():
     with pytest.raises(BadOption, match="components=0 must be at least 1"):
         ols(components=0)
+
+
+@pytest.mark.parametrize("per_site", [True, False])
+def test_validation_rows_alone_choose_the_penalty(per_site):
+    features, responses, train, test = data((60, 30, "plain"))
+    validation, alphas = np.array([3, 8, 20, 21, 40]), np.geomspace(1e-2, 1e4, 7)
+    x, y = features[train], responses[train]
+
+    def left_out(alpha, row):
+        others = np.delete(np.arange(len(train)), row)
+        return SklearnRidge(alpha).fit(x[others], y[others]).predict(x[[row]])[0]
+
+    predicted = np.array([[left_out(alpha, row) for row in validation] for alpha in alphas])  # (alpha, row, site)
+    error = np.square(y[validation] - predicted).mean(axis=1) / y.var(axis=0)
+    weighed = error.mean(axis=1, keepdims=True) + per_site * len(validation) / SHARED * error
+    best = np.broadcast_to(weighed, error.shape).argmin(axis=0)
+    gram = Gram.from_features(features)
+    found = ridge_readout(gram, y, train, test, None, alphas, per_site=per_site, validation=validation)
+    np.testing.assert_allclose(found.alpha, alphas[best])
+    np.testing.assert_allclose(
+        found.inner_predictions[validation], predicted[best, :, np.arange(y.shape[1])].T, atol=1e-8
+    )
+    assert np.isnan(np.delete(found.inner_predictions, validation, axis=0)).all()
+    np.testing.assert_allclose(
+        found.predictions, SklearnRidge(alphas[best]).fit(x, y).predict(features[test]), atol=1e-8
+    )
+
+
+def test_the_edge_of_a_grid_is_that_of_the_rows_that_choose():
+    rng = np.random.default_rng(0)
+    features, train = rng.standard_normal((60, 40)), np.arange(50)
+    responses = rng.standard_normal((60, 3))
+    fitted = np.arange(40)
+    features[fitted, :3] = 30 * responses[fitted]  # memorised
+    features[40:, :3] *= 30
+    how = (Gram.from_features(features), responses[train], train, train[:0], None, (1e2, 1e3, 1e4))
+    by_all, by_others = ridge_readout(*how), ridge_readout(*how, validation=np.arange(40, 50))
+    assert "smallest alpha" in by_all.remarks[0]
+    assert "largest alpha" in by_others.remarks[0]

@@ -289,3 +289,16 @@ def test_test_rows_do_not_enter_what_is_learnt():
 def test_refuses_impossible_options(options, said):
     with pytest.raises(ItbenchError, match=said):
         stacked(**options)
+
+
+def test_rows_without_inner_predictions_take_no_part_in_the_weights():
+    alone, responses = readings()
+    fitted = np.arange(0, 60, 2)
+    for reading in alone.values():
+        reading.inner_predictions[fitted] = np.nan
+    rest = np.delete(np.arange(60), fitted)
+    expected, _ = least_squares(inner_of(alone)[:, rest], responses[rest], 0.02)
+    reading = stack(alone, responses)
+    np.testing.assert_allclose(reading.weights, expected, atol=1e-7)
+    assert np.isnan(reading.inner_predictions[fitted]).all()
+    assert np.isfinite(reading.inner_predictions[rest]).all()

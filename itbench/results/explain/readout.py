@@ -45,6 +45,8 @@ def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
     ]
     text += "\n\n" + "\n".join(["Options:", *lines]) if lines else ""
     formula = entry.formula if entry else ""
+    if Setup.of(score).trained and (entry is None or entry.form.reads_layers):
+        text += "\n\n" + sentences(CHOSEN_BY_VALIDATION)
     return Step("The metric", text, formula, _penalties(score))
 
 
@@ -74,7 +76,11 @@ BY_INNER_PREDICTIONS = """
 """
 BY_VALIDATION = """
     Every split chooses its layer by the explained variance of its validation images, each predicted by a readout that
-    was fitted to the others of them. The held-out images take no part in it.
+    was fitted to other training images. The held-out images take no part in it.
+"""
+CHOSEN_BY_VALIDATION = """
+    The network was fitted to the other training images, which look too predictable: so the validation images alone
+    choose what the metric chooses, such as penalties and weights of layers, if it takes them.
 """
 ORACLE = """
     The oracle layer is the best one on the held-out images, which is not known beforehand. The gap to it is biased
