@@ -277,17 +277,30 @@ def test_groups_of_sites_are_fewer_where_sites_are_many_or_the_comparison_is_slo
 
 def test_the_interval_is_over_images_and_sites_at_the_layers_that_were_chosen(registry):
     """Some groups of images choose another layer: the sites' deviations are then a mixture of both layers'."""
-    grams, recorded = layers()
-    rng = np.random.default_rng(4)
-    near = {"one": grams["noise2"], "other": Gram.from_features(rng.standard_normal((N, 30)), IDS)}
+    _, recorded = layers()
+    rng, x = np.random.default_rng(9), np.random.default_rng(0).standard_normal((N, 30))  # x as in `layers`
+    near = {name: Gram.from_features(x + rng.standard_normal(x.shape), IDS) for name in ("one", "other")}
     metric = registry.metric("cka").readout()
     found = compare_layers(metric, near.items(), recorded, list(near))
     values, without, sites = (found[name].values for name in ("value", "without", "without_sites"))
     chosen, headline, images = cross_validated_choice(values, without)
+    assert set(chosen) == {0, 1}
     deviation = np.mean([sites[layer] - values[layer] for layer in chosen], axis=0)
     expected = jackknife_draws(headline, images, headline + deviation)
     np.testing.assert_allclose(found["draws"][0], expected, rtol=1e-6)
     assert found["headline"].item() == pytest.approx(headline)
+
+
+def test_reverse_prediction_leaves_out_ten_groups_of_sites(registry):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((60, 12))
+    y = x @ rng.standard_normal((12, 24)) + rng.standard_normal((60, 24))
+    metric = registry.metric("reverse").readout(folds=3)
+    gram, recorded = Gram.from_features(x, IDS[:60]), NeuralData(IDS[:60], make_responses(y, IDS[:60]))
+    found = compare_layers(metric, [("a", gram)], recorded, ["a"], np.arange(60) % 5)
+    group = np.random.default_rng(0).permutation(np.arange(24) % 10)
+    parts = [NeuralData(IDS[:60], make_responses(y[:, group != left], IDS[:60])) for left in range(10)]
+    np.testing.assert_allclose(found["without_sites"][0], [metric(gram, part, None).value for part in parts], atol=1e-9)
 
 
 def test_images_of_one_cluster_are_left_out_together(registry):

@@ -202,7 +202,6 @@ def test_splits_that_are_too_small_give_no_draws():
     assert np.isnan(drawn).all()
 
 
-@pytest.mark.xfail(reason="draws are then of the sites alone", strict=True)
 def test_a_single_cluster_gives_no_draws():
     rng = np.random.default_rng(0)
     recorded, predicted = rng.standard_normal((2, 12, 6))

@@ -89,11 +89,11 @@ def test_significant_pairs_are_those_of_plain_loops_and_later_steps_find_more():
     assert later >= 2
 
 
-N_MODELS, N_BOARDS = 20, 400
+N_MODELS, N_BOARDS = 20, 300
 
 
 def leaderboards(gain=0.0):
-    """Yield 400 leaderboards of 20 models, by chance alone but for the first, which is better by `gain`.
+    """Yield 300 leaderboards of 20 models, by chance alone but for the first, which is better by `gain`.
 
     Errors are of 60 sites, the same for all models, on which each model has weaknesses of its own, and half of them
     one of three families' too. Draws are of the sites, known exactly: normal, with the errors' true covariance.
@@ -103,30 +103,28 @@ def leaderboards(gain=0.0):
     for seed in range(N_BOARDS):
         rng = np.random.default_rng(seed)
         value = gain * (np.arange(N_MODELS) == 0) + loads @ rng.standard_normal(loads.shape[1])
-        yield value, value[:, None] + loads @ rng.standard_normal((loads.shape[1], 500))
+        yield value, value[:, None] + loads @ rng.standard_normal((loads.shape[1], 400))
 
 
 def test_of_20_equal_models_no_more_than_7_percent_of_leaderboards_make_a_claim():
-    claims, of_pairs = 0, 0
+    claims, of_pairs = 0, []
     for values, draws in leaderboards():
         claims += rank_intervals(values, list(draws)) != [(1, N_MODELS)] * N_MODELS
-        of_pairs += any(
-            not low <= 0 <= high
-            for one in range(0, N_MODELS, 4)
-            for low, high in [np.quantile(draws[one] - other, [0.025, 0.975]) for other in np.delete(draws, one, 0)]
-        )
+        if len(of_pairs) < 40:
+            intervals = [percentile_interval(one - other) for one, other in itertools.combinations(draws[::2], 2)]
+            of_pairs.append(any(not low <= 0 <= high for low, high in intervals))
     assert 0.02 < claims / N_BOARDS <= 0.07
-    assert of_pairs / N_BOARDS > 0.5  # what 95 % intervals of pairs would claim, even of some of the pairs
+    assert np.mean(of_pairs) > 0.5  # what 95 % intervals of pairs would claim, even of every other model
 
 
 def test_a_true_difference_is_found_among_many_models():
     first, others_apart = [], 0
-    for values, draws in itertools.islice(leaderboards(gain=16.0), 100):
+    for values, draws in itertools.islice(leaderboards(gain=16.0), 60):
         ranks = rank_intervals(values, list(draws))
         first.append(ranks[0])
         others_apart += any(ranks[i] != (2, N_MODELS) for i in range(1, N_MODELS))
     assert np.mean([rank == (1, 1) for rank in first]) > 0.95
-    assert others_apart <= 9  # the other 19 are equal
+    assert others_apart <= 5  # the other 19 are equal
 
 
 def test_the_interval_of_one_pair_alone_says_the_same_as_its_ranks():
