@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.kernel import check_kernel as check_kernel
     from itbench.metrics.kernel import double_centre as double_centre
     from itbench.metrics.kernel import kernel_gram as kernel_gram
+    from itbench.metrics.layer_kernels import LayerKernels as LayerKernels
     from itbench.metrics.pls import PLSResult as PLSResult
     from itbench.metrics.pls import partial_least_squares as partial_least_squares
     from itbench.metrics.principal_components import Eigenbasis as Eigenbasis
@@ -53,6 +54,7 @@ _NAMES = {
     "banded": ("RandomSearch", "banded_ridge"),
     "cka": ("centred_alignment", "check_estimator"),
     "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
+    "layer_kernels": ("LayerKernels",),
     "pls": ("PLSResult", "partial_least_squares"),
     "principal_components": ("Eigenbasis", "check_components", "eigenbasis"),
     "procrustes": ("procrustes_similarity",),

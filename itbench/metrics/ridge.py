@@ -116,7 +116,21 @@ def ridge_readout(
     >>> bool(np.abs(result.predictions - features[40:, :2]).max() < 0.01)
     True
     """
-    basis = eigenbasis(gram, train, test, components)
+    return ridge_of_components(eigenbasis(gram, train, test, components), responses, alphas, per_site=per_site)
+
+
+def ridge_of_components(
+    basis: Eigenbasis, responses: Array, alphas: Sequence[float] | None = None, *, per_site: bool = True
+) -> ReadoutResult:
+    """Predict responses by ridge regression on principal components that are known already.
+
+    Parameters
+    ----------
+    basis : Eigenbasis
+        Of the training and the test rows.
+    responses, alphas, per_site
+        As of `ridge_readout`.
+    """
     grid = default_alphas(basis.mean_square) if alphas is None else np.array(alphas)
     inner = leave_one_out(basis, responses, grid, per_site=per_site)
     alpha = grid[inner.best]
