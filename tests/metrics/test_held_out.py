@@ -9,6 +9,7 @@ from itbench.data.benchmark import Benchmark
 from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task, scorable_sites
 from itbench.metrics.readout import JointReadoutResult
+from itbench.plugins import load_plugins
 from itbench.registry import FORMS
 from itbench.results.score_variables import predictions
 from itbench.scoring.frozen_models import GivenGrams
@@ -131,3 +132,13 @@ def test_layers_together_are_one_more_layer_with_its_parts(task):
     assert score.weight.dims == ("split", "part", "site")
     assert np.isnan(score.weight.sel(part="layer3")[0, 1])
     assert np.isnan(score.alpha.sel(layer="stacked")).all()
+
+
+def test_neighbours_are_those_of_the_layers_however_the_grams_arrive(task):
+    metric = load_plugins().metric("stacked").readout(neighbours=("2",))
+    layers, given = ["layer3", "layer5", "layer4"], grams(3, 4, 5)
+    scores = [measured("joint", metric, layers, one, task) for one in (given, given[::-1])]
+    assert list(scores[0].part.values) == layers
+    np.testing.assert_array_equal(scores[0].predictions, scores[1].predictions)
+    other = measured("joint", metric, ["layer3", "layer4", "layer5"], given, task)
+    assert not np.allclose(predictions(other)[:, 0], predictions(scores[0])[:, 0])
