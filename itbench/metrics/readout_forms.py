@@ -113,7 +113,7 @@ def _layers(models: FrozenModels) -> list[str]:
 
 
 def _in_order(grams: Iterable[tuple[str, Gram]], layers: Sequence[str]) -> dict[str, Gram]:
-    """Return the Grams in the order of the layers: those of a cache come first, and neighbours must not depend on it."""
+    """Return the Grams in the order of the layers: those of a cache come first, which neighbours must not depend on."""
     found = dict(grams)
     return {layer: found[layer] for layer in layers}
 
