@@ -50,6 +50,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "metrics/features": ["metrics/test_features"],
     "metrics/held_out": ["metrics/test_held_out", "metrics/test_stacking"],
     "metrics/kernel": ["metrics/test_kernel", "metrics/test_similarity"],
+    "metrics/layer_kernels": ["metrics/test_stacking"],
     "metrics/neighbours": ["metrics/test_neighbours"],
     "metrics/pls": ["metrics/test_pls"],
     "metrics/principal_components": ["metrics/test_ridge", "metrics/test_kernel"],

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.kernel import check_kernel as check_kernel
     from itbench.metrics.kernel import double_centre as double_centre
     from itbench.metrics.kernel import kernel_gram as kernel_gram
+    from itbench.metrics.layer_kernels import LayerKernels as LayerKernels
     from itbench.metrics.neighbours import check_neighbours as check_neighbours
     from itbench.metrics.neighbours import mutual_neighbours as mutual_neighbours
     from itbench.metrics.pls import PLSResult as PLSResult
@@ -67,6 +68,7 @@ _NAMES = {
     "cka": ("centred_alignment", "check_estimator"),
     "features": ("FeatureGram", "check_features", "non_negative_ridge_readout", "soft_matching"),
     "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
+    "layer_kernels": ("LayerKernels",),
     "neighbours": ("check_neighbours", "mutual_neighbours"),
     "pls": ("PLSResult", "partial_least_squares"),
     "principal_components": ("Eigenbasis", "check_components", "effective_dimensionality", "eigenbasis"),

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre
+from itbench.metrics.kernel import centre, of_unit_length
 from itbench.metrics.principal_components import eigenbasis
 from itbench.metrics.readout import JointReadoutResult, validation_only
 from itbench.metrics.ridge import leave_one_out, ridge_readout
@@ -97,7 +97,7 @@ def banded_ridge(
     Dupré la Tour, Eickenberg, Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728; Nunez-Elizalde, Huth & Gallant
     (2019), NeuroImage 197, 482–492.
     """
-    scaled = {layer: _of_unit_length(gram, train) for layer, gram in grams.items()}
+    scaled = {layer: of_unit_length(gram, train) for layer, gram in grams.items()}
     solution = _search(scaled, responses, train, test, search, validation)
     mean = responses.mean(axis=0)
     rest = [np.tile(mean, (len(test), 1)) for _ in groups]
@@ -125,13 +125,6 @@ class _Solution:
     mixture: Array
     alpha: Array
     contributions: Array
-
-
-def _of_unit_length(gram: Gram, train: NDArray[np.integer]) -> Gram:
-    inner, _ = centre(gram.matrix, train, train[:0])
-    square = float(np.trace(inner)) / len(train)
-    scale = 1 / square if square > 0 else 1.0
-    return replace(gram, matrix=gram.matrix * scale, row_sums=gram.row_sums * np.sqrt(scale))
 
 
 def _search(

@@ -83,6 +83,25 @@ def kernel_gram(gram: Gram, train: NDArray[np.integer], kernel: str, width: floa
     return replace(gram, matrix=matrix, row_sums=np.full(len(gram), np.nan), n_features=len(gram))
 
 
+def of_unit_length(gram: Gram, train: NDArray[np.integer]) -> Gram:
+    """Return a Gram scaled so that the training rows have a mean squared distance of 1 from their mean.
+
+    Parameters
+    ----------
+    gram : Gram
+    train : int array of shape (train,)
+
+    Returns
+    -------
+    Gram
+        As it was where the training rows are all alike.
+    """
+    inner, _ = centre(gram.matrix, train, train[:0])
+    square = float(np.trace(inner)) / len(train)
+    scale = 1 / square if square > 0 else 1.0
+    return replace(gram, matrix=gram.matrix * scale, row_sums=gram.row_sums * np.sqrt(scale))
+
+
 def centre(matrix: Array, train: NDArray[np.integer], test: NDArray[np.integer]) -> tuple[Array, Array]:
     """Centre a kernel matrix on the mean of its training rows, as ``sklearn.preprocessing.KernelCenterer`` does.
 

@@ -63,6 +63,8 @@ def describe(factory: type) -> list[dict[str, Any]]:
 
 def text(value: Any) -> str:
     """Format a metric option's value as it may be typed; a long log-spaced grid as ``low:high:count``."""
+    if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
+        return ",".join(value)
     if isinstance(value, tuple) and _log_spaced(value):
         return f"{_short(value[0])}:{_short(value[-1])}:{len(value)}"
     if isinstance(value, tuple):
@@ -92,7 +94,8 @@ def _parse(key: str, value: str, kind: Any) -> Any:
         if kind is bool:
             return {"true": True, "false": False}[value.lower()]
         if typing.get_origin(kind) is tuple:
-            return _grid(value)
+            words = typing.get_args(kind)[0] is str
+            return tuple(word.strip() for word in value.split(",")) if words else _grid(value)
         return kind(value)
     except (ValueError, KeyError) as error:
         expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +82,7 @@ class JointReadoutForm(Form):
 
     def measure(self, metric: JointReadout, name: str, models: FrozenModels, task: Task) -> Measured:
         """Joint readout form: measure frozen models by all layers, by each alone, and without each."""
-        grams = dict(models.grams())
+        grams = _in_order(models.grams(), _layers(models))
         groups = _groups(models.layers_by_model)
         results = [_read_together(metric, grams, task.recorded, split, groups) for split in task.splits]
         return _measured_together(name, _layers(models), grams, groups, results, task)
@@ -98,7 +98,7 @@ class JointReadoutForm(Form):
         remarks: dict[str, None] = {}
         for model in models.each_split():
             remarks |= dict.fromkeys(_chosen_by_fitted_rows(metric, name, model))
-            grams = dict(model.grams())
+            grams = _in_order(model.grams(), model.layers)
             groups = {layer: (layer,) for layer in grams} if len(grams) > 1 else {}
             chosen_by = _validation(metric, model)
             results.append(_read_together(metric, grams, task.recorded, model.split, groups, **chosen_by))
@@ -128,6 +128,12 @@ class DirectForm(Form):
 
 def _layers(models: FrozenModels) -> list[str]:
     return [layer for layers in models.layers_by_model.values() for layer in layers]
+
+
+def _in_order(grams: Iterable[tuple[str, Gram]], layers: Sequence[str]) -> dict[str, Gram]:
+    """Return the Grams in the order of the layers: those of a cache come first, which neighbours must not depend on."""
+    found = dict(grams)
+    return {layer: found[layer] for layer in layers}
 
 
 def _read(

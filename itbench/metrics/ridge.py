@@ -122,6 +122,26 @@ def ridge_readout(
     True
     """
     basis = eigenbasis(gram, train, test, components)
+    return ridge_of_components(basis, responses, alphas, per_site=per_site, validation=validation)
+
+
+def ridge_of_components(
+    basis: Eigenbasis,
+    responses: Array,
+    alphas: Sequence[float] | None = None,
+    *,
+    per_site: bool = True,
+    validation: NDArray[np.integer] | None = None,
+) -> ReadoutResult:
+    """Predict responses by ridge regression on principal components that are known already.
+
+    Parameters
+    ----------
+    basis : Eigenbasis
+        Of the training and the test rows.
+    responses, alphas, per_site, validation
+        As of `ridge_readout`.
+    """
     grid = default_alphas(basis.mean_square) if alphas is None else np.array(alphas)
     inner = leave_one_out(basis, responses, grid, per_site=per_site, validation=validation)
     alpha = grid[inner.best]

@@ -69,7 +69,9 @@ class Teacher:
     def __call__(self, split: Split) -> NDArray:
         """Return the teacher's predictions (train, site) for the training rows of a split; NaN at unscorable sites."""
         if not self._grams:
-            self._grams = dict(RunModels(self.run, self.task, self.cache, self.reporter).grams())
+            models = RunModels(self.run, self.task, self.cache, self.reporter)
+            grams = dict(models.grams())  # those of the cache first
+            self._grams = {layer: grams[layer] for layers in models.layers_by_model.values() for layer in layers}
         metric = self.run.metric
         return self.task.at_all_sites(metric.form.teach(metric.function, self._grams, self.task.recorded, split.train))
 

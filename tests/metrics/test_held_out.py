@@ -10,6 +10,7 @@ from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task, scorable_sites
 from itbench.metrics.held_out import split_measure_draws
 from itbench.metrics.readout import JointReadoutResult
+from itbench.plugins import load_plugins
 from itbench.registry import FORMS
 from itbench.results.score_variables import predictions
 from itbench.scoring.frozen_models import GivenGrams
@@ -207,3 +208,13 @@ def test_a_single_cluster_gives_no_draws():
     recorded, predicted = rng.standard_normal((2, 12, 6))
     drawn = split_measure_draws(agreement, recorded, predicted, np.zeros(12, int), np.zeros(12, int))
     assert np.isnan(drawn).all()
+
+
+def test_neighbours_are_those_of_the_layers_however_the_grams_arrive(task):
+    metric = load_plugins().metric("stacked").readout(neighbours=("2",))
+    layers, given = ["layer3", "layer5", "layer4"], grams(3, 4, 5)
+    scores = [measured("joint", metric, layers, one, task) for one in (given, given[::-1])]
+    assert list(scores[0].part.values) == layers
+    np.testing.assert_array_equal(scores[0].predictions, scores[1].predictions)
+    other = measured("joint", metric, ["layer3", "layer4", "layer5"], given, task)
+    assert not np.allclose(predictions(other)[:, 0], predictions(scores[0])[:, 0])

@@ -21,6 +21,7 @@ class Readout:
     alpha: float | None = None
     name: str = "plain"
     alphas: tuple[float, ...] = (1.0, 10.0)
+    kernels: tuple[str, ...] = ("linear", "rbf")
 
 
 TYPED = [
@@ -38,6 +39,8 @@ TYPED = [
     ("name=", ""),
     ("alphas=5", (5.0,)),
     ("alphas=1,1e2,1e3", (1.0, 100.0, 1000.0)),
+    ("kernels=rbf", ("rbf",)),
+    ("kernels=rbf, linear", ("rbf", "linear")),
 ]
 
 
@@ -102,7 +105,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_name():
 def test_describe_gives_every_option_with_its_default_as_typed():
     described = options.describe(Readout)
     assert [row["option"] for row in described] == [item.name for item in fields(Readout)]
-    assert [row["default"] for row in described] == ["10", "0.5", "true", "none", "plain", "1,10"]
+    assert [row["default"] for row in described] == ["10", "0.5", "true", "none", "plain", "1,10", "linear,rbf"]
     assert described[0]["help"] == "at most"
 
 

@@ -317,6 +317,13 @@ def test_layers_together_are_laid_out(toy):
     ev = float(sums.mean())
     assert step.numbers["sum_of_shares"] == pytest.approx(ev, abs=1e-9)
     assert "No layer was chosen: stacked reads all layers together" in text
+    pooled = (score.explained_variance * score.sst).sum("split") / score.sst.sum("split")
+    loss = pooled.sel(layer=["noise", "good"]).max("layer").values - pooled.sel(layer="stacked").values
+    numbers = steps["The layers together and alone"].numbers
+    assert numbers["sites_below_their_best_layer"] == (loss > 0).sum() > 0
+    assert numbers["mean_loss_there"] == pytest.approx(loss[loss > 0].mean())
+    assert numbers["largest_loss"] == pytest.approx(loss.max())
+    assert f"At {(loss > 0).sum()} of {len(loss)} sites the layers together explain less" in text
     assert [row["layer"] for row in steps["Layers and their Grams"].numbers["layers"]] == ["noise", "good"]
 
 

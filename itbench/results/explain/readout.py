@@ -102,10 +102,30 @@ def explain_layer_choice(score: xr.Dataset) -> Step:
         text = f"There was one layer to choose from, {names[0]}."
         return Step("The choice of the layer", text, numbers={"layers": rows})
     if is_joint_readout(score):
+        compared, numbers = _site_by_site(score, chosen[0])
         text = f"No layer was chosen: {chosen[0]} reads all layers together. The table also has each layer alone."
-        return Step("The layers together and alone", text, numbers={"layers": rows})
+        return Step("The layers together and alone", f"{text}\n\n{compared}", numbers={"layers": rows, **numbers})
     how = _how(BY_VALIDATION if Setup.of(score).trained else BY_INNER_PREDICTIONS, chosen)
     return Step("The choice of the layer", how, INNER, {"layers": rows, **_oracle(score, held_out)})
+
+
+BELOW = """
+    Which layer is best at a site was seen on the same held-out images; that favours it.
+"""
+
+
+def _site_by_site(score: xr.Dataset, whole: str) -> tuple[str, dict[str, Any]]:
+    """Compare the layers together with each site's best layer alone, on the held-out images."""
+    held_out = pooled(score, "explained_variance")
+    loss = (held_out.sel(layer=model_layers(score)).max("layer") - held_out.sel(layer=whole)).values
+    loss = loss[np.isfinite(loss)]
+    below = loss[loss > 0]
+    many = f"At {len(below)} of {counted(len(loss), 'site')} the layers together explain less of the held-out images"
+    if not len(below):
+        return sentences(f"{many} than the best of them alone."), {"sites_below_their_best_layer": 0}
+    text = f"{many} than the site's best layer alone, by {below.mean():.4f} on average and {below.max():.4f} at most."
+    numbers = {"mean_loss_there": float(below.mean()), "largest_loss": float(below.max())}
+    return sentences(text, BELOW), {"sites_below_their_best_layer": len(below), **numbers}
 
 
 def _how(how: str, chosen: list[str]) -> str:
@@ -121,10 +141,11 @@ def _oracle(score: xr.Dataset, held_out: dict[str, float]) -> dict[str, Any]:
 
 CONTRIBUTIONS = """
     The joint prediction is the sum of the contributions of the layers. The weight is the factor of each layer's own
-    prediction in that sum. Shares divide the explained variance among the layers and add up to it; one may be below 0.
-    The unique part of a layer is the explained variance that is lost when the joint readout is fitted without it:
-    layers with the same information have no unique part, however good they are. Shares and
-    unique parts are pooled over splits as explained variance is, weights averaged; then the mean over sites.
+    prediction in that sum: of several, as from several kernels, the sum of their factors, and of a prediction by k
+    layers 1/k of its factor. Shares divide the explained variance among the layers and add up to it; one may be below
+    0. The unique part of a layer is the explained variance that is lost when the joint readout is fitted without it:
+    layers with the same information have no unique part, however good they are. Shares and unique parts are pooled over
+    splits as explained variance is, weights averaged; then the mean over sites.
 """
 FORMULA = """\
 ŷ = Σ_l ŷ_l + constant
