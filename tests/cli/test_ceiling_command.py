@@ -1,6 +1,7 @@
 """itbench ceiling: a table of what can be reached, or what to do where nobody can tell."""
 
 import json
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
 from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
+from itbench.sweeps import ceiling_table
 from itbench.util.progress import SilentReporter
 from plugins.datasets.majaj_course.course_file import read_course_file
 from plugins.datasets.majajhong2015.assembly import read_assembly
@@ -60,13 +62,19 @@ def test_the_ceiling_of_sites_is_their_reliability_by_every_method(toy, home):
             "method": method,
             "median": pytest.approx(np.median(site_reliability(responses, method))),
             "mean": pytest.approx(np.mean(site_reliability(responses, method))),
+            "low": ANY,
+            "high": ANY,
             "sites": 5,
             "above 0": 5,
             "repetitions": [4],
         }
         for method in ("split-half", "variance")
     ]
-    assert rows_of("-b", toy) == expected
+    rows = rows_of("-b", toy)
+    assert rows[:2] == expected
+    assert all(row["low"] < row["median"] < row["high"] for row in rows[:2])
+    assert [row["method"] for row in rows[2:]] == ["cka", "rsa"]
+    assert all(0 < row["low"] < row["mean"] < row["high"] for row in rows[2:])
     assert rows_of("-b", toy, "--method", "variance") == expected[1:]
 
 
@@ -81,8 +89,66 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     reliability = site_reliability(make_responses(values, [str(i) for i in range(80)]))
     assert row["mean"] == pytest.approx(reliability[1:].mean())
     lines = run("ceiling", "-b", path).stdout.splitlines()
-    assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == list(row)
-    assert len(lines) == 4
+    columns = [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
+    assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == columns
+    assert len(lines) == 6
+
+
+def geometry_ceiling(compare, values):
+    """Return the ceiling of a comparison of complete repetitions (repetition, stimulus, site), by a plain loop."""
+    n, order = len(values), np.random.default_rng(0).random((5, len(values)))
+    found = []
+    for key in order:
+        rank = key.argsort().argsort()
+        halves = (values[rank < n // 2], values[(rank >= n // 2) & (rank < 2 * (n // 2))])
+        found.append(compare(*(half.mean(axis=0) for half in halves)))
+    r = np.mean(found)
+    ratio = n / (n // 2)
+    return np.sqrt(ratio * r / (1 + (ratio - 1) * r))
+
+
+def rsa_of(one, other):
+    above = np.triu_indices(len(one), 1)
+    return np.corrcoef(*(1 - np.corrcoef(side)[above] for side in (one, other)))[0, 1]
+
+
+@pytest.mark.parametrize("repetitions", [4, 5])
+def test_the_ceiling_of_rsa_is_the_root_of_the_reliability_of_the_geometry(home, repetitions):
+    values = toy_recordings(sites=6, repetitions=repetitions).responses.values
+    path = benchmark_of(home, with_responses(values))
+    (row,) = rows_of("-b", path, "--method", "rsa")
+    assert row["mean"] == pytest.approx(geometry_ceiling(rsa_of, values))
+    assert row["low"] < row["mean"] < row["high"]
+
+
+def test_the_ceiling_of_a_comparison_is_what_the_signal_scores():
+    rng = np.random.default_rng(0)
+    signal = rng.standard_normal((120, 8)) @ rng.standard_normal((8, 30)) / np.sqrt(8)
+    ids = [f"{number:03d}" for number in range(120)]
+    found, true = [], []
+    for _ in range(5):
+        values = signal + rng.standard_normal((6, *signal.shape))
+        found.append(geometry_ceiling(rsa_of, values))
+        true.append(rsa_of(signal, values.mean(axis=0)))
+        row = ceiling_table._comparison_row(make_responses(values, ids), "rsa", np.arange(120))
+        assert row["mean"] == pytest.approx(found[-1])
+    assert np.mean(found) == pytest.approx(np.mean(true), abs=0.01)
+    assert np.mean(true) < 0.97
+
+
+def test_the_interval_of_a_ceiling_is_of_objects_where_there_are_any(home):
+    values = toy_recordings().responses.values
+    values = values + np.repeat(np.random.default_rng(0).standard_normal((16, values.shape[-1])), 5, axis=0)
+    toy, path = toy_recordings(), home / "many.yaml"
+    column = {"object": np.repeat([f"object{number:02d}" for number in range(16)], 5)}
+    stimuli = StimulusSet(toy.stimuli.ids, toy.stimuli.images, column)
+    write_recordings(Recordings("many", stimuli, make_responses(values, toy.stimuli.ids)), home / "data" / "many.h5")
+    widths = []
+    for cluster in ("none", "object"):
+        path.write_text(f"name: many\ndata: many\nsplits: {{kind: kfold}}\ncluster: {cluster}\n")
+        (row,) = rows_of("-b", path, "--method", "split-half")
+        widths.append(row["high"] - row["low"])
+    assert widths[1] > widths[0]
 
 
 def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
@@ -91,13 +157,19 @@ def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
     assert [row["method"] for row in rows] == ["pearson", "spearman", "cosine"]
     for row in rows:
         lower, upper = rdm_ceiling(subjects(4), row["method"])
-        expected = {"benchmark": "rdms", "method": row["method"], "lower": lower, "upper": upper, "subjects": 4}
-        assert row == pytest.approx(expected)
+        assert (row["benchmark"], row["subjects"]) == ("rdms", 4)
+        assert (row["lower"], row["upper"]) == pytest.approx((lower, upper))
+        assert row["lower low"] < lower < row["lower high"]
+        assert row["upper low"] < upper < row["upper high"]
+    columns = run("ceiling", "-b", path).stdout.splitlines()[0]
+    assert [cell.strip() for cell in columns.strip("| ").split("|")] == [
+        *("benchmark", "method", "lower", "95 % of lower", "upper", "95 % of upper", "subjects"),
+    ]
 
 
 def test_sites_and_dissimilarities_stand_in_one_table(toy, home):
     rows = rows_of("-b", toy, "-b", benchmark_of(home, dissimilarities(2)))
-    assert [row["benchmark"] for row in rows] == ["toy"] * 2 + ["rdms"] * 3
+    assert [row["benchmark"] for row in rows] == ["toy"] * 4 + ["rdms"] * 3
     assert rows[0]["upper"] is None
     assert rows[-1]["median"] is None
 
@@ -120,7 +192,7 @@ def test_means_over_repetitions_have_none_and_the_error_says_how_to_get_one(home
 def test_one_subject_and_an_unknown_method_are_refused(toy, home):
     for arguments, message in [
         (("-b", benchmark_of(home, dissimilarities(1))), "Dissimilarities of 1 subject have no ceiling."),
-        (("-b", toy, "--method", "pearson"), "Known: split-half, variance."),
+        (("-b", toy, "--method", "pearson"), "Known: cka, rsa, split-half, variance."),
     ]:
         done = run("ceiling", *arguments)
         assert done.exit_code == 1

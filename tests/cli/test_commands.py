@@ -11,7 +11,17 @@ import pytest
 from itbench.cli import main
 from tests.kit.commands import run
 
-LAYER_KEYS = ["layer", "n_features", "explained_variance", "correlation", "inner_explained_variance"]
+LAYER_KEYS = [
+    *("layer", "n_features", "effective_dimensionality"),
+    *("explained_variance", "correlation", "inner_explained_variance"),
+]
+    "layer",
+    "n_features",
+    "effective_dimensionality",
+    "explained_variance",
+    "correlation",
+    "inner_explained_variance",
+]
 RUN_KEYS = [
     *("model", "weights", "benchmark", "metric", "edition", "baseline"),
     *("measure", "value", "layer", "layers_chosen", "oracle_layer", "gap_to_oracle"),
