@@ -23,8 +23,7 @@ from itbench.statistics.noise_power import normalised_correlation, r2_er
 from itbench.util.arrays import Array
 from itbench.util.tables import markdown
 from perf.commands import write_section
-from plugins.datasets.synthetic_it.drawing.scene import View
-from plugins.datasets.synthetic_it.simulation import simulate_signal
+from plugins.datasets.synthetic_it.simulation import objects_and_views, simulate_signal
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "ceilings.md"
 REPETITIONS = (2, 5, 10, 30)
@@ -54,11 +53,8 @@ def errors(recordings: Recordings, predictions: Array, name: str, repetitions: i
 def half_right(recordings: Recordings) -> Array:
     """Return predictions (stimulus, site) that explain exactly `SHARE` of the signal's variance."""
     stimuli = recordings.stimuli
-    views = [View(*row) for row in zip(*(stimuli.metadata[name] for name in View.__dataclass_fields__), strict=True)]
-    names = list(dict.fromkeys(stimuli.metadata["object"]))
-    objects = np.array([names.index(name) for name in stimuli.metadata["object"]])
     sites = recordings.responses.sizes["site"]
-    signal, _ = simulate_signal(stimuli.images[:], objects, views, sites, recordings.about["seed"])
+    signal, _ = simulate_signal(stimuli.images[:], *objects_and_views(stimuli), sites, recordings.about["seed"])
     rest = np.random.default_rng(0).standard_normal(signal.shape)
     rest -= rest.mean(axis=0) + signal * (rest * signal).mean(axis=0)
     return SHARE**0.5 * signal + (1 - SHARE) ** 0.5 * rest / rest.std(axis=0)

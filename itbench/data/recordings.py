@@ -31,7 +31,8 @@ class Recordings:
     name : str
     stimuli : StimulusSet
     responses : DataArray of dims (repetition, stimulus, site), optional
-        Ordered as the stimuli by its coordinate ``stimulus``, if it has one.
+        Ordered as the stimuli by its coordinate ``stimulus``, if it has one. Coordinates of numbers along several of
+        these dimensions, such as known expected responses (stimulus, site), are kept in a file.
     about : mapping
         ``region``, ``window`` (ms) and other metadata; of RDMs also their ``distance``.
     digests : mapping
@@ -101,14 +102,15 @@ class Recordings:
         object.__setattr__(self, part, joined)
 
     def _check_names(self) -> None:
-        of_stimuli, of_sites = set(self.stimuli.metadata), set(self.site_coordinates()) - {"site"}
+        of_stimuli = set(self.stimuli.metadata)
+        of_sites = {*self.site_coordinates(), *self.array_coordinates()} - {"site"}
         reserved = RESERVED if self.rdms is None else RESERVED | RDM_RESERVED
         unfit = {name for name in of_stimuli | of_sites if name in reserved or not name or "/" in name}
         if unfit:
             raise BadRecordings(f"Coordinates cannot be called {', '.join(map(repr, sorted(unfit)))} in a file.")
         if of_stimuli & of_sites:
             raise BadRecordings(
-                f"Stimuli and sites both have a coordinate called {', '.join(sorted(of_stimuli & of_sites))}.",
+                f"Stimuli and responses both have a coordinate called {', '.join(sorted(of_stimuli & of_sites))}.",
                 todo="Rename one of the two: a file has one variable of a name.",
             )
 
@@ -120,10 +122,21 @@ class Recordings:
             str(key): ("site", coord.values) for key, coord in self.responses.coords.items() if coord.dims == ("site",)
         }
 
+    def array_coordinates(self) -> dict[str, Any]:
+        """Return the coordinates of numbers along several dimensions of the responses, as xarray takes them."""
+        if self.responses is None:
+            return {}
+        return {
+            str(key): (tuple(map(str, coord.dims)), coord.values)
+            for key, coord in self.responses.coords.items()
+            if coord.ndim > 1 and coord.dtype.kind in "iuf"
+        }
+
 
 def describe_recordings(recordings: Recordings) -> dict[str, Any]:
     """Describe recordings: counts of images, sites and repetitions, coordinates, and digests."""
     stimuli = recordings.stimuli
+    arrays = {name: " × ".join(dims) for name, (dims, _) in recordings.array_coordinates().items()}
     size = f"{len(stimuli)} of {stimuli.images.shape[1]} × {stimuli.images.shape[2]} pixels"
     return {
         "name": recordings.name,
@@ -136,6 +149,7 @@ def describe_recordings(recordings: Recordings) -> dict[str, Any]:
         ),
         "stimulus_coordinates": {key: _distinct(column) for key, column in stimuli.metadata.items()},
         "site_coordinates": list(recordings.site_coordinates()),
+        **({"array_coordinates": arrays} if arrays else {}),
         "digests": dict(recordings.digests),
     }
 

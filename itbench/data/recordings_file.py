@@ -66,7 +66,8 @@ def _read(file: h5py.File, path: Path) -> Recordings:
         rdms = xr.DataArray(file["rdms"][:], dims=RDM_DIMS, coords={"subject": subjects}, name="rdms")
         return Recordings(name, stimuli, None, about, stored, rdms)
     sites = {key: ("site", column) for key, column in variables_along(file, "site").items()}
-    responses = xr.DataArray(file["responses"][:], dims=DIMS, coords={"stimulus": list(ids), **sites}, name="responses")
+    coords = {"stimulus": list(ids), **sites, **_arrays(file)}
+    responses = xr.DataArray(file["responses"][:], dims=DIMS, coords=coords, name="responses")
     return Recordings(name, stimuli, responses, about, stored)
 
 
@@ -126,7 +127,8 @@ def _response_variables(recordings: Recordings) -> dict[str, Any]:
     assert recordings.responses is not None
     check_sites(recordings.responses)
     sites = {key: (dim, _storable(values)) for key, (dim, values) in recordings.site_coordinates().items()}
-    return {"responses": (DIMS, recordings.responses.transpose(*DIMS).values), **sites}
+    arrays = recordings.array_coordinates()
+    return {"responses": (DIMS, recordings.responses.transpose(*DIMS).values), **sites, **arrays}
 
 
 def _check_images(images: NDArray[Any]) -> NDArray[Any]:
@@ -163,6 +165,7 @@ def file_digests(file: h5py.File, stimuli: StimulusSet) -> dict[str, str]:
     images, responses = stimuli.content_digest(), digest(_in_blocks(file["rdms" if only_rdms else "responses"]))
     columns = {key: variables_along(file, key) for key in ("stimulus", "subject" if only_rdms else "site")}
     flat = [part for key in columns for name, column in sorted(columns[key].items()) for part in (key, name, column)]
+    flat += [part for name, (dims, array) in sorted(_arrays(file).items()) for part in (*dims, name, array)]
     content = digest(str(file.attrs["name"]), str(file.attrs["about"]), images, responses, *flat)
     return {"stimuli": images, "responses": responses, "content": content}
 
@@ -173,7 +176,7 @@ def variables_along(file: h5py.File, dimension: str) -> dict[str, Any]:
     columns = {}
     for name, variable in file.items():
         own = name == dimension != "stimulus"
-        along = variable.ndim == 1 and variable.name != scale and _dimension(file, variable) == scale
+        along = variable.ndim == 1 and variable.name != scale and _scales(file, variable) == [scale]
         if own or along:
             columns[name] = variable.asstr()[:] if h5py.check_string_dtype(variable.dtype) else variable[:]
     return columns
@@ -184,9 +187,21 @@ def _in_blocks(variable: h5py.Dataset) -> ArrayInBlocks:
     return ArrayInBlocks(variable.dtype, variable.shape, (variable[index] for index in where))
 
 
-def _dimension(file: h5py.File, variable: h5py.Dataset) -> str:
+def _arrays(file: h5py.File) -> dict[str, Any]:
+    """Return dimensions and values of the variables along several dimensions of responses, but for these."""
+    names = {file[dim].name: dim for dim in DIMS if dim in file}
+    scales = {name: _scales(file, file[name]) for name in file if name != "responses"}
+    return {
+        name: (tuple(names[scale] for scale in along), file[name][:])
+        for name, along in scales.items()
+        if len(along) > 1 and names.keys() >= set(along)
+    }
+
+
+def _scales(file: h5py.File, variable: h5py.Dataset) -> list[str]:
+    """Return the names of the dimension scales of a variable."""
     references = variable.attrs.get("DIMENSION_LIST")
-    return file[references[0][0]].name if references is not None else ""
+    return [] if references is None else [file[axis[0]].name for axis in references]
 
 
 BYTES = 8 * 10**6  # of one block, unless a single chunk is larger

@@ -15,13 +15,6 @@ LAYER_KEYS = [
     *("layer", "n_features", "effective_dimensionality"),
     *("explained_variance", "correlation", "inner_explained_variance"),
 ]
-    "layer",
-    "n_features",
-    "effective_dimensionality",
-    "explained_variance",
-    "correlation",
-    "inner_explained_variance",
-]
 RUN_KEYS = [
     *("model", "weights", "benchmark", "metric", "edition", "baseline"),
     *("measure", "value", "layer", "layers_chosen", "oracle_layer", "gap_to_oracle"),

@@ -153,7 +153,7 @@ def test_an_unreachable_source_is_one_message_with_two_ways_on(served, datasets)
         "Get by other means what lies at",
         *[f"  {address}" for address in addresses],
         "and run: itbench data import two-it two.h5 two.csv two.zip",
-        "Or use recordings that need no network: synthetic-it",
+        "Or use recordings that need no network: synthetic-it, synthetic-it-noisy",
     ]
 
 

@@ -137,7 +137,7 @@ def test_score_offline_says_what_is_missing_and_how_to_go_on(benchmark, served, 
         "Get by other means what lies at",
         f"  {os.environ['STANDINS']}/one.h5",
         "and run: itbench data import one-it one.h5",
-        "Or use recordings that need no network: synthetic-it",
+        "Or use recordings that need no network: synthetic-it, synthetic-it-noisy",
     ]
     assert served["one.h5"].requests == []
     assert not list((benchmark.parent / "leaderboard").rglob("*")), "it says nothing about the model"

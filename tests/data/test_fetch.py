@@ -61,6 +61,7 @@ def test_list_says_what_is_here_and_what_can_be_had(mine):
         "kriegeskorte2008-it": "fetched when needed",
         "kriegeskorte2008-human-it": "fetched when needed",
         "synthetic-it": "made when needed",
+        "synthetic-it-noisy": "made when needed",
     }
     assert rows["mine"]["MB"] == pytest.approx(mine.stat().st_size / 1e6, abs=0.06)
     assert rows["synthetic-it"]["MB"] is None

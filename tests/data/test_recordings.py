@@ -1,6 +1,7 @@
 """The file of recordings: what goes in comes out, and what is damaged is never read as good."""
 
 import math
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -9,9 +10,9 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from itbench.data.recordings import Recordings
+from itbench.data.recordings import Recordings, describe_recordings
 from itbench.data.recordings_file import array_blocks, read_recordings, write_recordings
-from itbench.errors import BadRecordings
+from itbench.errors import BadRecordings, DamagedFile
 from itbench.util.checksum import ArrayInBlocks, digest
 from tests.kit.commands import run_python
 from tests.kit.recordings import CATEGORIES, recordings
@@ -48,6 +49,35 @@ def test_everything_that_is_written_is_read(path):
     assert tuple(read.responses["stimulus"].values) == written.stimuli.ids
     for key, column in sites.items():
         np.testing.assert_array_equal(read.responses[key].values, column)
+
+
+def test_numbers_along_several_dimensions_are_kept_and_ordered_with_the_stimuli(path):
+    expected, trial = np.arange(18.0).reshape(3, 6), np.arange(12).reshape(2, 6)
+    mine = recordings()
+    coords = {"expected": (("site", "stimulus"), expected), "trial": (("repetition", "stimulus"), trial)}
+    responses = mine.responses.assign_coords(coords).isel(stimulus=[3, 4, 5, 0, 1, 2])
+    write_recordings(replace(mine, responses=responses), path)
+    read = read_recordings(path)
+    assert read.array_coordinates().keys() == {"expected", "trial"}
+    assert read.responses["expected"].dims == ("site", "stimulus")
+    np.testing.assert_array_equal(read.responses["expected"].values, expected)
+    np.testing.assert_array_equal(read.responses["trial"].values, trial)
+    assert read.responses["trial"].dtype.kind == "i"
+    assert describe_recordings(read)["array_coordinates"]["trial"] == "repetition × stimulus"
+    np.testing.assert_array_equal(read.responses.values, mine.responses.values)
+    write_recordings(replace(mine, responses=mine.responses.assign_coords(coords)), path)
+    assert read_recordings(path).digests == read.digests
+    with h5py.File(path, "r+") as file:
+        file["expected"][0, 0] = 7.0
+    with pytest.raises(DamagedFile, match="were altered"):
+        read_recordings(path)
+
+
+def test_an_array_cannot_have_the_name_of_a_column_of_the_stimuli():
+    mine = recordings(metadata={"size": np.arange(6)})
+    responses = mine.responses.assign_coords(size=(("stimulus", "site"), np.zeros((6, 3))))
+    with pytest.raises(BadRecordings, match="both have a coordinate called size"):
+        replace(mine, responses=responses)
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int16"])

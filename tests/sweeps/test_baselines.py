@@ -291,7 +291,7 @@ def test_precision_and_pooling_are_of_the_model_that_is_named(toy):
         (["--weights", "random"], "Error: --weights random needs a model.\nName one with --model."),
         (["-m", "itbench-tinny"], "Did you mean itbench-tiny?"),
         (["--metric", "rigde"], "Did you mean ridge?"),
-        (["-b", "synthetic-itt"], "Did you mean synthetic-it or synthetic-it-new-objects?"),
+        (["-b", "synthetic-itt"], "Did you mean synthetic-it or synthetic-it-noisy or synthetic-it-new-objects?"),
         (["-o", "component=3"], "unknown option of ridge 'component'"),
     ],
 )

@@ -95,10 +95,34 @@ def simulate_signal(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return noiseless responses (stimulus, site) of variance 1, and the shares (site, 3) of their parts."""
     rng = np.random.default_rng((seed, 3))
-    parts = [_identity(objects, sites, rng), _pose(views, sites, rng), _energy(images, sites, rng)]
+    parts = simulate_parts(images, objects, views, sites, rng)
     shares = rng.dirichlet(SHARES, sites)
+    return mix_parts(parts, shares), shares
+
+
+def simulate_parts(
+    images: NDArray[np.uint8],
+    objects: NDArray[np.intp],
+    views: Sequence[View],
+    sites: int,
+    rng: np.random.Generator,
+) -> list[NDArray[np.float64]]:
+    """Return tuning to identity, tuning to pose, and filter energy of sites, each (stimulus, site)."""
+    return [_identity(objects, sites, rng), _pose(views, sites, rng), _energy(images, sites, rng)]
+
+
+def mix_parts(parts: Sequence[NDArray[np.float64]], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return responses (stimulus, site) of variance 1 of which each part has its share (site, 3)."""
     signal = sum(_standard(part) * np.sqrt(share) for part, share in zip(parts, shares.T, strict=True))
-    return _standard(np.asarray(signal)), shares
+    return _standard(np.asarray(signal))
+
+
+def objects_and_views(stimuli: StimulusSet) -> tuple[NDArray[np.intp], list[View]]:
+    """Return the number of the object (stimulus,) and the view of each drawn image."""
+    names = list(dict.fromkeys(stimuli.metadata["object"]))
+    objects = np.array([names.index(name) for name in stimuli.metadata["object"]])
+    views = [View(*row) for row in zip(*(stimuli.metadata[name] for name in View.__dataclass_fields__), strict=True)]
+    return objects, views
 
 
 def _identity(objects: NDArray[np.intp], sites: int, rng: np.random.Generator) -> NDArray[np.float64]:
