@@ -11,13 +11,20 @@ from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
+from itbench.gram import Gram
+from itbench.metrics.cka import centred_alignment
+from itbench.metrics.rdm import rdm_of_gram
+from itbench.metrics.rsa import compare_rdms
+from itbench.statistics.bootstrap import bootstrap_draws
+from itbench.statistics.jackknife import jackknife_draws
 from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
+from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.util.progress import SilentReporter
 from plugins.datasets.majaj_course.course_file import read_course_file
 from plugins.datasets.majajhong2015.assembly import read_assembly
 from tests.kit.commands import run
 from tests.kit.subjects import subjects
-from tests.kit.toy import toy_recordings
+from tests.kit.toy import toy_recordings, toy_with
 from tools.majaj_files import Experiment, write_course_file, write_public
 
 
@@ -54,20 +61,57 @@ def rows_of(*arguments):
 
 def test_the_ceiling_of_sites_is_their_reliability_by_every_method(toy, home):
     responses = read_recordings(home / "data" / "toy.h5").responses
-    expected = [
-        {
-            "benchmark": "toy",
-            "method": method,
-            "median": pytest.approx(np.median(site_reliability(responses, method))),
-            "mean": pytest.approx(np.mean(site_reliability(responses, method))),
-            "sites": 5,
-            "above 0": 5,
-            "repetitions": [4],
-        }
-        for method in ("split-half", "variance")
-    ]
-    assert rows_of("-b", toy) == expected
-    assert rows_of("-b", toy, "--method", "variance") == expected[1:]
+    means, noise = responses.mean("repetition").values, noise_of_means(moments(responses))
+    expected = []
+    for method in ("split-half", "variance"):
+        reliability = site_reliability(responses, method)
+        rows = np.arange(80), np.zeros(80, int)  # one image by itself, all in one split
+        draws = bootstrap_draws(means, means, *rows, ceiling=reliability, noise=noise)["ceiling"]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        expected.append(
+            {
+                "benchmark": "toy",
+                "method": method,
+                "median": pytest.approx(np.median(reliability)),
+                "low": pytest.approx(low, abs=1e-5),
+                "high": pytest.approx(high, abs=1e-5),
+                "mean": pytest.approx(np.mean(reliability)),
+                "sites": 5,
+                "above 0": 5,
+                "repetitions": [4],
+            }
+        )
+        assert low < np.median(reliability) < high
+    assert rows_of("-b", toy, "--method", "split-half", "--method", "variance") == expected
+    assert rows_of("-b", toy)[:2] == expected
+    assert [row["method"] for row in rows_of("-b", toy)] == ["split-half", "variance", "cka", "rsa"]
+
+
+def test_the_ceiling_of_a_comparison_is_what_the_signal_without_noise_scores(home):
+    noisy, signal = (toy_recordings(sites=30, noise=noise) for noise in (0.5, 0.0))
+    recordings = Recordings("mine", noisy.stimuli, noisy.responses)
+    sides = signal.responses.values[0].astype(float), noisy.responses.mean("repetition").values.astype(float)
+    rdms = [rdm_of_gram(Gram.from_features(side), "correlation") for side in sides]
+    truth = {
+        "cka": centred_alignment(*(side @ side.T for side in sides))[0],
+        "rsa": compare_rdms(*rdms, "pearson")[0],
+    }
+    for row in rows_of("-b", benchmark_of(home, recordings), "--method", "cka", "--method", "rsa"):
+        assert row["mean"] == pytest.approx(truth[row["method"]], abs=0.005)
+        assert row["low"] < truth[row["method"]] < row["high"] < 1
+        assert row["low"] < row["mean"] < row["high"]
+        assert (row["median"], row["above 0"], row["sites"], row["repetitions"]) == (None, None, 30, [4])
+
+
+def test_intervals_are_over_the_clusters_of_the_benchmark(home):
+    recordings = toy_with(object=[f"object{number // 5:02d}" for number in range(80)])
+    path = benchmark_of(home, recordings)
+    objects = rows_of("-b", path)
+    path.write_text(path.read_text() + "cluster: none\n")
+    images = rows_of("-b", path)
+    for one, other in zip(objects, images, strict=True):
+        assert (one["median"], one["mean"]) == (other["median"], other["mean"])
+        assert (one["low"], one["high"]) != (other["low"], other["high"])
 
 
 def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
@@ -81,23 +125,37 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     reliability = site_reliability(make_responses(values, [str(i) for i in range(80)]))
     assert row["mean"] == pytest.approx(reliability[1:].mean())
     lines = run("ceiling", "-b", path).stdout.splitlines()
-    assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == list(row)
-    assert len(lines) == 4
+    header = [cell.strip() for cell in lines[0].strip("| ").split("|")]
+    assert header == [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
+    assert len(lines) == 6
 
 
 def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
-    path = benchmark_of(home, dissimilarities(4))
-    rows = rows_of("-b", path)
+    """With intervals by a jackknife over images and subjects, in plain sight."""
+    recordings = dissimilarities(4)
+    rdms = recordings.rdms.values
+    rows = rows_of("-b", benchmark_of(home, recordings))
     assert [row["method"] for row in rows] == ["pearson", "spearman", "cosine"]
+
+    def bounds(kept_images, kept_subjects, method):
+        rest = rdms[np.ix_(kept_subjects, kept_images, kept_images)]
+        return np.array(rdm_ceiling(rest[:, *np.triu_indices(len(kept_images), 1)], method))
+
     for row in rows:
-        lower, upper = rdm_ceiling(subjects(4), row["method"])
-        expected = {"benchmark": "rdms", "method": row["method"], "lower": lower, "upper": upper, "subjects": 4}
-        assert row == pytest.approx(expected)
+        whole = rdm_ceiling(subjects(4), row["method"])
+        images = np.array([bounds(np.delete(np.arange(14), left), np.arange(4), row["method"]) for left in range(14)])
+        persons = np.array([bounds(np.arange(14), np.delete(np.arange(4), left), row["method"]) for left in range(4)])
+        expected = {"benchmark": "rdms", "method": row["method"], "subjects": 4}
+        for number, name in enumerate(("lower", "upper")):
+            draws = jackknife_draws(whole[number], images[:, number], persons[:, number])
+            low, high = np.quantile(draws, [0.025, 0.975])
+            expected |= {name: whole[number], f"{name} low": low, f"{name} high": high}
+        assert row == pytest.approx(expected, abs=1e-6)
 
 
 def test_sites_and_dissimilarities_stand_in_one_table(toy, home):
     rows = rows_of("-b", toy, "-b", benchmark_of(home, dissimilarities(2)))
-    assert [row["benchmark"] for row in rows] == ["toy"] * 2 + ["rdms"] * 3
+    assert [row["benchmark"] for row in rows] == ["toy"] * 4 + ["rdms"] * 3
     assert rows[0]["upper"] is None
     assert rows[-1]["median"] is None
 
@@ -120,7 +178,7 @@ def test_means_over_repetitions_have_none_and_the_error_says_how_to_get_one(home
 def test_one_subject_and_an_unknown_method_are_refused(toy, home):
     for arguments, message in [
         (("-b", benchmark_of(home, dissimilarities(1))), "Dissimilarities of 1 subject have no ceiling."),
-        (("-b", toy, "--method", "pearson"), "Known: split-half, variance."),
+        (("-b", toy, "--method", "pearson"), "Known: cka, rsa, split-half, variance."),
     ]:
         done = run("ceiling", *arguments)
         assert done.exit_code == 1
