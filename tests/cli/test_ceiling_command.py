@@ -1,7 +1,6 @@
 """itbench ceiling: a table of what can be reached, or what to do where nobody can tell."""
 
 import json
-from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -12,14 +11,20 @@ from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import make_responses
 from itbench.data.stimuli import StimulusSet
+from itbench.gram import Gram
+from itbench.metrics.cka import centred_alignment
+from itbench.metrics.rdm import rdm_of_gram
+from itbench.metrics.rsa import compare_rdms
+from itbench.statistics.bootstrap import bootstrap_draws
+from itbench.statistics.jackknife import jackknife_draws
 from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
-from itbench.sweeps import ceiling_table
+from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.util.progress import SilentReporter
 from plugins.datasets.majaj_course.course_file import read_course_file
 from plugins.datasets.majajhong2015.assembly import read_assembly
 from tests.kit.commands import run
 from tests.kit.subjects import subjects
-from tests.kit.toy import toy_recordings
+from tests.kit.toy import toy_recordings, toy_with
 from tools.majaj_files import Experiment, write_course_file, write_public
 
 
@@ -56,26 +61,57 @@ def rows_of(*arguments):
 
 def test_the_ceiling_of_sites_is_their_reliability_by_every_method(toy, home):
     responses = read_recordings(home / "data" / "toy.h5").responses
-    expected = [
-        {
-            "benchmark": "toy",
-            "method": method,
-            "median": pytest.approx(np.median(site_reliability(responses, method))),
-            "mean": pytest.approx(np.mean(site_reliability(responses, method))),
-            "low": ANY,
-            "high": ANY,
-            "sites": 5,
-            "above 0": 5,
-            "repetitions": [4],
-        }
-        for method in ("split-half", "variance")
-    ]
-    rows = rows_of("-b", toy)
-    assert rows[:2] == expected
-    assert all(row["low"] < row["median"] < row["high"] for row in rows[:2])
-    assert [row["method"] for row in rows[2:]] == ["cka", "rsa"]
-    assert all(0 < row["low"] < row["mean"] < row["high"] for row in rows[2:])
-    assert rows_of("-b", toy, "--method", "variance") == expected[1:]
+    means, noise = responses.mean("repetition").values, noise_of_means(moments(responses))
+    expected = []
+    for method in ("split-half", "variance"):
+        reliability = site_reliability(responses, method)
+        rows = np.arange(80), np.zeros(80, int)  # one image by itself, all in one split
+        draws = bootstrap_draws(means, means, *rows, ceiling=reliability, noise=noise)["ceiling"]
+        low, high = np.quantile(draws, [0.025, 0.975])
+        expected.append(
+            {
+                "benchmark": "toy",
+                "method": method,
+                "median": pytest.approx(np.median(reliability)),
+                "low": pytest.approx(low, abs=1e-5),
+                "high": pytest.approx(high, abs=1e-5),
+                "mean": pytest.approx(np.mean(reliability)),
+                "sites": 5,
+                "above 0": 5,
+                "repetitions": [4],
+            }
+        )
+        assert low < np.median(reliability) < high
+    assert rows_of("-b", toy, "--method", "split-half", "--method", "variance") == expected
+    assert rows_of("-b", toy)[:2] == expected
+    assert [row["method"] for row in rows_of("-b", toy)] == ["split-half", "variance", "cka", "rsa"]
+
+
+def test_the_ceiling_of_a_comparison_is_what_the_signal_without_noise_scores(home):
+    noisy, signal = (toy_recordings(sites=30, noise=noise) for noise in (0.5, 0.0))
+    recordings = Recordings("mine", noisy.stimuli, noisy.responses)
+    sides = signal.responses.values[0].astype(float), noisy.responses.mean("repetition").values.astype(float)
+    rdms = [rdm_of_gram(Gram.from_features(side), "correlation") for side in sides]
+    truth = {
+        "cka": centred_alignment(*(side @ side.T for side in sides))[0],
+        "rsa": compare_rdms(*rdms, "pearson")[0],
+    }
+    for row in rows_of("-b", benchmark_of(home, recordings), "--method", "cka", "--method", "rsa"):
+        assert row["mean"] == pytest.approx(truth[row["method"]], abs=0.005)
+        assert row["low"] < truth[row["method"]] < row["high"] < 1
+        assert row["low"] < row["mean"] < row["high"]
+        assert (row["median"], row["above 0"], row["sites"], row["repetitions"]) == (None, None, 30, [4])
+
+
+def test_intervals_are_over_the_clusters_of_the_benchmark(home):
+    recordings = toy_with(object=[f"object{number // 5:02d}" for number in range(80)])
+    path = benchmark_of(home, recordings)
+    objects = rows_of("-b", path)
+    path.write_text(path.read_text() + "cluster: none\n")
+    images = rows_of("-b", path)
+    for one, other in zip(objects, images, strict=True):
+        assert (one["median"], one["mean"]) == (other["median"], other["mean"])
+        assert (one["low"], one["high"]) != (other["low"], other["high"])
 
 
 def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
@@ -89,9 +125,32 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     reliability = site_reliability(make_responses(values, [str(i) for i in range(80)]))
     assert row["mean"] == pytest.approx(reliability[1:].mean())
     lines = run("ceiling", "-b", path).stdout.splitlines()
-    columns = [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
-    assert [cell.strip() for cell in lines[0].strip("| ").split("|")] == columns
+    header = [cell.strip() for cell in lines[0].strip("| ").split("|")]
+    assert header == [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
     assert len(lines) == 6
+
+
+def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
+    """With intervals by a jackknife over images and subjects, in plain sight."""
+    recordings = dissimilarities(4)
+    rdms = recordings.rdms.values
+    rows = rows_of("-b", benchmark_of(home, recordings))
+    assert [row["method"] for row in rows] == ["pearson", "spearman", "cosine"]
+
+    def bounds(kept_images, kept_subjects, method):
+        rest = rdms[np.ix_(kept_subjects, kept_images, kept_images)]
+        return np.array(rdm_ceiling(rest[:, *np.triu_indices(len(kept_images), 1)], method))
+
+    for row in rows:
+        whole = rdm_ceiling(subjects(4), row["method"])
+        images = np.array([bounds(np.delete(np.arange(14), left), np.arange(4), row["method"]) for left in range(14)])
+        persons = np.array([bounds(np.arange(14), np.delete(np.arange(4), left), row["method"]) for left in range(4)])
+        expected = {"benchmark": "rdms", "method": row["method"], "subjects": 4}
+        for number, name in enumerate(("lower", "upper")):
+            draws = jackknife_draws(whole[number], images[:, number], persons[:, number])
+            low, high = np.quantile(draws, [0.025, 0.975])
+            expected |= {name: whole[number], f"{name} low": low, f"{name} high": high}
+        assert row == pytest.approx(expected, abs=1e-6)
 
 
 def geometry_ceiling(compare, values):
@@ -119,52 +178,6 @@ def test_the_ceiling_of_rsa_is_the_root_of_the_reliability_of_the_geometry(home,
     (row,) = rows_of("-b", path, "--method", "rsa")
     assert row["mean"] == pytest.approx(geometry_ceiling(rsa_of, values))
     assert row["low"] < row["mean"] < row["high"]
-
-
-def test_the_ceiling_of_a_comparison_is_what_the_signal_scores():
-    rng = np.random.default_rng(0)
-    signal = rng.standard_normal((120, 8)) @ rng.standard_normal((8, 30)) / np.sqrt(8)
-    ids = [f"{number:03d}" for number in range(120)]
-    found, true = [], []
-    for _ in range(5):
-        values = signal + rng.standard_normal((6, *signal.shape))
-        found.append(geometry_ceiling(rsa_of, values))
-        true.append(rsa_of(signal, values.mean(axis=0)))
-        row = ceiling_table._comparison_row(make_responses(values, ids), "rsa", np.arange(120))
-        assert row["mean"] == pytest.approx(found[-1])
-    assert np.mean(found) == pytest.approx(np.mean(true), abs=0.01)
-    assert np.mean(true) < 0.97
-
-
-def test_the_interval_of_a_ceiling_is_of_objects_where_there_are_any(home):
-    values = toy_recordings().responses.values
-    values = values + np.repeat(np.random.default_rng(0).standard_normal((16, values.shape[-1])), 5, axis=0)
-    toy, path = toy_recordings(), home / "many.yaml"
-    column = {"object": np.repeat([f"object{number:02d}" for number in range(16)], 5)}
-    stimuli = StimulusSet(toy.stimuli.ids, toy.stimuli.images, column)
-    write_recordings(Recordings("many", stimuli, make_responses(values, toy.stimuli.ids)), home / "data" / "many.h5")
-    widths = []
-    for cluster in ("none", "object"):
-        path.write_text(f"name: many\ndata: many\nsplits: {{kind: kfold}}\ncluster: {cluster}\n")
-        (row,) = rows_of("-b", path, "--method", "split-half")
-        widths.append(row["high"] - row["low"])
-    assert widths[1] > widths[0]
-
-
-def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
-    path = benchmark_of(home, dissimilarities(4))
-    rows = rows_of("-b", path)
-    assert [row["method"] for row in rows] == ["pearson", "spearman", "cosine"]
-    for row in rows:
-        lower, upper = rdm_ceiling(subjects(4), row["method"])
-        assert (row["benchmark"], row["subjects"]) == ("rdms", 4)
-        assert (row["lower"], row["upper"]) == pytest.approx((lower, upper))
-        assert row["lower low"] < lower < row["lower high"]
-        assert row["upper low"] < upper < row["upper high"]
-    columns = run("ceiling", "-b", path).stdout.splitlines()[0]
-    assert [cell.strip() for cell in columns.strip("| ").split("|")] == [
-        *("benchmark", "method", "lower", "95 % of lower", "upper", "95 % of upper", "subjects"),
-    ]
 
 
 def test_sites_and_dissimilarities_stand_in_one_table(toy, home):
