@@ -21,6 +21,7 @@ BLOCKS = 10  # of the session: in each, an image is shown once or not at all
 FEWEST = 2  # repetitions of an image; at most, it is shown in every block
 SPREAD = 0.5  # of the logarithm of a site's mean count
 SELECTIVITY = (0.3, 0.8)  # range of the standard deviation of the logarithm of a site's tuned rate
+SATURATION = 2.0  # standard deviations of the signal beyond which rates do not change: no image decides over a site
 BASELINE = (0.1, 0.4)  # range of the share of a site's mean count that does not depend on the image
 SILENT_COUNT = 0.05  # mean count of a nearly silent site
 
@@ -72,11 +73,12 @@ def synthetic_it_noisy(drawn: Recordings, seed: int = 0, *, animals: tuple[Anima
     """Simulate spike counts of the sites of several animals on the images of synthetic-it.
 
     Given the image i and the block k, the count of site s is Poisson with the rate ``d[s, k] * p * (t[i, s] * g[s] +
-    b[s] * h[s])``. The tuned part t is exp(selectivity * signal) times a number of the site, the signal being made as
-    that of synthetic-it; b is the baseline. The gain g and the offset h come from three normal numbers z of the
-    presentation that all sites of an animal share: g = exp(w z[0:2] - |w|² / 2) and h = exp(v z[2] - v² / 2), with the
-    site's weights w and v. The private gain p has a gamma distribution. The drift d is 1 and a cosine over blocks. All
-    of g, h, p and d have mean 1: the expected count is exactly t + b. 2 to 10 blocks, drawn at random, show an image.
+    b[s] * h[s])``. The tuned part t is exp(selectivity * signal) times a number of the site, of a signal made as in
+    synthetic-it and clipped at 2 standard deviations; b is the baseline. The gain g and the offset h come from three
+    normal numbers z of the presentation that all sites of an animal share: g = exp(w z[0:2] - |w|² / 2) and
+    h = exp(v z[2] - v² / 2), with the site's weights w and v. The private gain p has a gamma distribution. The drift d
+    is 1 and a cosine over blocks. All of g, h, p and d have mean 1: the expected count is exactly t + b. An image is
+    shown in 2 to 10 blocks, drawn at random.
 
     Parameters
     ----------
@@ -103,7 +105,7 @@ def synthetic_it_noisy(drawn: Recordings, seed: int = 0, *, animals: tuple[Anima
     shares = np.stack([columns[name] for name in ("identity", "pose", "energy")], axis=1)
     rng = np.random.default_rng((seed, 6))
     signal = mix_parts(simulate_parts(stimuli.images[:], objects, views, len(shares), rng), shares)
-    tuned = np.exp(columns.pop("selectivity") * signal)
+    tuned = np.exp(columns.pop("selectivity") * np.clip(signal, -SATURATION, SATURATION))
     tuned *= (columns.pop("mean_count") - columns["baseline"]) / tuned.mean(axis=0)
     expected = tuned + columns["baseline"]
     counts = [
