@@ -6,9 +6,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from itbench.data.recordings_file import write_recordings
+from itbench.data.recordings import Recordings
+from itbench.data.recordings_file import read_recordings, write_recordings
 from tests.kit.commands import run
 from tests.kit.toy import TOY_PLUGIN, toy_recordings
 from tests.kit.workers import folder_of_all_workers
@@ -67,3 +69,14 @@ def synthetic_it(home: Path, synthetic_file: Path) -> Path:
     """Put synthetic-it, as itbench draws it, into the data folder; returns its path."""
     (home / "data").mkdir(parents=True)
     return Path(shutil.copy(synthetic_file, home / "data"))
+
+
+@pytest.fixture
+def some_of_synthetic_it(home: Path, synthetic_file: Path) -> Path:
+    """Put a part of synthetic-it into the data folder: 5 views of every other object, every fourth site."""
+    whole = read_recordings(synthetic_file)
+    rows = np.array([row for row in range(len(whole.stimuli)) if row % 20 < 5])  # ten views an object, in a row
+    part = whole.require_responses().isel(stimulus=rows, site=slice(None, None, 4))
+    path = home / "data" / "synthetic-it.h5"
+    write_recordings(Recordings(whole.name, whole.stimuli.take(rows), part, whole.about), path)
+    return path

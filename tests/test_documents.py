@@ -234,7 +234,7 @@ def test_the_readmes_commands_run_in_the_order_printed(lab):
 
 
 @pytest.mark.slow
-def test_the_python_page_runs_in_the_order_printed(synthetic_it):
+def test_the_python_page_runs_in_the_order_printed(some_of_synthetic_it):
     namespace = {}
     for language, block in blocks(PAGES["python.md"]):
         assert language == "python"
@@ -254,7 +254,7 @@ def test_the_documents_name_only_public_names_that_exist():
 
 
 @pytest.mark.slow
-def test_the_commands_on_the_synthetic_benchmark_work(home, synthetic_it, monkeypatch):
+def test_the_commands_on_the_synthetic_benchmark_work(home, some_of_synthetic_it, monkeypatch):
     for page in ("models.md", "metrics.md", "scores.md", "ceilings.md"):
         monkeypatch.setenv("ITBENCH_RESULTS", str(home / page))
         for words in commands(PAGES[page]):
@@ -263,7 +263,7 @@ def test_the_commands_on_the_synthetic_benchmark_work(home, synthetic_it, monkey
 
 
 @pytest.mark.slow
-def test_the_commands_on_trained_models_work(home, synthetic_it):
+def test_the_commands_on_trained_models_work(home, some_of_synthetic_it):
     """By recipes of one epoch, and of one trial."""
     short = ["--recipe", "epochs=1", "--recipe", "patience=0"]
     for words in section("trained-models.md", "learning"):
@@ -318,6 +318,11 @@ def by_system(table):
 
 V4 = [SHARED / "cowley2023-v4-210325" / name for name in ("images_210325.zip", "responses_raw.npy")]
 WEIGHTS = SHARED / "mobilenetv2_100_imagenet" / "model.safetensors"
+OTHERS = {  # by model: folder of its weights, and layers among which are those that its candidates choose
+    "torchvision/squeezenet1_1": ("squeezenet1_1_imagenet", ("features.10", "features.11")),
+    "timm/vit_tiny_patch16_224": ("vit_tiny_patch16_224_imagenet", ("blocks.6",)),
+    "timm/tf_efficientnet_lite0": ("tf_efficientnet_lite0_imagenet", ("blocks.5.0", "blocks.5.2")),
+}
 RDMS = [
     SHARED / "kriegeskorte2008-it92" / name
     for name in ("Kriegeskorte_Neuron2008_supplementalData.mat", "92_brainRDMs.mat")
@@ -340,7 +345,7 @@ def typed(marker):
 
 
 @pytest.mark.slow
-@require_shared(*V4, WEIGHTS)
+@require_shared(*V4, WEIGHTS, *(SHARED / folder / "model.safetensors" for folder, _ in OTHERS.values()))
 def test_v4_prefers_trained_to_random_weights_and_both_to_pixels(home, monkeypatch):
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("ITBENCH_RESULTS", str(home / "scores"))
@@ -359,6 +364,17 @@ def test_v4_prefers_trained_to_random_weights_and_both_to_pixels(home, monkeypat
     expected = [row for row in table("results.md", "metrics cowley2023-v4") if row[0].strip("`") in ("metric", *TABLED)]
     found = {row[0]: row for row in rows_of(again.stdout)}
     require_same_table(expected, [found[row[0]] for row in expected], atol=0.006)
+
+    trained, (random, _), (pixels, _) = {"mobilenetv2_100_same": figures[0, 0]}, *figures[1:]
+    for model, (folder, layers) in OTHERS.items():
+        words = ["-b", "cowley2023-v4", "--weights", SHARED / folder / "model.safetensors", "--json"]
+        done = require("score", "-m", model, *words, *(word for layer in layers for word in ("-l", layer)))
+        trained[model] = json.loads(done.stdout)[0]["explained_variance"]
+    best = trained.pop("timm/tf_efficientnet_lite0")
+    assert best > max(trained.values())
+    assert max(trained.values()) - min(trained.values()) < 0.02
+    assert min(trained.values()) > random + 0.05
+    assert random > pixels + 0.02
 
 
 @pytest.mark.slow

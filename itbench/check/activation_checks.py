@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from itbench.check.checked_model import TOLERANCE, CheckedModel, difference, grey_image, require_equal, sample_images
+from itbench.check.checked_model import (
+    TOLERANCE,
+    CheckedModel,
+    CountsCalls,
+    difference,
+    grey_image,
+    require_equal,
+    sample_images,
+)
 from itbench.check.findings import Check, CheckFailed, CheckSkipped, CheckWarning, one_line
 from itbench.models.layer_names import evenly_spaced
 
@@ -42,20 +50,11 @@ def is_in_eval_mode(subject: CheckedModel) -> str:
     return "no module trains or keeps gradients after a pass"
 
 
-@runtime_checkable
-class CountsCalls(Protocol):
-    """Model that can count the calls of its layers for a model check, as `itbench.Network` can."""
-
-    def count_calls(self, batch: Any) -> Mapping[str, int]:
-        """Return how often every layer runs in the forward pass of a preprocessed batch."""
-
-
 def runs_layers_equally_often(subject: CheckedModel) -> str:
     """Model check: every layer runs equally often for every image; of one that does not, the last output is read."""
     if not isinstance(subject.model, CountsCalls):
         raise CheckSkipped("no itbench.Network: it does not count the calls of its layers")
-    images = [*subject.images[:, None], *KINDS.values()]
-    counts = [subject.model.count_calls(subject.model.prepare(one)) for one in images]
+    counts = [subject.calls(one) for one in (*subject.images[:, None], *KINDS.values())]
     for layer in subject.layers:
         calls = {count.get(layer, 0) for count in counts}
         if len(calls) > 1:
@@ -74,7 +73,7 @@ def repeats(subject: CheckedModel) -> str:
 
 def is_independent_of_the_batch(subject: CheckedModel) -> str:
     """Model check: the activations of an image do not depend on the other images of its batch."""
-    alone = [subject.activations(image[None]) for image in subject.images]
+    alone = [subject.alone(image[None]) for image in subject.images]
     single = {layer: np.concatenate([one[layer] for one in alone]) for layer in subject.layers}
     hint = "batch norm in training mode, or a mean over the batch?"
     agreement = require_equal(subject.batch_activations, single, "Alone and in a batch", hint)
@@ -110,9 +109,7 @@ def returns_copies(subject: CheckedModel) -> str:
 
 def leaves_images_unchanged(subject: CheckedModel) -> str:
     """Model check: the model does not change its input images in place."""
-    images = subject.images[:1].copy()
-    subject.model.activations(subject.model.prepare(images), subject.layers)
-    if not np.array_equal(images, subject.images[:1]):
+    if not (subject.batch_activations and subject.leaves_images):
         raise CheckFailed("the input images are changed in place: copy them first")
     return "the input images are unchanged"
 
@@ -141,7 +138,7 @@ def accepts_any_image(subject: CheckedModel) -> str:
     """Model check: black, white, tiny, oblong and larger images give finite activations."""
     for kind, images in KINDS.items():
         try:
-            found = subject.activations(images)
+            found = subject.alone(images)
         except Exception as error:
             raise CheckFailed(f"an image that is {kind}: {one_line(error)}") from error
         bad = [layer for layer, values in found.items() if not np.isfinite(values).all()]

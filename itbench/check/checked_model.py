@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import psutil
@@ -22,6 +23,14 @@ from itbench.registry import ModelEntry
 
 N_LAYERS = 4  # layers to check of a model that names no candidates
 MEMBERS = (*Model.__annotations__, *(name for name in vars(Model) if not name.startswith("_")))
+
+
+@runtime_checkable
+class CountsCalls(Protocol):
+    """Model that can count the calls of its layers for a model check, as `itbench.Network` can."""
+
+    def counted_calls(self) -> AbstractContextManager[Mapping[str, int]]:
+        """Count how often every layer runs in the forward passes of a block."""
 
 
 class CheckedModel:
@@ -40,7 +49,7 @@ class CheckedModel:
     -----
     It runs on the CPU in float32. `images` are three test images of (224, 224). `batch_activations` are those of all
     layers from one pass over them, with a peak of `memory` bytes beside the model; `repeated_activations` are those of
-    a second pass, which took `seconds`.
+    a second pass, which took `seconds`. `leaves_images` says whether no pass changed the images that it was given.
     """
 
     def __init__(
@@ -50,6 +59,8 @@ class CheckedModel:
         self._named = tuple(layers)
         self.images = sample_images()
         self.memory, self.seconds = 0, 0.0
+        self.leaves_images = True
+        self._calls: dict[bytes, Mapping[str, int]] = {}
 
     def make(self, weights: Weights | None = None) -> Model:
         """Make the checked model anew by a call of its factory.
@@ -112,6 +123,20 @@ class CheckedModel:
         self.seconds = time.perf_counter() - start
         return found
 
+    def alone(self, image: NDArray[Any]) -> Activations:
+        """Return the checked model's activations for one image (1, y, x, 3); note how often each layer ran."""
+        counting = self.model.counted_calls() if isinstance(self.model, CountsCalls) else nullcontext({})
+        with counting as calls:
+            found = self.activations(image)
+        self._calls[_key(image)] = calls
+        return found
+
+    def calls(self, image: NDArray[Any]) -> Mapping[str, int]:
+        """Return how often each layer of the checked model ran in the pass over one image (1, y, x, 3)."""
+        if _key(image) not in self._calls:
+            self.alone(image)
+        return self._calls[_key(image)]
+
     @property
     def first_activations(self) -> Activations:
         """Activations of the checked model for the first test image."""
@@ -129,13 +154,19 @@ class CheckedModel:
         """
         names = tuple(layers) or self.layers
         model = model or self.model
-        found = model.activations(model.prepare(images.copy()), names)
+        given = images.copy()
+        found = model.activations(model.prepare(given), names)
+        self.leaves_images &= np.array_equal(given, images)
         if set(found) != set(names):
             raise CheckFailed(f"asked for {_listed(names)}, got {_listed(found)}")
         for layer, values in found.items():
             if not isinstance(values, np.ndarray):
                 raise CheckFailed(f"layer {layer!r} comes as a {type(values).__name__}, not as a NumPy array")
         return {layer: found[layer].copy() for layer in names}
+
+
+def _key(image: NDArray[Any]) -> bytes:
+    return repr(image.shape).encode() + image.tobytes()
 
 
 def _listed(names: Any) -> str:

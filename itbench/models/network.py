@@ -155,11 +155,21 @@ class Network:
             self._probes[shape] = self._probe(batches)
         return self._probes[shape]
 
-    def count_calls(self, batch: torch.Tensor) -> Mapping[str, int]:
-        """Return how often every module of the torch network runs in the forward pass of a preprocessed batch."""
+    @contextmanager
+    def counted_calls(self) -> Iterator[Mapping[str, int]]:
+        """Count how often every module of the torch network runs within the block, whose passes run to their end."""
         calls: Counter[str] = Counter()
-        self._forward(batch, dict.fromkeys(self._modules, lambda layer, _: calls.update([layer])))
-        return calls
+        handles = [
+            part.register_forward_hook(lambda *_, layer=layer: calls.update([layer]))
+            for layer, part in self._modules.items()
+        ]
+        probes, self._probes = self._probes, {}  # without a probe, no pass ends early
+        try:
+            yield calls
+        finally:
+            self._probes = probes
+            for handle in handles:
+                handle.remove()
 
     def left_in_training_mode(self) -> list[str]:
         """Return the network's modules in training mode and parameters that keep gradients: there should be none."""

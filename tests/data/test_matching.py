@@ -191,6 +191,32 @@ def test_two_equal_sites_are_not_told_apart(course, public):
     assert match_recordings(course, with_responses(public, same))[1].sites_matched == 4
 
 
+def test_without_a_site_equal_to_one_alone_those_equal_to_several_are_counted():
+    """Two of ours are equal to one of theirs, and two of ours to two of theirs each."""
+    ids, rng = [f"image{number}" for number in range(30)], np.random.default_rng(0)
+    values, images = rng.random((3, 30, 3)), rng.integers(0, 256, (30, 4, 4, 3), dtype=np.uint8)
+    stimuli, means = StimulusSet(tuple(ids), images), values.mean(axis=0)[None]
+    repeated = Recordings("repeated", stimuli, make_responses(values[:, :, [0, 1, 1, 2, 2]], ids))
+    averaged = Recordings("averaged", stimuli, make_responses(means[:, :, [0, 0, 1, 2]], ids))
+    with pytest.raises(BadRecordings, match=r"\n2 of 4 are equal to several\."):
+        match_recordings(averaged, repeated)
+
+
+def test_columns_of_the_course_are_filled_and_the_public_objects_only_where_it_has_none(course, public):
+    def with_metadata(**columns):
+        stimuli = StimulusSet(course.stimuli.ids, course.stimuli.images, columns)
+        return Recordings(course.name, stimuli, course.responses, {})
+
+    n, rows = len(course.stimuli), MADE.shuffled[:16]
+    given = with_metadata(variation=np.full(n, -1.0), object=np.array(["own"] * n, dtype=object))
+    metadata = match_recordings(given, public)[0].stimuli.metadata
+    np.testing.assert_array_equal(metadata["variation"], [*(MADE.variation[row] for row in rows), *[-1.0] * 4])
+    assert set(metadata["object"]) == {"own"}
+    metadata = match_recordings(with_metadata(), public)[0].stimuli.metadata
+    found = dict(zip(public.stimuli.ids, public.stimuli.metadata["object"], strict=True))
+    assert metadata["object"].tolist() == [*(found[name] for name in metadata["image_id"][:16]), *[""] * 4]
+
+
 NONE = {
     "other values": (
         lambda values: values * 1.01,

@@ -48,6 +48,15 @@ def test_gram_is_what_float64_gives(width, batch, tmp_path):
     assert gram.stimulus_ids == tuple(IDS)
 
 
+def test_gram_is_the_same_on_both_sides_of_the_width_at_which_the_product_changes(tmp_path, monkeypatch):
+    values = activations((100,), offset=3.0)
+    wide = values.astype(np.float64)
+    for limit in (99, 100, 101):
+        monkeypatch.setattr(gram_reducer, "EXACT_FEATURES", limit)
+        gram, _ = reduced(values, tmp_path)
+        np.testing.assert_allclose(gram.matrix, wide @ wide.T, rtol=2e-6)
+
+
 def test_centred_gram_of_a_wide_layer_keeps_its_digits(tmp_path):
     values = activations((40_000,), offset=100.0)  # the mean is 10,000 times the variance
     wide = values.astype(np.float64)

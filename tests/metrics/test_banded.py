@@ -122,8 +122,8 @@ def test_without_is_missing_unless_asked_for():
 
 
 def test_one_layer_is_ridge():
-    layers = features(40)
-    responses = driven_by(layers.values())
+    drawn = features(40)
+    responses, layers = driven_by(drawn.values()), {"layer0": 1e-3 * drawn["layer0"]}  # in other units
     reading = banded(alphas=(0.3,))(grams_of(layers), responses[TRAIN], TRAIN, TEST)
     values = of_unit_length(layers["layer0"])
     expected = SklearnRidge(0.3).fit(values[TRAIN], responses[TRAIN]).predict(values[TEST])

@@ -191,6 +191,14 @@ def test_says_when_the_best_alpha_is_at_an_edge():
     assert ridge(alphas=tuple(np.geomspace(1e-2, 1e10, 25)))(gram, responses[train], train, test).remarks == ()
 
 
+def test_what_it_says_of_the_grid_does_not_depend_on_the_units_of_the_responses():
+    features, responses, train, test = data((60, 300, "plain"))
+    readout, gram = ridge(alphas=(1e-8, 1e-7)), Gram.from_features(features)
+    plain, small = (readout(gram, units * responses[train], train, test).remarks for units in (1.0, 1e-3))
+    assert plain
+    assert small == plain
+
+
 def test_says_nothing_of_a_choice_inside_the_grid():
     features, responses, train, test = data((60, 300, "plain"))
     gram = Gram.from_features(features)

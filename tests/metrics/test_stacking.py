@@ -89,7 +89,8 @@ def test_solver_agrees_with_scipy(size):
     target = rng.standard_normal((200, size + 3))
     gram, right = factor.swapaxes(1, 2) @ factor, np.einsum("pki,pk->pi", factor, target)
     expected = np.array([nnls(one, other)[0] for one, other in zip(factor, target, strict=True)])
-    found = non_negative_least_squares(gram, right)
+    with np.errstate(over="raise", invalid="raise"):  # on its way no weight leaves the finite ones
+        found = non_negative_least_squares(gram, right)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
     assert (found >= 0).all()
     assert size == 1 or ((found > 0).any(axis=1) & (found == 0).any(axis=1)).sum() > 50  # some are on the boundary

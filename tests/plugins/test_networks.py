@@ -63,11 +63,11 @@ def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name
     assert network.layers == tuple(entry.layers)
     assert in_order_of_execution(network) == list(network.layers)
 
-    write_recordings(toy_recordings(n=12, sites=3), home / "data" / "tiny.h5")
+    write_recordings(toy_recordings(n=8, sites=3), home / "data" / "tiny.h5")
     benchmark = tmp_path / "tiny.yaml"
     benchmark.write_text("data: tiny\nsplits: {kind: kfold, folds: 2}\n")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of penalties: six images choose none well
+        warnings.simplefilter("ignore")  # of penalties: four images choose none well
         score = score_model(
             name,
             str(benchmark),

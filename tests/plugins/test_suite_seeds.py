@@ -125,7 +125,7 @@ def test_every_layer_that_it_names_exists_and_gives_a_tensor(model, layers):
 
 
 @pytest.mark.slow
-def test_a_part_of_it_runs_here(synthetic_it, tmp_path, monkeypatch):
+def test_a_part_of_it_runs_here(some_of_synthetic_it, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # which has no weights
     names = ("pixels ridge CV PCA", "cnn-2", "autoencoder *", "resnet50 layer3", "resnet50-finetuned")
     words = ("-b", "synthetic-it", "--small", "--offline", *(word for name in names for word in ("--only", name)))

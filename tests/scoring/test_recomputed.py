@@ -1,4 +1,4 @@
-"""Real recordings and networks: scores recomputed with NumPy and scikit-learn from exported files, and their order."""
+"""Real recordings and networks: scores recomputed with NumPy and scikit-learn from exported files."""
 
 import json
 import zipfile
@@ -18,7 +18,6 @@ NETWORKS = {  # by model: folder of its weights, and two layers
     "mobilenetv2_100_same": ("mobilenetv2_100_imagenet", ("blocks.3", "blocks.5")),
     "torchvision/squeezenet1_1": ("squeezenet1_1_imagenet", ("features.9", "features.12")),
     "timm/vit_tiny_patch16_224": ("vit_tiny_patch16_224_imagenet", ("blocks.5", "blocks.10")),
-    "timm/tf_efficientnet_lite0": ("tf_efficientnet_lite0_imagenet", ()),
 }
 WEIGHTS = {model: SHARED / folder / "model.safetensors" for model, (folder, _) in NETWORKS.items()}
 FOLDS, SEED = 5, 0
@@ -92,7 +91,7 @@ def rsa(x, y):
     return np.corrcoef((1 - np.corrcoef(x))[pairs], (1 - np.corrcoef(y))[pairs])[0, 1]
 
 
-@pytest.mark.parametrize("model", [model for model, (_, layers) in NETWORKS.items() if layers])
+@pytest.mark.parametrize("model", NETWORKS)
 def test_scores_are_those_recomputed_from_exported_activations(model, home):
     _, layers = NETWORKS[model]
     every = slice(None, None, STEP)
@@ -129,15 +128,3 @@ def test_scores_are_those_recomputed_from_exported_activations(model, home):
         _, compared = score(model, v4, *words, "--metric", metric)
         for layer in layers:
             assert float(compared.value.sel(layer=layer)) == pytest.approx(oracle(features[layer], recorded), abs=1e-4)
-
-
-def test_networks_rank_on_v4_as_they_do_by_hand(home):
-    v4 = benchmark(home, *V4)
-    found = {model: score(model, v4, "--weights", path)[0]["explained_variance"] for model, path in WEIGHTS.items()}
-    random = score("mobilenetv2_100_same", v4, "--weights", "random")[0]["explained_variance"]
-    pixels = score("pixels", v4)[0]["explained_variance"]
-    best = found.pop("timm/tf_efficientnet_lite0")
-    assert best > max(found.values())
-    assert max(found.values()) - min(found.values()) < 0.02
-    assert min(found.values()) > random + 0.05
-    assert random > pixels + 0.02

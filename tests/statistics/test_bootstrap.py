@@ -94,6 +94,14 @@ def test_draws_are_those_of_a_plain_loop(row_cluster, row_split, noisy):
         np.testing.assert_allclose(given[name], centred, rtol=1e-10, err_msg=name)
 
 
+def test_the_ceiling_of_responses_without_noise_is_the_same_in_every_draw():
+    rows, ceiling = LAYOUTS["folds"], np.linspace(0.5, 0.9, 7)
+    kept = bootstrap_draws(*held_out(), *rows, ceiling=ceiling, n=20)
+    drawn = bootstrap_draws(*held_out(), *rows, ceiling=ceiling, noise=np.zeros((60, 7)), n=20)
+    for name in MEASURES:
+        np.testing.assert_array_equal(drawn[name], kept[name])
+
+
 def test_the_interval_of_a_correlation_is_that_of_scipy():
     recorded, predicted = held_out(sites=1)
     one_split = np.zeros(60, int)

@@ -4,8 +4,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,7 +11,7 @@ import pytest
 from itbench.data.recordings_file import write_recordings
 from tests.kit.server import small_disk
 from tests.kit.toy import toy_recordings
-from tests.kit.training import LEARNERS, assert_same_weights, environment, halves, trained, training, weights_in
+from tests.kit.training import Training, assert_same_weights, halves, trained, weights_in
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +40,7 @@ def undisturbed(benchmark, tmp_path_factory):
 def half_way(benchmark, tmp_path_factory):
     """The checkpoint of a training that was killed, of one epoch or more."""
     kept = tmp_path_factory.mktemp("half-way") / "kept"
-    kill_on_its_way(training(kept, benchmark, pause=0.2), kept, after=0.1)
+    kill_on_its_way(Training(kept, benchmark, pause=0.2), kept, after=0.1)
     (checkpoint,) = kept.glob("*.checkpoint")
     return checkpoint
 
@@ -51,12 +49,12 @@ def kill_on_its_way(process, kept, after):
     """Kill a training some seconds after it has written a checkpoint; return what it said."""
     before = times_of(kept)
     end = time.monotonic() + 100
-    while times_of(kept) == before and process.poll() is None and time.monotonic() < end:
+    while times_of(kept) == before and process.is_alive() and time.monotonic() < end:
         time.sleep(0.005)
     time.sleep(after)
     process.kill()
-    _, said = process.communicate()
-    assert process.returncode == -signal.SIGKILL, f"it ended before it was killed: {said}"
+    said = process.end()
+    assert process.exitcode == -signal.SIGKILL, f"it ended before it was killed: {said}"
     return said
 
 
@@ -74,7 +72,7 @@ def times_of(kept):
 def test_killed_at_random_moments_it_ends_with_the_same_weights(benchmark, undisturbed, tmp_path):
     kept, draw = tmp_path / "kept", random.Random(0)
     moments = [draw.uniform(0, 0.7) for _ in range(KILLS)]
-    said = [kill_on_its_way(training(kept, benchmark, pause=0.1), kept, after) for after in moments]
+    said = [kill_on_its_way(Training(kept, benchmark, pause=0.1), kept, after) for after in moments]
     said.append(trained(kept, benchmark))
     assert any(GOES_ON.search(text) for text in said)
     trained_at_all = [epoch for text in said for epoch in EPOCH.findall(text)]
@@ -95,17 +93,9 @@ def test_killed_while_it_writes_it_goes_on_after_the_write_before(
     write, goes_on, done, benchmark, undisturbed, tmp_path
 ):
     kept = tmp_path / "kept"
-    words = ["score", "-m", "learner", "-b", str(benchmark), "--plugin", str(LEARNERS)]
-    code = (
-        "import itertools, os, signal\nfrom itbench.util import files\nfrom itbench.cli import main\n"
-        "flush, count = files._flush, itertools.count(1)\n"
-        "def flush_or_die(path):\n"
-        f"    if path.parent.name == 'kept' and next(count) == {write}: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    flush(path)\n"
-        f"files._flush = flush_or_die\nmain({words})"
-    )
-    killed = subprocess.run([sys.executable, "-c", code], env=environment(kept, benchmark), capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    killed = Training(kept, benchmark, dies_at=write)
+    said = killed.end()
+    assert killed.exitcode == -signal.SIGKILL, said
     assert len(list(kept.glob(".*.partial"))) == 1
     said = trained(kept, benchmark)
     assert GOES_ON.findall(said) == goes_on
@@ -119,9 +109,9 @@ def test_a_disk_that_fills_up_leaves_the_last_checkpoint(half_way, benchmark, un
     content = half_way.read_bytes()
     with small_disk(kept, f"{len(content) * 3 // 2 // 1024}k") as resize:  # no room for the next checkpoint beside it
         shutil.copy(half_way, kept)
-        process = training(kept, benchmark)
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 1
+        process = Training(kept, benchmark)
+        said = process.end()
+        assert process.exitcode == 1
         assert re.search(rf"Error: No space left in {kept}\.\nFree some", said)
         assert "Traceback" not in said
         assert {path.name: path.read_bytes() for path in kept.iterdir()} == {half_way.name: content}
@@ -159,9 +149,9 @@ def test_damaged_weights_are_set_aside_and_made_again(benchmark, undisturbed, tm
 
 def test_two_processes_that_train_the_same_come_to_the_same(benchmark, undisturbed, tmp_path):
     kept = tmp_path / "kept"
-    processes = [training(kept, benchmark, pause=0.02) for _ in range(2)]
+    processes = [Training(kept, benchmark, pause=0.02) for _ in range(2)]
     for process in processes:
-        _, said = process.communicate(timeout=300)
-        assert process.returncode == 0, said
+        said = process.end()
+        assert process.exitcode == 0, said
         assert "Warning" not in said
     assert_same_weights(weights_in(kept), weights_in(undisturbed))
