@@ -99,6 +99,7 @@ def experiment(random: np.random.Generator, images: int, sites: int, objects: in
     )
 
 
+@functools.cache
 def truth() -> dict[str, float]:
     """Return what a coverage interval should hold: each measure of the model in the whole population of sites."""
     loading, added = _sites(np.random.default_rng(0), 400_000)
