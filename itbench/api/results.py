@@ -58,15 +58,18 @@ def compare(
     a: xr.Dataset,
     b: xr.Dataset,
     *,
+    margin: float | None = None,
     responses: ArrayLike | xr.DataArray | None = None,
     benchmark: str | Path | Benchmark | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> PairedComparison:
-    """Compare two scores from Python: difference, its interval, p by permutation.
+    """Compare two scores from Python: difference, its standard error, interval and p, from paired draws of both.
 
     Parameters
     ----------
     a, b : Dataset
+    margin : float, optional
+        The largest difference that does not matter: adds a test of whether the two are no more than that apart.
     responses : array of shape (stimulus, site) or (repetition, stimulus, site), or DataArray, optional
         Of scores of arrays in memory; else the recordings of their benchmark are loaded.
     benchmark : str, Path or Benchmark, optional
@@ -77,6 +80,8 @@ def compare(
     ------
     BadScore
         If the two cannot be compared; says what differs.
+    BadOption
+        If the margin is not above 0.
     """
     recorded: NDArray[np.float64] | None = None
     if has_predictions(a) and has_predictions(b):
@@ -89,7 +94,7 @@ def compare(
         else:
             values = np.asarray(responses, float)
             recorded = values if values.ndim == 2 else np.nanmean(values, axis=0)
-    return compare_scores(a, b, recorded)
+    return compare_scores(a, b, recorded, margin)
 
 
 def _refuse_other_order(score: xr.Dataset, responses: xr.DataArray) -> None:

@@ -154,6 +154,11 @@ def test_scores_are_compared_explained_and_told_apart():
     assert compared.difference == pytest.approx(value(good) - value(bad))
     assert compared.p < 0.01
     assert itbench.compare(good, good, responses=RATES).p == 1
+    assert compared.verdict == "A is better than B."
+    assert (
+        itbench.compare(good, good, margin=0.01, responses=RATES).verdict
+        == "Not told apart, and they are no more than 0.01 apart."
+    )
     text = itbench.explain(good)
     assert f"{value(good):.3f}" in text
     assert repr(text) == str(text)  # a notebook shows it as it is printed
