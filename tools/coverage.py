@@ -16,7 +16,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -24,13 +24,13 @@ import numpy as np
 import xarray as xr
 
 from itbench.gram import Gram
-from itbench.metrics import centred_alignment, compare_rdms, rdm_of_gram
 from itbench.metrics.comparison import compare_layers
 from itbench.metrics.held_out import split_measure_draws
 from itbench.metrics.neural_data import NeuralData
 from itbench.plugins import load_plugins
 from itbench.statistics import bootstrap_draws, percentile_interval, rank_intervals, split_half, two_sided_p
 from itbench.statistics.noise_power import moments, noise_of_means
+from itbench.sweeps.ceiling_table import COMPARISONS
 
 DIMENSIONS = 20  # of the images; each model knows half of them
 SPURIOUS = 0.25  # what a model adds to its predictions, in units of a site's loading
@@ -145,10 +145,12 @@ def measured(seed: int, cell: tuple[int, int, int]) -> Result:
             for gram in grams
         ]
         found[name.upper()], found[f"compare {name.upper()}"] = _interval(draws[0]), _p(draws[0] - draws[1])
-    for name, compare in (("predicted-rsa", _rsa), ("predicted-cka", _cka)):
+    for name in ("rsa", "cka"):
         both = (one.predictions(half), one.predictions(~half, 1))
+        compare = functools.partial(_compared, COMPARISONS[name])
         draws = [split_measure_draws(compare, recorded, model, one.cluster, one.split) for model in both]
-        found[name], found[f"compare {name}"] = _interval(draws[0]), _p(draws[0] - draws[1])
+        found[f"predicted-{name}"] = _interval(draws[0])
+        found[f"compare predicted-{name}"] = _p(draws[0] - draws[1])
     if cell in RANKED:
         found["ranks"] = (_claims(one, random, drawn), 0.0, 0.0)
     return found
@@ -169,13 +171,8 @@ def _registry() -> object:
     return load_plugins()
 
 
-def _rsa(recorded: np.ndarray, predicted: np.ndarray) -> float:
-    rdms = (rdm_of_gram(Gram.from_features(side), "correlation") for side in (recorded, predicted))
-    return float(compare_rdms(*rdms, "pearson")[0])
-
-
-def _cka(recorded: np.ndarray, predicted: np.ndarray) -> float:
-    return float(centred_alignment(recorded @ recorded.T, predicted @ predicted.T)[0])
+def _compared(comparison: Callable[..., np.ndarray], recorded: np.ndarray, predicted: np.ndarray) -> float:
+    return float(comparison(recorded, predicted, None)[0])
 
 
 def _interval(draws: np.ndarray) -> tuple[float, float, float]:
