@@ -213,7 +213,8 @@ def _rows(cells: tuple[tuple[int, int, int], ...], n: int | None) -> Iterator[st
         for number, cell in enumerate(cells):
             start, count = time.monotonic(), n or _experiments(cell)
             shares = run_cell(cell, count, pool)
-            names = [*(name for name in shares if name != "ranks"), "ranks"]
+            names = sorted((name for name in shares if name != "ranks"), key=lambda name: name.startswith("compare"))
+            names.append("ranks")
             if not number:
                 yield "| images | objects | sites | n | " + " | ".join(names) + " |"
                 yield "| ---: | ---: | ---: | ---: | " + " | ".join("---:" for _ in names) + " |"
