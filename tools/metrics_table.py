@@ -32,6 +32,7 @@ from itbench.util.tables import markdown
 BENCHMARKS = ("cowley2023-v4", "synthetic-it", "kriegeskorte2008-it")
 NETWORK = "mobilenetv2_100_same"
 REFUSED = "refused"
+OPTIONS = {("kriegeskorte2008-it", "mutual-knn"): {"distance": "correlation"}}  # of RDMs, their own distance
 COLUMNS = ("metric", "measure", "MobileNetV2", "random weights", "pixels")
 
 
@@ -52,13 +53,17 @@ def rows(
         form = registry.metric(metric).form.name
         if form == "direct" or (_only_compares(registry.benchmark(benchmark)) and form != "comparison"):
             continue
+        options = OPTIONS.get((benchmark, metric), {})
         cells = {
-            column: cell(plan_run(registry, model, benchmark, metric=metric, weights=which), folder)
+            column: cell(
+                plan_run(registry, model, benchmark, metric=metric, metric_options=options, weights=which), folder
+            )
             for column, (model, which) in subjects(weights).items()
         }
         measure = registry.metric(metric).measure
         if set(cells.values()) != {REFUSED}:
-            yield {"metric": f"`{metric}`", "measure": LABELS.get(measure, measure), **cells}
+            name = " ".join([metric, *(f"-o {key}={value}" for key, value in options.items())])
+            yield {"metric": f"`{name}`", "measure": LABELS.get(measure, measure), **cells}
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
