@@ -1,7 +1,8 @@
 """Print the tables of every metric in docs/results.md: python -m tools.metrics_table WEIGHTS [--metric M]...
 
 WEIGHTS is the file of an ImageNet-trained MobileNetV2. The recordings must have been packed and imported as in
-docs/benchmarks.md. Scores go to a folder of their own and are not computed again. The first run takes minutes.
+docs/benchmarks.md. Scores go to a folder of their own and are not computed again. The first run takes an hour. A cell
+is "refused" where a metric refuses the layers of a model, and a metric that refuses all three has no row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import xarray as xr
 
 from itbench import load_plugins
 from itbench.data.benchmark import Benchmark
+from itbench.errors import ItbenchError
 from itbench.extraction.gram_cache import GramCache
 from itbench.registry import Registry
 from itbench.results.score_file import is_earlier, read_score, write_score
@@ -29,6 +31,8 @@ from itbench.util.tables import markdown
 
 BENCHMARKS = ("cowley2023-v4", "synthetic-it", "kriegeskorte2008-it")
 NETWORK = "mobilenetv2_100_same"
+REFUSED = "refused"
+OPTIONS = {("kriegeskorte2008-it", "mutual-knn"): {"distance": "correlation"}}  # of RDMs, their own distance
 COLUMNS = ("metric", "measure", "MobileNetV2", "random weights", "pixels")
 
 
@@ -49,12 +53,17 @@ def rows(
         form = registry.metric(metric).form.name
         if form == "direct" or (_only_compares(registry.benchmark(benchmark)) and form != "comparison"):
             continue
+        options = OPTIONS.get((benchmark, metric), {})
         cells = {
-            column: cell(scored(plan_run(registry, model, benchmark, metric=metric, weights=which), folder))
+            column: cell(
+                plan_run(registry, model, benchmark, metric=metric, metric_options=options, weights=which), folder
+            )
             for column, (model, which) in subjects(weights).items()
         }
         measure = registry.metric(metric).measure
-        yield {"metric": f"`{metric}`", "measure": LABELS.get(measure, measure), **cells}
+        if set(cells.values()) != {REFUSED}:
+            name = " ".join([metric, *(f"-o {key}={value}" for key, value in options.items())])
+            yield {"metric": f"`{name}`", "measure": LABELS.get(measure, measure), **cells}
 
 
 def scored(run: Run, folder: Path) -> xr.Dataset:
@@ -71,9 +80,13 @@ def scored(run: Run, folder: Path) -> xr.Dataset:
     return read_score(path)
 
 
-def cell(score: xr.Dataset) -> str:
-    """Return a cell of the table of metrics: the headline of a score with its interval."""
-    found = summary(score)
+def cell(run: Run, folder: Path) -> str:
+    """Return a cell of the table of metrics: the headline of a run's score with its interval, or that it is refused."""
+    try:
+        found = summary(scored(run, folder))
+    except ItbenchError as error:
+        click.echo(error, err=True)
+        return REFUSED
     if found["low"] is None:
         return f"{found['value']:.3f}"
     return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"

@@ -113,6 +113,8 @@ def reverse_prediction(
         own, cross, square = _products(gram, split, components)
         y = factor - factor[split.train].mean(axis=0)
         u, s, vt = np.linalg.svd(y[split.train], full_matrices=False)
+        rank = int((s > s.max(initial=0.0) * max(y.shape) * np.finfo(float).eps).sum())
+        u, s, vt = u[:, :rank], s[:rank], vt[:rank]  # the rest may hold the mean, which is taken out of y
         inside = u.T @ own  # (dimension, train)
         grid = default_alphas(float(np.square(s).sum()) / len(u)) if alphas is None else np.array(alphas)
         errors = _errors(own, u, s, inside, np.array([grid[0] / FAR, *grid, grid[-1] * FAR]))

@@ -31,9 +31,9 @@ def reduced(x, split, components):
 
 
 @pytest.mark.parametrize("components", [None, 7])
-@pytest.mark.parametrize("wide", [40, 150])
-def test_residuals_are_those_of_sklearn(wide, components):
-    x, y = data(wide)
+@pytest.mark.parametrize(("wide", "sites"), [(40, 12), (150, 12), (150, 200)])
+def test_residuals_are_those_of_sklearn(wide, sites, components):
+    x, y = data(wide, sites, noise=30.0)
     found = reverse_prediction(Gram.from_features(x), y, SPLITS, ALPHAS, components)
     residual, power = np.zeros(N), np.zeros(N)
     for split, alpha in zip(SPLITS, found.alphas, strict=True):
