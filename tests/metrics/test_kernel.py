@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances, lin
 from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
-from itbench.metrics.kernel import kernel_gram
+from itbench.metrics.kernel import kernel_gram, of_unit_length
 from itbench.metrics.principal_components import effective_dimensionality, eigenbasis
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
@@ -89,6 +89,27 @@ def test_width_falls_back_to_1_where_all_training_images_are_alike():
     made = kernel_gram(Gram.from_features(features), np.arange(4), "rbf", 50.0).matrix
     np.testing.assert_allclose(made[4, :4], np.exp(-25 / 50))
     np.testing.assert_array_equal(made[:4, :4], 1)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_a_layer_of_unit_length_has_training_images_at_a_mean_squared_distance_of_1(scale):
+    features, _, train, _ = data((60, 300, "plain"))
+    features = scale * features
+    made = of_unit_length(Gram.from_features(features), train)
+    spread = np.square(features[train] - features[train].mean(axis=0)).sum() / len(train)
+    expected = features / np.sqrt(spread)
+    np.testing.assert_allclose(made.matrix, expected @ expected.T, atol=1e-9)
+    np.testing.assert_allclose(made.row_sums, expected.sum(axis=1), atol=1e-6)
+
+
+def test_a_layer_whose_training_images_are_all_alike_stays_as_it_was():
+    features = np.zeros((5, 2))
+    features[:4] = 1, 2
+    features[4] = 3, 4  # the one held-out image
+    gram = Gram.from_features(features)
+    made = of_unit_length(gram, np.arange(4))
+    np.testing.assert_array_equal(made.matrix, gram.matrix)
+    np.testing.assert_array_equal(made.row_sums, gram.row_sums)
 
 
 def test_one_component_is_enough():
