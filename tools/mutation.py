@@ -70,7 +70,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "statistics/noise_ceiling": ["statistics/test_noise_ceiling", "statistics/test_reliability"],
     "statistics/noise_power": ["statistics/test_noise_power"],
     "statistics/permutation": ["results/test_compare"],
-    "statistics/ranks": ["statistics/test_ranks", "results/test_leaderboard"],
+    "statistics/ranks": ["statistics/test_ranks"],
     "statistics/reliability": ["statistics/test_reliability"],
     "statistics/resampling": ["statistics/test_resampling", "statistics/test_bootstrap"],
     "sweeps/ceiling_table": ["cli/test_ceiling_command"],

@@ -207,6 +207,11 @@ def test_draws_of_two_models_on_the_same_images_belong_together():
 def test_a_value_that_is_no_number_is_refused():
     with pytest.raises(BadScore, match="layer b is no number"):
         told([0.1, np.nan], np.full((2, 30), 0.1))
+    for left in (0, 29):
+        without = np.full((3, 30), 0.1)
+        without[1, left] = np.nan
+        with pytest.raises(BadScore, match="layer b is no number"):
+            told([0.1, 0.2, 0.3], without)
 
 
 def test_too_few_images_or_sites_are_refused(registry):
@@ -217,6 +222,8 @@ def test_too_few_images_or_sites_are_refused(registry):
         compare_layers(rsa, few.items(), recorded.take(np.arange(4)), list(few))
     with pytest.raises(BadRecordings, match="4 images or clusters are too few"):
         compare_layers(rsa, grams.items(), recorded, list(grams), np.arange(N) % 4)
+    five = {name: gram.take(np.arange(5)) for name, gram in grams.items()}
+    assert compare_layers(rsa, five.items(), recorded.take(np.arange(5)), list(five)).sizes["group"] == 5
     one_site = NeuralData(IDS, recorded.responses.isel(site=[0]))
     with pytest.raises(BadOption, match="one site, have no correlation distance"):
         compare_layers(rsa, grams.items(), one_site, list(grams))
@@ -397,6 +404,14 @@ def test_subjects_that_differ_more_widen_the_interval(registry):
     without = np.array([np.delete(r, left).mean() for left in range(4)])
     expected = jackknife_draws(r.mean(), cross_validated_choice(r.mean()[None], found["without"].values)[2], without)
     np.testing.assert_allclose(found["draws"][0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_either_of_two_subjects_the_value_is_that_of_the_other(registry):
+    _, recorded = persons(2)
+    model = persons(1, seed=5)[0][0]
+    found = score_of_rdm(registry, model, recorded)
+    each = [pearsonr(model[PAIRS], rdm[PAIRS])[0] for rdm in recorded.rdms.values]
+    np.testing.assert_allclose(found["without_sites"][0], each[::-1], rtol=1e-6)
 
 
 def test_one_subject_leaves_nobody_out(registry):

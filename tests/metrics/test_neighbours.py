@@ -135,6 +135,22 @@ def test_without_the_group_of_all_that_is_near_the_neighbours_are_those_beyond_i
         assert value == pytest.approx(np.mean([len(set(a) & set(b)) / k for a, b in zip(*sets, strict=True)]))
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_an_rdm_of_many_images_agrees_with_itself_without_any_group(k):
+    """Every third image is alone among a group, without which its neighbours are farther away."""
+    rng = np.random.default_rng(0)
+    centres = np.arange(120)
+    places = np.concatenate(
+        [10.0 * centres + 0.1 * rng.random(120), 10.0 * np.repeat(centres, 2) + rng.uniform(-1, 1, 240)]
+    )
+    groups = np.concatenate([120 + centres % 60, np.repeat(centres, 2)])
+    order = rng.permutation(360)
+    rdm = np.round(line(places[order]), 9)
+    values, tied = mutual_neighbours(rdm, rdm, k, groups[order])
+    np.testing.assert_allclose(values, 1, rtol=1e-12)
+    assert (len(values), tied) == (181, (0, 0))
+
+
 def test_an_rdm_agrees_with_itself_and_by_chance_with_none():
     one, other = (squareform(pdist(side)) for side in features())
     assert mutual_neighbours(one, one, 10)[0] == pytest.approx(1)

@@ -42,10 +42,17 @@ def test_a_model_without_draws_is_told_apart_from_no_other():
 def test_draws_that_are_no_numbers_leave_ranks_open():
     assert rank_intervals([0.5, 0.1], [np.full(100, np.nan), np.full(100, 0.1)]) == [(1, 2), (1, 2)]
     some = normal(0.5, 0.001)
-    some[1_001:] = np.nan  # of fewer than half of all draws, nothing is said
+    some[1_000:] = np.nan  # of fewer than half of all draws, nothing is said
     assert rank_intervals([0.5, 0.1], [some[:2_000], normal(0.1, 0.001, seed=2)]) == [(1, 1), (2, 2)]
     some[999:] = np.nan
     assert rank_intervals([0.5, 0.1], [some, normal(0.1, 0.001, seed=2)]) == [(1, 2), (1, 2)]
+
+
+def test_a_model_of_few_draws_that_are_numbers_leaves_those_of_others_as_they_are():
+    few = normal(0.9, 0.001)
+    few[5:] = np.nan
+    draws = [few, normal(0.5, 0.001, seed=2), normal(0.1, 0.001, seed=3)]
+    assert rank_intervals([0.9, 0.5, 0.1], draws) == [(1, 3), (1, 2), (2, 3)]
 
 
 def test_draws_that_no_two_models_share_leave_ranks_open():
