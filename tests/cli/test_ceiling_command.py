@@ -154,7 +154,7 @@ def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
 
 
 def halves_of(values):
-    """Return the means of five random halvings of complete repetitions (repetition, stimulus, site), by a plain loop."""
+    """Return means of five random halvings of complete repetitions (repetition, stimulus, site), by a plain loop."""
     n, order = len(values), np.random.default_rng(0).random((5, len(values)))
     ranks = [key.argsort().argsort() for key in order]
     halves = [(values[rank < n // 2], values[(rank >= n // 2) & (rank < 2 * (n // 2))]) for rank in ranks]
