@@ -55,7 +55,8 @@ def plain_seed_draws(values, draws, seed):
     within = np.mean([np.var([own[b] - c for own, c in zip(draws, centres, strict=True)], ddof=1) for b in known])
     total = np.mean([shared[b] ** 2 for b in known])
     kept = np.sqrt(max(1 - within / n / total, 0))
-    order = np.random.default_rng(seed).permutation([stats.t(n - 1).ppf((b + 0.5) / n_draws) for b in range(n_draws)])
+    student = stats.t(n - 1)
+    order = np.random.default_rng(seed).permutation(student.ppf([(b + 0.5) / n_draws for b in range(n_draws)]))
     spread = np.sqrt(sum((value - np.mean(values)) ** 2 for value in values) / (n - 1) / n)
     return [np.mean(values) + kept * shared.get(b, np.nan) + order[b] * spread for b in range(n_draws)]
 
@@ -146,6 +147,15 @@ def test_scores_that_differ_in_their_seed_alone_are_pooled_by_the_order_of_the_f
     ]
     assert fixed[0]["alike"] == ""
     assert fixed[0]["seed"] is None
+
+
+def test_scores_of_other_images_or_responses_are_not_alike_and_those_of_other_weights_are():
+    known = {"stimuli": "1", "responses": "2", "content": "3", "weights": "4"}
+    of_known = seed_row(of_seed(4, digests=known))["alike"]
+    assert seed_row(of_seed(5, digests=known | {"weights": "5"}))["alike"] == of_known
+    for name in ("stimuli", "responses", "content"):
+        assert seed_row(of_seed(5, digests=known | {name: "5"}))["alike"] != of_known
+    assert seed_row(of_seed(4, digests=None))["alike"] == seed_row(of_seed(5, digests=None))["alike"] != of_known
 
 
 def test_a_score_has_the_seed_of_all_that_a_seed_changes():

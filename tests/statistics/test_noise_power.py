@@ -88,6 +88,13 @@ def test_a_site_that_varies_among_stimuli_seen_once_alone_has_a_reliability():
     np.testing.assert_allclose(variance_reliability(responses_of(values)), 1)
 
 
+def test_a_site_that_does_not_vary_or_is_hardly_repeated_has_no_reliability():
+    values = simulated(4)
+    values[:, :, 0] = 0.3
+    values[1:, 2:, 1] = NAN
+    assert np.isnan(variance_reliability(responses_of(values))).tolist() == [True, True, False]
+
+
 # ---- predictions
 
 
