@@ -46,7 +46,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "gram": ["models/test_gram", "metrics/test_kernel"],
     "metrics/banded": ["metrics/test_banded"],
     "metrics/cka": ["metrics/test_similarity"],
-    "metrics/comparison": ["metrics/test_comparison"],
+    "metrics/comparison": ["metrics/test_comparison", "data/test_recordings_rdms"],
     "metrics/features": ["metrics/test_features"],
     "metrics/held_out": ["metrics/test_held_out", "metrics/test_stacking"],
     "metrics/kernel": ["metrics/test_kernel", "metrics/test_similarity"],

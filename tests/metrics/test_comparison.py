@@ -9,16 +9,21 @@ from scipy.stats import pearsonr, spearmanr
 
 from itbench import ComparisonResult, Gram, NeuralData
 from itbench.api.score import score_model
+from itbench.data.benchmark import Benchmark
 from itbench.data.responses import make_responses
+from itbench.data.splits import Split, SplitPlan
+from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.metrics.comparison import compare_layers
 from itbench.metrics.rsa import compare_rdms
 from itbench.plugins import load_plugins
-from itbench.registry import Registry
+from itbench.registry import FORMS, Registry
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
+from itbench.scoring.frozen_models import GivenGrams
 from itbench.statistics import rdm_ceiling
 from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
+from tests.kit.toy import toy_with
 
 N = 120
 IDS = tuple(f"p{number}" for number in range(N))
@@ -433,6 +438,23 @@ def test_every_comparison_of_subjects_is_the_mean_of_its_comparison_with_each(re
     found = compare_layers(metric, [("a", gram)], recorded, ["a"])
     assert found["value"].item() == pytest.approx(np.mean([result.value for result in each]))
     np.testing.assert_allclose(found["without"][0], np.mean([result.without for result in each], axis=0))
+
+
+def test_a_comparison_sees_the_images_of_the_splits_their_clusters_and_the_sites_that_can_be_scored(registry):
+    recordings = toy_with(object=[f"object{number // 5:02d}" for number in range(80)])
+    recordings.responses[:, 3, 1] = np.nan
+    responses = recordings.responses.mean("repetition").values
+    splits = [Split("a", np.arange(10, 40), np.arange(40, 70)), Split("b", np.arange(40, 70), np.arange(10, 40))]
+    task = Task(Benchmark("toy", "toy", SplitPlan("kfold")), recordings, responses, splits, responses[3] > -np.inf)
+    x = np.random.default_rng(0).standard_normal((80, 12))
+    grams = [("layer", Gram.from_features(x, recordings.stimuli.ids))]
+    metric = registry.metric("cka").readout(estimator="biased")
+    found = FORMS["comparison"].measure(metric, "cka", GivenGrams({"model": ["layer"]}, grams), task).dataset
+    sides = [part - part.mean(axis=0) for part in (x[10:70], responses[10:70][:, [0, 2, 3, 4]])]
+    norms = [np.linalg.norm(side.T @ side) for side in sides]
+    assert found["value"].item() == pytest.approx(np.linalg.norm(sides[0].T @ sides[1]) ** 2 / np.prod(norms), rel=1e-5)
+    assert found["group_size"].values.tolist() == [5] * 12
+    assert found.sizes["site_group"] == 4
 
 
 # ---- a score

@@ -70,6 +70,7 @@ def test_draws_over_seeds_are_those_of_the_formula(n, common, own, missing):
     draws = 4 + common * rng.standard_normal(200) + own * rng.standard_normal((n, 200))
     draws[0, :missing] = draws[1, 7 : 7 + missing] = np.nan
     np.testing.assert_allclose(seed_draws(values, draws, 5), plain_seed_draws(values, draws, 5), atol=1e-12)
+    np.testing.assert_array_equal(seed_draws(values, draws), seed_draws(values, draws, 0))
 
 
 # ---- rows of scores
@@ -98,7 +99,7 @@ def test_a_row_over_seeds_has_the_mean_of_figures_and_the_spread_of_values():
     assert row["by_seed"] == [one["value"] for one in each]
     assert row["between_seeds"] == pytest.approx(np.std([one["value"] for one in each], ddof=1))
     assert (row["seeds"], row["weights"], row["seconds"]) == ([4, 5, 6], "random (3 seeds)", 3.39)
-    assert (row["layer"], row["layers_chosen"]) == ("late", {"late": 12})
+    assert (row["seed"], row["layer"], row["layers_chosen"]) == (4, "late", {"late": 12})
     assert (row["layers"], row["models"], row["oracle_layer"]) == ([], [], None)
     assert row["brainscore"] is None
     chance = int(digest([seed_row(scores[0])["alike"], [4, 5, 6]])[:8], 16)  # other models' seeds are drawn otherwise
