@@ -10,11 +10,12 @@ from scipy.stats import pearsonr, spearmanr
 from itbench import ComparisonResult, Gram, NeuralData
 from itbench.api.score import score_model
 from itbench.data.benchmark import Benchmark
+from itbench.data.recordings import Recordings
 from itbench.data.responses import make_responses
 from itbench.data.splits import Split, SplitPlan
 from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
-from itbench.metrics.comparison import compare_layers
+from itbench.metrics.comparison import compare_layers, neural_data_of
 from itbench.metrics.rsa import compare_rdms
 from itbench.plugins import load_plugins
 from itbench.registry import FORMS, Registry
@@ -455,6 +456,17 @@ def test_a_comparison_sees_the_images_of_the_splits_their_clusters_and_the_sites
     assert found["value"].item() == pytest.approx(np.linalg.norm(sides[0].T @ sides[1]) ** 2 / np.prod(norms), rel=1e-5)
     assert found["group_size"].values.tolist() == [5] * 12
     assert found.sizes["site_group"] == 4
+
+
+@pytest.mark.parametrize(("about", "distance"), [({"distance": "euclidean"}, "euclidean"), ({}, "")])
+def test_a_comparison_is_told_which_distance_recorded_rdms_have(about, distance):
+    rdms, images = persons(2)[0], toy_with().stimuli.take(np.arange(40))
+    known = xr.DataArray(rdms, dims=("subject", "stimulus", "other_stimulus"), coords={"subject": ["a", "b"]})
+    recordings = Recordings("mine", images, None, rdms=known, about=about)
+    benchmark = Benchmark("mine", "mine", SplitPlan("none"))
+    told = neural_data_of(Task(benchmark, recordings, np.empty((40, 0)), [], np.zeros(0, bool)))
+    assert told.distance == distance
+    np.testing.assert_array_equal(told.rdms, rdms)
 
 
 # ---- a score
