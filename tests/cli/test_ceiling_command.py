@@ -124,6 +124,13 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     assert (row["sites"], row["above 0"], row["repetitions"]) == (6, 4, [1, 5])
     reliability = site_reliability(make_responses(values, [str(i) for i in range(80)]))
     assert row["mean"] == pytest.approx(reliability[1:].mean())
+    means, noise = (
+        np.nanmean(values, axis=0),
+        noise_of_means(moments(make_responses(values, [str(i) for i in range(80)]))),
+    )
+    rows = np.arange(80), np.zeros(80, int)
+    draws = bootstrap_draws(means[:, 1:], means[:, 1:], *rows, ceiling=reliability[1:], noise=noise[:, 1:])["ceiling"]
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=1e-5)
     lines = run("ceiling", "-b", path).stdout.splitlines()
     header = [cell.strip() for cell in lines[0].strip("| ").split("|")]
     assert header == [{"low": "95 %"}.get(name, name) for name in row if name != "high"]

@@ -135,6 +135,7 @@ def test_a_large_common_offset_costs_no_digits():
 def test_procrustes_is_scipys_with_any_group_left_out(wide, sites):
     x, y = features(wide=wide, sites=sites)
     values = procrustes_similarity(x @ x.T, y, GROUPS)
+    np.testing.assert_allclose(procrustes_similarity(1e-8 * x @ x.T, 1e-4 * y, GROUPS), values, rtol=1e-9)
     for value, rows in zip(values, remaining(45, GROUPS), strict=True):
         a, b = (centred(z[rows]) / np.linalg.norm(centred(z[rows])) for z in (x, y))
         wide = np.zeros((len(rows), max(a.shape[1], b.shape[1])))
@@ -371,6 +372,7 @@ def test_sides_without_variation_have_no_canonical_correlation():
         assert canonical_correlations(one @ one.T, other).values.tolist() == [0.0]
         pair = [partial_whitening(side @ side.T, 0.5).factor for side in (one, other)]
         assert procrustes_similarity(pair[0] @ pair[0].T, pair[1], GROUPS).tolist() == [0.0] * 10
+    assert partial_whitening(alike @ alike.T, 0.5).factor.tolist() == [[0.0]] * 45
 
 
 @pytest.mark.parametrize(("check", "known"), [(check_comparison, "pearson"), (check_estimator, "debiased")])
