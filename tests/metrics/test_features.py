@@ -21,6 +21,7 @@ from itbench.metrics.features import (
     soft_matching,
 )
 from itbench.metrics.form import require_narrow
+from itbench.plugins import load_plugins
 from itbench.results.score_file import read_score
 from itbench.results.summary import summary
 from tests.kit.commands import run
@@ -221,6 +222,12 @@ def test_a_layer_that_is_too_wide_is_refused_with_those_that_are_not():
         require_narrow({"a": 11, "b": 3}, 10)
     assert "'a' has 11 features" in error.value.what
     assert error.value.known == "Narrow enough: b."
+
+
+def test_what_reads_single_features_streams_them_and_reads_no_other_gram():
+    for name in ("nonnegative-ridge", "soft-matching"):
+        form = load_plugins().metric(name).form
+        assert (form.streams, form.teaches, form.reads_one_layer, form.several_models) == (True, False, False, False)
 
 
 def test_numbers_of_features_below_1_are_refused():
