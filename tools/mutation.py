@@ -46,7 +46,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "gram": ["models/test_gram", "metrics/test_kernel"],
     "metrics/banded": ["metrics/test_banded"],
     "metrics/cka": ["metrics/test_similarity"],
-    "metrics/comparison": ["metrics/test_comparison"],
+    "metrics/comparison": ["metrics/test_comparison", "data/test_recordings_rdms"],
     "metrics/features": ["metrics/test_features"],
     "metrics/held_out": ["metrics/test_held_out", "metrics/test_stacking"],
     "metrics/kernel": ["metrics/test_kernel", "metrics/test_similarity"],
@@ -70,9 +70,10 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "statistics/noise_ceiling": ["statistics/test_noise_ceiling", "statistics/test_reliability"],
     "statistics/noise_power": ["statistics/test_noise_power"],
     "statistics/permutation": ["results/test_compare"],
-    "statistics/ranks": ["results/test_leaderboard"],
+    "statistics/ranks": ["statistics/test_ranks"],
     "statistics/reliability": ["statistics/test_reliability"],
     "statistics/resampling": ["statistics/test_resampling", "statistics/test_bootstrap"],
+    "sweeps/ceiling_table": ["cli/test_ceiling_command"],
 }
 
 OPERATORS: dict[type[ast.AST], tuple[str, str]] = {

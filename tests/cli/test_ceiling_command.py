@@ -16,7 +16,7 @@ from itbench.metrics.cka import centred_alignment
 from itbench.metrics.rdm import rdm_of_gram
 from itbench.metrics.rsa import compare_rdms
 from itbench.statistics.bootstrap import bootstrap_draws
-from itbench.statistics.jackknife import jackknife_draws
+from itbench.statistics.jackknife import jackknife_draws, jackknife_groups
 from itbench.statistics.noise_ceiling import rdm_ceiling, site_reliability
 from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.util.progress import SilentReporter
@@ -124,6 +124,13 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     assert (row["sites"], row["above 0"], row["repetitions"]) == (6, 4, [1, 5])
     reliability = site_reliability(make_responses(values, [str(i) for i in range(80)]))
     assert row["mean"] == pytest.approx(reliability[1:].mean())
+    means, noise = (
+        np.nanmean(values, axis=0),
+        noise_of_means(moments(make_responses(values, [str(i) for i in range(80)]))),
+    )
+    rows = np.arange(80), np.zeros(80, int)
+    draws = bootstrap_draws(means[:, 1:], means[:, 1:], *rows, ceiling=reliability[1:], noise=noise[:, 1:])["ceiling"]
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=1e-5)
     lines = run("ceiling", "-b", path).stdout.splitlines()
     header = [cell.strip() for cell in lines[0].strip("| ").split("|")]
     assert header == [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
@@ -153,17 +160,19 @@ def test_dissimilarities_have_a_lower_and_an_upper_bound(home):
         assert row == pytest.approx(expected, abs=1e-6)
 
 
-def geometry_ceiling(compare, values):
-    """Return the ceiling of a comparison of complete repetitions (repetition, stimulus, site), by a plain loop."""
+def halves_of(values):
+    """Return means of five random halvings of complete repetitions (repetition, stimulus, site), by a plain loop."""
     n, order = len(values), np.random.default_rng(0).random((5, len(values)))
-    found = []
-    for key in order:
-        rank = key.argsort().argsort()
-        halves = (values[rank < n // 2], values[(rank >= n // 2) & (rank < 2 * (n // 2))])
-        found.append(compare(*(half.mean(axis=0) for half in halves)))
-    r = np.mean(found)
-    ratio = n / (n // 2)
-    return np.sqrt(ratio * r / (1 + (ratio - 1) * r))
+    ranks = [key.argsort().argsort() for key in order]
+    halves = [(values[rank < n // 2], values[(rank >= n // 2) & (rank < 2 * (n // 2))]) for rank in ranks]
+    return [tuple(half.mean(axis=0) for half in pair) for pair in halves]
+
+
+def geometry_ceiling(compare, values, rows=slice(None), sites=slice(None)):
+    """Return the ceiling of a comparison, of some rows and sites: the root of the reliability of the geometry."""
+    r = np.mean([compare(one[rows][:, sites], other[rows][:, sites]) for one, other in halves_of(values)])
+    ratio = len(values) / (len(values) // 2)
+    return np.sqrt(ratio * r / (1 + (ratio - 1) * r)) if r > 0 else -np.sqrt(-ratio * r)
 
 
 def rsa_of(one, other):
@@ -171,13 +180,74 @@ def rsa_of(one, other):
     return np.corrcoef(*(1 - np.corrcoef(side)[above] for side in (one, other)))[0, 1]
 
 
-@pytest.mark.parametrize("repetitions", [4, 5])
-def test_the_ceiling_of_rsa_is_the_root_of_the_reliability_of_the_geometry(home, repetitions):
-    values = toy_recordings(sites=6, repetitions=repetitions).responses.values
-    path = benchmark_of(home, with_responses(values))
-    (row,) = rows_of("-b", path, "--method", "rsa")
-    assert row["mean"] == pytest.approx(geometry_ceiling(rsa_of, values))
-    assert row["low"] < row["mean"] < row["high"]
+def cka_of(one, other):
+    return centred_alignment(one @ one.T, other @ other.T, "debiased")[0]
+
+
+@pytest.mark.parametrize(("method", "compare"), [("rsa", rsa_of), ("cka", cka_of)])
+@pytest.mark.parametrize(
+    ("repetitions", "sites", "of_object", "noise"), [(4, 6, 1, 0.5), (5, 4, 5, 0.5), (2, 41, 5, 2.0), (2, 4, 5, 1e6)]
+)
+def test_the_ceiling_of_a_comparison_is_the_root_of_the_reliability_of_the_geometry(
+    home, method, compare, repetitions, sites, of_object, noise
+):
+    toy = toy_with(object=[f"object{number // of_object:02d}" for number in range(80)])
+    values = toy_recordings(sites=sites, repetitions=repetitions, noise=noise).responses.values.astype(float)
+    recordings = Recordings("mine", toy.stimuli, make_responses(values, toy.stimuli.ids))
+    (row,) = rows_of("-b", benchmark_of(home, recordings), "--method", method)
+    groups, site_groups = jackknife_groups(np.arange(80) // of_object), jackknife_groups(sites, 0, 20)
+    images = [geometry_ceiling(compare, values, rows=groups != group) for group in range(groups.max() + 1)]
+    places = [geometry_ceiling(compare, values, sites=site_groups != group) for group in range(site_groups.max() + 1)]
+    whole = geometry_ceiling(compare, values)
+    low, high = np.quantile(jackknife_draws(whole, np.array(images), np.array(places)), [0.025, 0.975])
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((whole, low, high), rel=1e-4, abs=1e-5)
+    assert low < whole < high
+    assert (row["sites"], row["repetitions"]) == (sites, [repetitions])
+
+
+def test_three_sites_have_no_ceiling_of_a_comparison(home):
+    values = toy_recordings(sites=3, repetitions=2).responses.values
+    for row in rows_of("-b", benchmark_of(home, with_responses(values)), "--method", "cka", "--method", "rsa"):
+        assert [row[name] for name in ("mean", "low", "high", "sites", "repetitions")] == [None, None, None, 3, [2]]
+
+
+def test_sites_that_lack_an_image_have_a_ceiling_but_no_part_in_the_interval(home):
+    values = toy_recordings(sites=6, repetitions=5).responses.values
+    values[:, 7, 0] = np.nan
+    (row,) = rows_of("-b", benchmark_of(home, with_responses(values)), "--method", "variance")
+    responses = make_responses(values, [str(number) for number in range(80)])
+    reliability, mean, noise = site_reliability(responses, "variance"), values.mean(axis=0), moments(responses)
+    rows = np.arange(80), np.zeros(80, int)
+    draws = bootstrap_draws(
+        mean[:, 1:], mean[:, 1:], *rows, ceiling=reliability[1:], noise=noise_of_means(noise)[:, 1:]
+    )["ceiling"]
+    assert (row["median"], row["sites"], row["above 0"]) == (pytest.approx(np.median(reliability)), 6, 6)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=1e-5)
+    assert row["repetitions"] == [5]
+
+
+def test_too_few_images_repeated_have_no_ceiling(home):
+    values = toy_recordings(sites=5, repetitions=3).responses.values
+    values[1:, 2:] = np.nan  # two images of 80 have more than one repetition
+    for row in rows_of("-b", benchmark_of(home, with_responses(values)), "--method", "split-half", "--method", "cka"):
+        assert [row[name] for name in ("median", "low", "high", "mean")] == [None] * 4
+        assert (row["above 0"], row["repetitions"]) == (0 if row["method"] == "split-half" else None, [1, 3])
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_of_three_subjects_each_is_left_out_and_of_two_none(home, n):
+    (row,) = rows_of("-b", benchmark_of(home, dissimilarities(n)), "--method", "pearson")
+    rdms, above = dissimilarities(n).rdms.values, np.triu_indices(14, 1)
+
+    def upper(images, persons):
+        rest = rdms[np.ix_(persons, images, images)]
+        return rdm_ceiling(rest[:, *np.triu_indices(len(images), 1)], "pearson")[1]
+
+    images = [upper(np.delete(np.arange(14), left), np.arange(n)) for left in range(14)]
+    persons = [upper(np.arange(14), np.delete(np.arange(n), left)) for left in range(n)] if n == 3 else []
+    whole = rdm_ceiling(rdms[:, *above], "pearson")[1]
+    low, high = np.quantile(jackknife_draws(whole, np.array(images), np.array(persons)), [0.025, 0.975])
+    assert (row["upper"], row["upper low"], row["upper high"]) == pytest.approx((whole, low, high), abs=1e-6)
 
 
 def test_sites_and_dissimilarities_stand_in_one_table(toy, home):

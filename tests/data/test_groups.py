@@ -164,6 +164,7 @@ CLUSTERS = {  # metadata, the benchmark's key, the rows that are scored; the nam
     "an object each": ({"object": FORTY}, "", FORTY, "", FORTY),
     "none, asked": ({"object": TEN}, "none", FORTY, "", FORTY),
     "a coordinate, asked": ({"object": TEN, "scene": FORTY // 5}, "scene", FORTY, "scene", FORTY // 5),
+    "two scenes, asked": ({"scene": FORTY // 20}, "scene", FORTY, "scene", FORTY // 20),
     "an image without object": ({"object": np.where(FORTY == 3, "", TEN)}, "", FORTY, "", FORTY),
     "one that is not scored": ({"object": np.where(FORTY == 30, "", TEN)}, "", FORTY[:30], "object", FORTY % 10),
     "no objects": ({"category": TEN}, "", FORTY, "", FORTY),

@@ -164,6 +164,13 @@ def test_a_site_that_is_none_of_theirs_is_left_out_and_the_means_are_kept(course
     xr.testing.assert_identical(linked.responses, changed.responses)
 
 
+def test_a_site_that_lacks_an_image_is_left_out(course, public):
+    def lacking(values):
+        values[:, MADE.shuffled[18], 3] = np.nan
+
+    assert match_recordings(course, with_responses(public, lacking))[1].sites_matched == 5
+
+
 def test_a_image_equal_to_two_is_matched_with_neither(course, public):
     first, second = MADE.shuffled[2], MADE.shuffled[18]
 

@@ -268,6 +268,13 @@ def test_images_that_are_almost_equal_agree_to_the_rounding_of_their_norms():
     assert agrees(Gram.from_features(x), few, np.array([0, 19]), *TOLERANCES["float32"])
 
 
+@pytest.mark.parametrize(("factor", "agree"), [(1.05, True), (1 / 1.05, True), (1.06, False), (1 / 1.06, False)])
+def test_products_may_differ_by_a_share_of_the_larger_norms(factor, agree):
+    x = np.random.default_rng(0).standard_normal((2, 300))
+    sides = Gram.from_features(factor * x), Gram.from_features(x)
+    assert agrees(*sides, np.arange(2), 0.1, 0.0) == agree
+
+
 @pytest.mark.parametrize(("factor", "agree"), [(1 + 3e-4, True), (1 + 3e-3, False)])
 def test_the_tolerance_is_relative_whatever_the_units(factor, agree):
     for units in (1e-3, 1.0, 1e3):

@@ -9,16 +9,22 @@ from scipy.stats import pearsonr, spearmanr
 
 from itbench import ComparisonResult, Gram, NeuralData
 from itbench.api.score import score_model
+from itbench.data.benchmark import Benchmark
+from itbench.data.recordings import Recordings
 from itbench.data.responses import make_responses
+from itbench.data.splits import Split, SplitPlan
+from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
-from itbench.metrics.comparison import compare_layers
+from itbench.metrics.comparison import compare_layers, neural_data_of
 from itbench.metrics.rsa import compare_rdms
 from itbench.plugins import load_plugins
-from itbench.registry import Registry
+from itbench.registry import FORMS, Registry
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
+from itbench.scoring.frozen_models import GivenGrams
 from itbench.statistics import rdm_ceiling
 from itbench.statistics.jackknife import cross_validated_choice, jackknife_draws, jackknife_error, jackknife_groups
+from tests.kit.toy import toy_with
 
 N = 120
 IDS = tuple(f"p{number}" for number in range(N))
@@ -207,6 +213,11 @@ def test_draws_of_two_models_on_the_same_images_belong_together():
 def test_a_value_that_is_no_number_is_refused():
     with pytest.raises(BadScore, match="layer b is no number"):
         told([0.1, np.nan], np.full((2, 30), 0.1))
+    for left in (0, 29):
+        without = np.full((3, 30), 0.1)
+        without[1, left] = np.nan
+        with pytest.raises(BadScore, match="layer b is no number"):
+            told([0.1, 0.2, 0.3], without)
 
 
 def test_too_few_images_or_sites_are_refused(registry):
@@ -217,6 +228,8 @@ def test_too_few_images_or_sites_are_refused(registry):
         compare_layers(rsa, few.items(), recorded.take(np.arange(4)), list(few))
     with pytest.raises(BadRecordings, match="4 images or clusters are too few"):
         compare_layers(rsa, grams.items(), recorded, list(grams), np.arange(N) % 4)
+    five = {name: gram.take(np.arange(5)) for name, gram in grams.items()}
+    assert compare_layers(rsa, five.items(), recorded.take(np.arange(5)), list(five)).sizes["group"] == 5
     one_site = NeuralData(IDS, recorded.responses.isel(site=[0]))
     with pytest.raises(BadOption, match="one site, have no correlation distance"):
         compare_layers(rsa, grams.items(), one_site, list(grams))
@@ -399,6 +412,14 @@ def test_subjects_that_differ_more_widen_the_interval(registry):
     np.testing.assert_allclose(found["draws"][0], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_without_either_of_two_subjects_the_value_is_that_of_the_other(registry):
+    _, recorded = persons(2)
+    model = persons(1, seed=5)[0][0]
+    found = score_of_rdm(registry, model, recorded)
+    each = [pearsonr(model[PAIRS], rdm[PAIRS])[0] for rdm in recorded.rdms.values]
+    np.testing.assert_allclose(found["without_sites"][0], each[::-1], rtol=1e-6)
+
+
 def test_one_subject_leaves_nobody_out(registry):
     _, recorded = persons(1)
     found = score_of_rdm(registry, persons(1, seed=5)[0][0], recorded)
@@ -418,6 +439,34 @@ def test_every_comparison_of_subjects_is_the_mean_of_its_comparison_with_each(re
     found = compare_layers(metric, [("a", gram)], recorded, ["a"])
     assert found["value"].item() == pytest.approx(np.mean([result.value for result in each]))
     np.testing.assert_allclose(found["without"][0], np.mean([result.without for result in each], axis=0))
+
+
+def test_a_comparison_sees_the_images_of_the_splits_their_clusters_and_the_sites_that_can_be_scored(registry):
+    recordings = toy_with(object=[f"object{number // 5:02d}" for number in range(80)])
+    recordings.responses[:, 3, 1] = np.nan
+    responses = recordings.responses.mean("repetition").values
+    splits = [Split("a", np.arange(10, 40), np.arange(40, 70)), Split("b", np.arange(40, 70), np.arange(10, 40))]
+    task = Task(Benchmark("toy", "toy", SplitPlan("kfold")), recordings, responses, splits, responses[3] > -np.inf)
+    x = np.random.default_rng(0).standard_normal((80, 12))
+    grams = [("layer", Gram.from_features(x, recordings.stimuli.ids))]
+    metric = registry.metric("cka").readout(estimator="biased")
+    found = FORMS["comparison"].measure(metric, "cka", GivenGrams({"model": ["layer"]}, grams), task).dataset
+    sides = [part - part.mean(axis=0) for part in (x[10:70], responses[10:70][:, [0, 2, 3, 4]])]
+    norms = [np.linalg.norm(side.T @ side) for side in sides]
+    assert found["value"].item() == pytest.approx(np.linalg.norm(sides[0].T @ sides[1]) ** 2 / np.prod(norms), rel=1e-5)
+    assert found["group_size"].values.tolist() == [5] * 12
+    assert found.sizes["site_group"] == 4
+
+
+@pytest.mark.parametrize(("about", "distance"), [({"distance": "euclidean"}, "euclidean"), ({}, "")])
+def test_a_comparison_is_told_which_distance_recorded_rdms_have(about, distance):
+    rdms, images = persons(2)[0], toy_with().stimuli.take(np.arange(40))
+    known = xr.DataArray(rdms, dims=("subject", "stimulus", "other_stimulus"), coords={"subject": ["a", "b"]})
+    recordings = Recordings("mine", images, None, rdms=known, about=about)
+    benchmark = Benchmark("mine", "mine", SplitPlan("none"))
+    told = neural_data_of(Task(benchmark, recordings, np.empty((40, 0)), [], np.zeros(0, bool)))
+    assert told.distance == distance
+    np.testing.assert_array_equal(told.rdms, rdms)
 
 
 # ---- a score

@@ -8,14 +8,25 @@ import pytest
 from scipy.optimize import linear_sum_assignment, nnls
 from sklearn.linear_model import Ridge
 
-from itbench import Gram
+from itbench import FunctionModel, Gram
+from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption
-from itbench.metrics.features import FeatureGram, non_negative_ridge_readout, non_negative_solution, soft_matching
+from itbench.extraction.forward import ExtractionSettings
+from itbench.metrics.features import (
+    FeatureGram,
+    _Streamed,
+    check_features,
+    non_negative_ridge_readout,
+    non_negative_solution,
+    soft_matching,
+)
 from itbench.metrics.form import require_narrow
+from itbench.plugins import load_plugins
 from itbench.results.score_file import read_score
 from itbench.results.summary import summary
 from tests.kit.commands import run
 from tests.kit.regression import SHAPES, data
+from tests.kit.streaming import StreamedModel
 from tests.kit.toy import toy_recordings
 
 N = 60
@@ -81,6 +92,23 @@ def test_a_rotation_of_the_layer_lowers_the_score_and_constant_features_have_non
     assert soft_matching(dead[:, 10:], x).tolist() == [0]
 
 
+@pytest.mark.parametrize("sites", [4, 6])
+def test_features_that_are_0_or_constant_but_for_single_precision_match_nothing(sites):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((N, 4)), rng.standard_normal((N, sites))
+    flat = [np.zeros(N), 1e6 * (1 + 5e-8 * rng.standard_normal(N)), 1e-6 * (1 + 5e-8 * rng.standard_normal(N))]
+    assert np.abs(correlation(flat[1][:, None], y)).max() > 0.05
+    np.testing.assert_allclose(soft_matching(np.stack([*flat, flat[1]], axis=1), y, GROUPS), np.zeros(7), atol=1e-12)
+    r = np.zeros((4, sites))
+    r[0] = correlation(x[:, :1], y)
+    size = np.lcm(4, sites)
+    r = np.repeat(np.repeat(r, size // 4, axis=0), size // sites, axis=1)
+    expected = r[linear_sum_assignment(r, maximize=True)].mean()
+    assert soft_matching(np.stack([x[:, 0], *flat], axis=1), y)[0] == pytest.approx(expected, abs=1e-7)
+    near = 1e3 * (1 + 1e-5 * x)  # what single precision holds of these is enough
+    assert soft_matching(near, y)[0] == pytest.approx(by_copies(x, y), abs=1e-7)
+
+
 # ---- non-negative ridge
 
 
@@ -140,11 +168,39 @@ def test_blocks_of_weights_are_exchanged_until_scipys_solution_is_met(start):
         np.testing.assert_allclose(non_negative_solution(x.T @ x, x.T @ y, first), expected, atol=1e-8)
 
 
+CYCLES = [(3, 20), (3, 148), (4, 46), (4, 166), (5, 3), (5, 173), (8, 160), (8, 208)]  # size, seed
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-9, 1e6])
+@pytest.mark.parametrize(("size", "seed"), CYCLES)
+def test_blocks_that_come_back_are_exchanged_one_by_one(size, seed, unit):
+    """If all wrong weights were exchanged at a time, these had no end; the unit of the responses does not matter."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((size + 2, size)) @ rng.standard_normal((size, size))
+    y = unit * rng.standard_normal(size + 2)
+    found = non_negative_solution(x.T @ x, x.T @ y, np.zeros(size, bool))
+    np.testing.assert_allclose(found / unit, nnls(x, y / unit)[0], atol=1e-7)
+
+
 def test_constant_responses_and_features_are_predicted_by_the_mean():
     x, y = np.ones((20, 3)), np.arange(40.0).reshape(20, 2)
     for features, responses in ((x, y), (y, x)):
         found = non_negative_ridge_readout(FeatureGram.of(features), responses[:15], np.arange(15), np.arange(15, 20))
         np.testing.assert_allclose(found.predictions, np.tile(responses[:15].mean(axis=0), (5, 1)))
+        power = np.square(features[:15] - features[:15].mean(axis=0)).sum() / 15
+        np.testing.assert_allclose(found.alpha, 1e-3 * (power or 1.0))  # the first of equal ones
+
+
+@pytest.mark.parametrize("n", [3, 4, 7])
+def test_of_fewer_rows_than_folds_each_is_left_out(n):
+    features, responses, *_ = data((60, 30, "plain"))
+    train, test = np.arange(n), np.arange(50, 60)
+    found = non_negative_ridge_readout(FeatureGram.of(features), responses[train], train, test, (2.0,))
+    folds = np.array_split(np.random.default_rng(0).permutation(n), min(n, 5))
+    for rows in folds:
+        inner, others = np.sort(rows), np.setdiff1d(train, rows)
+        whole = non_negative_ridge_readout(FeatureGram.of(features), responses[others], others, inner, (2.0,))
+        np.testing.assert_allclose(found.inner_predictions[inner], whole.predictions, atol=1e-9)
 
 
 # ---- features and their layers
@@ -166,6 +222,44 @@ def test_a_layer_that_is_too_wide_is_refused_with_those_that_are_not():
         require_narrow({"a": 11, "b": 3}, 10)
     assert "'a' has 11 features" in error.value.what
     assert error.value.known == "Narrow enough: b."
+
+
+def test_what_reads_single_features_streams_them_and_reads_no_other_gram():
+    for name in ("nonnegative-ridge", "soft-matching"):
+        form = load_plugins().metric(name).form
+        assert (form.streams, form.teaches, form.reads_one_layer, form.several_models) == (True, False, False, False)
+
+
+def test_numbers_of_features_below_1_are_refused():
+    check_features(1)
+    with pytest.raises(BadOption, match="features=0"):
+        check_features(0)
+
+
+def test_streamed_features_are_those_of_the_model_layer_by_layer():
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
+    stimuli = StimulusSet(tuple(f"image{number:02d}" for number in range(20)), images)
+
+    def pixels(images):
+        flat = images.reshape(len(images), -1) / 255
+        return {"a": flat[:, :7], "b": 3 + flat[:, 7:12]}
+
+    model = FunctionModel(pixels, layers=("a", "b"), identity="pixels")
+    flat = images.reshape(20, -1) / 255
+    expected = {
+        "a": flat[:, :7],
+        "b": 3 + flat[:, 7:12],
+        "a+b": np.concatenate([flat[:, :7], 3 + flat[:, 7:12]], axis=1),
+    }
+    settings = ExtractionSettings(memory=4 * 10**9, batch_size=6)
+    found = dict(_Streamed(StreamedModel(model, stimuli, list(expected), settings), 12).grams())
+    assert list(found) == list(expected)
+    for layer, features in expected.items():
+        np.testing.assert_allclose(found[layer].features, features, atol=1e-5)
+        np.testing.assert_allclose(found[layer].matrix, features @ features.T, rtol=1e-5)
+        assert found[layer].stimulus_ids == stimuli.ids
+    with pytest.raises(BadOption, match="has 12 features"):
+        dict(_Streamed(StreamedModel(model, stimuli, ["a+b"], settings), 11).grams())
 
 
 def scored(*arguments):

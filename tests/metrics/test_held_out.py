@@ -181,6 +181,9 @@ SPLIT_DRAWS = {  # what is left out together, the split, the number of sites
     "objects": (np.arange(60) // 5, np.arange(60) % 4, 6),
     "objects in a split each": (np.arange(60) // 5, np.arange(60) // 5 % 4, 6),
     "images in two splits": (np.tile(np.arange(30), 2), np.repeat([0, 1], 30), 6),
+    "two clusters": (np.arange(12) // 6, np.arange(12) % 2, 6),
+    "splits that an image leaves just large enough": (np.arange(16), np.arange(16) % 4, 6),
+    "splits that an image leaves too small": (np.arange(13), np.arange(13) // 10, 6),
     "splits that a cluster leaves too small": (np.arange(20) // 4, np.arange(20) // 4, 6),
 }
 

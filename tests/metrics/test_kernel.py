@@ -7,7 +7,7 @@ from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances, lin
 from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
-from itbench.metrics.kernel import kernel_gram
+from itbench.metrics.kernel import centre, double_centre, kernel_gram, of_unit_length
 from itbench.metrics.principal_components import effective_dimensionality, eigenbasis
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
@@ -31,6 +31,26 @@ def test_kernel_is_that_of_sklearn(shape, kernel):
     made = kernel_gram(Gram.from_features(features), train, kernel, 0.7).matrix
     expected = sklearn_kernel(kernel, features, features, features[train], 0.7)
     np.testing.assert_allclose(made, expected, atol=1e-9 * abs(expected).max())
+
+
+def test_a_matrix_is_centred_as_by_sklearn():
+    features, _, train, test = data((60, 300, "plain"))
+    inner, outer = (features[rows] @ features[train].T for rows in (train, test))
+    oracle = KernelCenterer().fit(inner)
+    found = centre(features @ features.T, train, test)
+    for matrix, expected in zip(found, (oracle.transform(inner), oracle.transform(outer)), strict=True):
+        np.testing.assert_allclose(matrix, expected, atol=1e-9 * np.abs(inner).max())
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1.0, 1e5])
+def test_a_matrix_is_centred_on_all_rows_and_0_where_rounding_alone_remains(scale):
+    x = scale * np.random.default_rng(0).standard_normal((30, 7))
+    x[-1] = x[:-1].mean(axis=0)
+    centred = x - x.mean(axis=0)
+    np.testing.assert_allclose(double_centre(x @ x.T), centred @ centred.T, atol=1e-12 * scale**2)
+    alike = np.tile(x[:1] + 0.1 * scale, (30, 1))
+    products = alike @ alike.T * (1 + np.finfo(float).eps * np.random.default_rng(1).integers(-1, 2, (30, 30)))
+    np.testing.assert_array_equal(double_centre(products), 0)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -89,6 +109,27 @@ def test_width_falls_back_to_1_where_all_training_images_are_alike():
     made = kernel_gram(Gram.from_features(features), np.arange(4), "rbf", 50.0).matrix
     np.testing.assert_allclose(made[4, :4], np.exp(-25 / 50))
     np.testing.assert_array_equal(made[:4, :4], 1)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3])
+def test_a_layer_of_unit_length_has_training_images_at_a_mean_squared_distance_of_1(scale):
+    features, _, train, _ = data((60, 300, "plain"))
+    features = scale * features
+    made = of_unit_length(Gram.from_features(features), train)
+    spread = np.square(features[train] - features[train].mean(axis=0)).sum() / len(train)
+    expected = features / np.sqrt(spread)
+    np.testing.assert_allclose(made.matrix, expected @ expected.T, atol=1e-9)
+    np.testing.assert_allclose(made.row_sums, expected.sum(axis=1), atol=1e-6)
+
+
+def test_a_layer_whose_training_images_are_all_alike_stays_as_it_was():
+    features = np.zeros((5, 2))
+    features[:4] = 1, 2
+    features[4] = 3, 4  # the one held-out image
+    gram = Gram.from_features(features)
+    made = of_unit_length(gram, np.arange(4))
+    np.testing.assert_array_equal(made.matrix, gram.matrix)
+    np.testing.assert_array_equal(made.row_sums, gram.row_sums)
 
 
 def test_one_component_is_enough():

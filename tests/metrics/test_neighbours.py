@@ -96,6 +96,61 @@ def test_rounding_makes_no_order_among_equal_distances():
     assert mutual_neighbours(one + noise, other, 4)[0] == pytest.approx(mutual_neighbours(one, other, 4)[0], abs=1e-12)
 
 
+def line(places):
+    """Return the distances of images on a line."""
+    return np.abs(np.subtract.outer(places, places))
+
+
+@pytest.mark.parametrize(("gap", "tied"), [(0.9e-7, (1, 1)), (1.1e-7, (0, 0)), (-1.1e-7, (0, 0))])
+def test_distances_are_equal_up_to_1e_7_of_the_mean_distance(gap, tied):
+    rdm = np.array([[0.0, 1, 1, 4], [1, 0, 2, 3], [1, 2, 0, 3], [4, 3, 3, 0]]) + np.diag(np.full(4, 9.0))
+    rdm[3, 1:3] += 0.1, 0.2  # of the last image, one is nearer than the other; the first has two at 1
+    rdm[0, 1] += gap * rdm[~np.eye(4, dtype=bool)].mean()
+    other = rdm[np.ix_([0, 2, 1, 3], [0, 2, 1, 3])]
+    (value,), found = mutual_neighbours(rdm, rdm, 1)
+    assert (value, found) == (pytest.approx(7 / 8 if tied[0] else 1), tied)
+    assert mutual_neighbours(rdm, other, 1)[1] == tied
+
+
+def test_images_that_are_all_equal_are_neighbours_by_chance():
+    nowhere = np.zeros((7, 7))
+    (value,), tied = mutual_neighbours(nowhere, line(np.arange(7.0) ** 2), 2)
+    assert value == pytest.approx(2 / 6)
+    assert tied == (7, 0)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_without_the_group_of_all_that_is_near_the_neighbours_are_those_beyond_it(k):
+    """In some image's order, all images of the largest group come first."""
+    rng = np.random.default_rng(k)
+    groups = np.repeat([0, 1, 2], [3, 4, 5])
+    places = np.concatenate([rng.uniform(0, 9, 3), rng.uniform(90, 99, 4), rng.uniform(0, 9, 5)])
+    one, other = line(places), line(places[rng.permutation(12)])
+    values, _ = mutual_neighbours(one, other, k, groups)
+    for group, value in enumerate(values[1:]):
+        rows = np.ix_(groups != group, groups != group)
+        sets = [
+            np.where(np.eye(len(part), dtype=bool), np.inf, part).argsort()[:, :k] for part in (one[rows], other[rows])
+        ]
+        assert value == pytest.approx(np.mean([len(set(a) & set(b)) / k for a, b in zip(*sets, strict=True)]))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_an_rdm_of_many_images_agrees_with_itself_without_any_group(k):
+    """Every third image is alone among a group, without which its neighbours are farther away."""
+    rng = np.random.default_rng(0)
+    centres = np.arange(120)
+    places = np.concatenate(
+        [10.0 * centres + 0.1 * rng.random(120), 10.0 * np.repeat(centres, 2) + rng.uniform(-1, 1, 240)]
+    )
+    groups = np.concatenate([120 + centres % 60, np.repeat(centres, 2)])
+    order = rng.permutation(360)
+    rdm = np.round(line(places[order]), 9)
+    values, tied = mutual_neighbours(rdm, rdm, k, groups[order])
+    np.testing.assert_allclose(values, 1, rtol=1e-12)
+    assert (len(values), tied) == (181, (0, 0))
+
+
 def test_an_rdm_agrees_with_itself_and_by_chance_with_none():
     one, other = (squareform(pdist(side)) for side in features())
     assert mutual_neighbours(one, one, 10)[0] == pytest.approx(1)
@@ -114,9 +169,12 @@ def test_ties_are_said_and_numbers_of_neighbours_that_cannot_be_are_refused():
     found = metric(Gram.from_features(x, ids), counts, GROUPS)
     (remark,) = found.remarks
     assert "images have several 5-th nearest ones in the responses" in remark
-    with pytest.raises(BadOption, match="50 images are too few for 43 nearest"):
-        mutual_neighbours(np.ones((N, N)), np.ones((N, N)), 43, GROUPS)  # 8 are left out
+    with pytest.raises(BadOption, match="50 images are too few for 42 nearest"):
+        mutual_neighbours(np.ones((N, N)), np.ones((N, N)), 42, GROUPS)  # 8 are left out
+    with pytest.raises(BadOption, match="50 images are too few for 50 nearest"):
+        mutual_neighbours(np.ones((N, N)), np.ones((N, N)), N)
     assert np.isfinite(mutual_neighbours(np.ones((N, N)), np.ones((N, N)), 41, GROUPS)[0]).all()
     assert np.isfinite(mutual_neighbours(np.ones((N, N)), np.ones((N, N)), N - 1)[0]).all()
+    check_neighbours(1)
     with pytest.raises(BadOption, match="k=0"):
         check_neighbours(0)

@@ -31,6 +31,14 @@ def test_rdms_are_those_of_rsatoolbox(distance):
     np.testing.assert_allclose(rdm_of_neural_data(recorded(x), distance), oracle, atol=1e-10)
 
 
+def test_patterns_of_two_features_rise_or_fall_and_those_of_one_have_no_correlation():
+    x = patterns(2)
+    rises = np.sign(x[:, 1] - x[:, 0])
+    np.testing.assert_allclose(rdm_of_gram(Gram.from_features(x), "correlation"), 1 - np.outer(rises, rises), atol=1e-9)
+    with pytest.raises(BadOption, match="Patterns of one feature"):
+        rdm_of_gram(Gram.from_features(x[:, :1]), "correlation")
+
+
 def test_cosine_is_the_closed_form():
     x = patterns()
     unit = x / np.linalg.norm(x, axis=1, keepdims=True)

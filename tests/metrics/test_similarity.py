@@ -131,10 +131,11 @@ def test_a_large_common_offset_costs_no_digits():
 # ---- Procrustes
 
 
-@pytest.mark.parametrize("sites", [12, 80])
-def test_procrustes_is_scipys_with_any_group_left_out(sites):
-    x, y = features(sites=sites)
+@pytest.mark.parametrize(("wide", "sites"), [(70, 12), (70, 80), (1, 30), (2, 30)])
+def test_procrustes_is_scipys_with_any_group_left_out(wide, sites):
+    x, y = features(wide=wide, sites=sites)
     values = procrustes_similarity(x @ x.T, y, GROUPS)
+    np.testing.assert_allclose(procrustes_similarity(1e-8 * x @ x.T, 1e-4 * y, GROUPS), values, rtol=1e-9)
     for value, rows in zip(values, remaining(45, GROUPS), strict=True):
         a, b = (centred(z[rows]) / np.linalg.norm(centred(z[rows])) for z in (x, y))
         wide = np.zeros((len(rows), max(a.shape[1], b.shape[1])))
@@ -188,6 +189,10 @@ def test_what_whitening_makes_alike_is_told_or_refused():
     assert whole.share == pytest.approx(44 * 0.01 / np.square(0.9 * singular + 0.1).sum())
     with pytest.raises(BadOption, match="44 directions of 45 images"):
         partial_whitening(x @ x.T, 1.0)
+    fewer = x[:, :43]
+    assert partial_whitening(fewer @ fewer.T, 1.0).share == 0
+    check_whitening(0)
+    check_whitening(1)
     for wrong in (-0.1, 1.1, np.nan):
         with pytest.raises(BadOption, match="whitening"):
             check_whitening(wrong)
@@ -235,6 +240,59 @@ def test_the_step_is_that_of_one_direction_more_or_fewer():
     assert canonical_correlations(x @ x.T, y, 0.8).step == pytest.approx(max(steps), abs=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1e-7])
+def test_the_step_is_the_largest_of_all_four_whatever_the_numbers_of_directions(scale):
+    """Also where a side has one direction, or all it has; each of the four is the largest somewhere."""
+    largest = set()
+    for seed in range(25):
+        x, y = spread(seed)
+        x, y = scale * x, scale * y * np.geomspace(2, 0.2, 5)
+        sides = [np.linalg.svd(centred(side), full_matrices=False)[:2] for side in (x, y)]
+        variance = (0.4, 0.6, 0.8, 0.95, 1.0)[seed % 5]
+        counts = [1 + int((np.cumsum(s**2) < (variance - 1e-12) * np.sum(s**2)).sum()) for _, s in sides]
+        found = canonical_correlations(x @ x.T, y, variance)
+        assert found.directions == tuple(counts)
+
+        def mean(i, j, sides=sides):
+            return np.linalg.svd(sides[0][0][:, :i].T @ sides[1][0][:, :j], compute_uv=False).mean()
+
+        one = [(n, counts[1]) for n in (counts[0] - 1, counts[0] + 1) if 1 <= n <= 14]
+        other = [(counts[0], n) for n in (counts[1] - 1, counts[1] + 1) if 1 <= n <= 5]
+        steps = {pair: abs(mean(*pair) - mean(*counts)) for pair in one + other}
+        assert found.step == pytest.approx(max(steps.values()), abs=1e-9)
+        most = max(steps, key=steps.get)
+        largest.add((most[0] - counts[0], most[1] - counts[1]))
+    assert largest == {(-1, 0), (1, 0), (0, -1), (0, 1)}
+
+
+def test_a_share_that_the_first_components_hold_exactly_needs_no_more():
+    axes = np.linalg.qr(centred(np.random.default_rng(0).standard_normal((45, 4))))[0]
+    x = axes * np.sqrt([8.0, 4, 3, 1])  # 1/2, 3/4 and 15/16 of the variance
+    for variance, count in ((0.5, 1), (0.75, 2), (15 / 16, 3), (0.74, 2), (0.76, 3), (1.0, 4), (0.01, 1)):
+        assert canonical_correlations(x @ x.T, x + 5, variance).directions == (count, count)
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.7, 2), (1.4, 3)])
+def test_directions_below_what_rounding_leaves_of_an_offset_are_none(share, count):
+    """With n ε |x|² of the image farthest from 0."""
+    axes = np.linalg.qr(centred(np.random.default_rng(0).standard_normal((45, 3))))[0]
+    offset = np.where(np.arange(3) == 0, 1e5, 0.0)
+    least = 45 * np.finfo(float).eps * 1e10
+    y = axes * np.sqrt([2e4 * least, 1e4 * least, share * least]) + offset
+    x = axes * np.sqrt([2.0, 1.0, 0.5])
+    assert canonical_correlations(x @ x.T, y, 1.0).directions == (3, count)
+    far = axes[:, :2] * np.sqrt([2e4 * least, 1e4 * least]) + offset[:2]  # rounding itself would be directions
+    assert canonical_correlations(far @ far.T, x, 1.0).directions == (2, 3)
+    assert partial_whitening(far @ far.T, 0.5).factor.shape == (45, 2)
+
+
+def test_directions_below_what_single_precision_leaves_are_none():
+    axes = np.linalg.qr(centred(np.random.default_rng(0).standard_normal((45, 3))))[0]
+    for share, count in ((0.9e-9, 2), (1.1e-9, 3)):
+        x = axes * np.sqrt([1.0, 0.5, share])
+        assert canonical_correlations(x @ x.T, x, 1.0).directions == (count, count)
+
+
 def test_canonical_correlations_are_scikit_learns():
     x, y = spread()
     f, g = components(x, 0.9), components(y, 0.9)
@@ -258,6 +316,9 @@ def test_penalised_canonical_correlations_are_those_of_ridge_covariances():
         expected.append(np.linalg.svd(roots[0] @ a.T @ b @ roots[1].T, compute_uv=False).sum() / g.shape[1])
     found = canonical_correlations(x @ x.T, y, 0.99, 0.7, GROUPS)
     np.testing.assert_allclose(found.values, expected, atol=1e-9)
+    powers = [np.square(side).sum(axis=0) for side in (f, g)]
+    one, other = (np.sum(power / (power + ridge)) for power, ridge in zip(powers, ridges, strict=True))
+    assert found.chance == pytest.approx(one * other / (44 * g.shape[1]))
     assert 0 < found.chance < canonical_correlations(x @ x.T, y, 0.99).chance
 
 
@@ -301,13 +362,18 @@ def test_images_that_are_all_alike_say_nothing(measure):
     assert measure(alike, second, groups=GROUPS).tolist() == [0.0] * 10
 
 
-def test_sides_without_variation_have_no_canonical_correlation():
+@pytest.mark.parametrize("value", [0.1, 0.0])
+def test_sides_without_variation_have_no_canonical_correlation(value):
     x, y = spread()
-    alike = np.full((45, 3), 0.1)
+    alike = np.full((45, 3), value)
     for one, other in ((alike, y), (x, alike)):
-        assert canonical_correlations(one @ one.T, other, groups=GROUPS).values.tolist() == [0.0] * 10
+        found = canonical_correlations(one @ one.T, other, groups=GROUPS)
+        assert found.values.tolist() == [0.0] * 10
+        assert (found.chance, found.step) == (0, 0)
+        assert canonical_correlations(one @ one.T, other).values.tolist() == [0.0]
         pair = [partial_whitening(side @ side.T, 0.5).factor for side in (one, other)]
         assert procrustes_similarity(pair[0] @ pair[0].T, pair[1], GROUPS).tolist() == [0.0] * 10
+    assert partial_whitening(alike @ alike.T, 0.5).factor.tolist() == [[0.0]] * 45
 
 
 @pytest.mark.parametrize(("check", "known"), [(check_comparison, "pearson"), (check_estimator, "debiased")])

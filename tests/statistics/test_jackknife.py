@@ -10,6 +10,7 @@ from itbench.metrics.rsa import compare_rdms
 from itbench.statistics.jackknife import (
     JackknifeSums,
     count_groups,
+    cross_validated_choice,
     jackknife_draws,
     jackknife_error,
     jackknife_groups,
@@ -24,6 +25,34 @@ def test_the_standard_error_of_a_mean_is_the_textbooks():
     values = np.random.default_rng(0).gamma(2.0, size=60)
     expected = values.std(ddof=1) / np.sqrt(60)
     assert jackknife_error(without_each(values)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("without", "expected"), [([], 0), ([0.7], 0), ([0.2, 0.5], 0.15)])
+def test_the_standard_error_of_few_groups_is_the_closed_form(without, expected):
+    assert jackknife_error(np.array(without)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n_layers", "n_groups", "seed"), [(3, 12, 0), (2, 50, 0), (4, 23, 5), (1, 7, 0)])
+def test_the_choice_of_a_layer_is_that_of_a_plain_loop_over_fifths(n_layers, n_groups, seed):
+    rng = np.random.default_rng(1)
+    values = rng.normal(0.5, 0.02, n_layers)
+    without = values[:, None] + 0.003 + rng.normal(0, 0.01, (n_layers, n_groups))  # the jackknife sees a bias
+    fifth = np.random.default_rng(seed).permutation(np.arange(n_groups) % 5)
+    chosen, worth = [], []
+    for group in range(n_groups):
+        means = []
+        for layer in range(n_layers):
+            average = np.mean(without[layer])
+            pseudo = [values[layer] + (n_groups - 1) * (average - one) for one in without[layer]]
+            means.append(np.mean([one for one, own in zip(pseudo, fifth, strict=True) if own != fifth[group]]))
+        best = int(np.argmax(means))
+        chosen.append(best)
+        worth.append(values[best] + (n_groups - 1) * (np.mean(without[best]) - without[best][group]))
+    found, headline, left_out = cross_validated_choice(values, without, seed)
+    assert found.tolist() == chosen
+    assert len(set(chosen)) > 1 or n_layers == 1
+    assert headline == pytest.approx(np.mean(worth))
+    np.testing.assert_allclose(left_out, [np.mean(np.delete(worth, group)) for group in range(n_groups)])
 
 
 @pytest.mark.slow
@@ -54,7 +83,7 @@ def plain_draws(value, factors, n, seed):
     return draws
 
 
-@pytest.mark.parametrize("sizes", [(3,), (20,), (20, 8), (8, 20, 5), (20, 1), (20, 0), (1,), ()], ids=str)
+@pytest.mark.parametrize("sizes", [(2,), (3,), (20,), (20, 8), (8, 20, 5), (20, 1), (20, 0), (1,), ()], ids=str)
 def test_draws_are_those_of_a_plain_loop_over_every_factor(sizes):
     rng = np.random.default_rng(1)
     factors = [without_each(rng.standard_normal(size)) if size > 1 else rng.standard_normal(size) for size in sizes]

@@ -81,6 +81,20 @@ def test_reliability_is_what_a_perfect_prediction_explains():
     assert abs((variance_reliability(responses_of(values)) - explained).mean()) < 0.01
 
 
+def test_a_site_that_varies_among_stimuli_seen_once_alone_has_a_reliability():
+    values = np.full((2, 8, 1), 3.0)
+    values[1, 4:] = NAN
+    values[0, 4:, 0] = 1, 2, 4, 7  # the four that were repeated give 3, without noise
+    np.testing.assert_allclose(variance_reliability(responses_of(values)), 1)
+
+
+def test_a_site_that_does_not_vary_or_is_hardly_repeated_has_no_reliability():
+    values = simulated(4)
+    values[:, :, 0] = 0.3
+    values[1:, 2:, 1] = NAN
+    assert np.isnan(variance_reliability(responses_of(values))).tolist() == [True, True, False]
+
+
 # ---- predictions
 
 

@@ -19,6 +19,7 @@ RANKS = {
     "clear": ([0.5, 0.4, 0.3], 0.001, 0.0, [(1, 1), (2, 2), (3, 3)]),
     "clear in pairs though their intervals overlap": ([0.5, 0.49, 0.48], 0.001, 0.1, [(1, 1), (2, 2), (3, 3)]),
     "the same intervals, not in pairs": ([0.5, 0.49, 0.48], 0.1, 0.001, [(1, 3), (1, 3), (1, 3)]),
+    "exactly 1 apart": ([1.5, 0.5], 0.01, 0.0, [(1, 1), (2, 2)]),
     "one far behind": ([0.5, 0.49, 0.1], 0.05, 0.0, [(1, 2), (1, 2), (3, 3)]),
     "a chain": ([0.6, 0.5, 0.4], 0.05, 0.0, [(1, 2), (1, 3), (2, 3)]),
     "in any order": ([0.1, 0.5, 0.49], 0.05, 0.0, [(3, 3), (1, 2), (1, 2)]),
@@ -42,16 +43,24 @@ def test_a_model_without_draws_is_told_apart_from_no_other():
 def test_draws_that_are_no_numbers_leave_ranks_open():
     assert rank_intervals([0.5, 0.1], [np.full(100, np.nan), np.full(100, 0.1)]) == [(1, 2), (1, 2)]
     some = normal(0.5, 0.001)
-    some[1_001:] = np.nan  # of fewer than half of all draws, nothing is said
+    some[1_000:] = np.nan  # of fewer than half of all draws, nothing is said
     assert rank_intervals([0.5, 0.1], [some[:2_000], normal(0.1, 0.001, seed=2)]) == [(1, 1), (2, 2)]
     some[999:] = np.nan
     assert rank_intervals([0.5, 0.1], [some, normal(0.1, 0.001, seed=2)]) == [(1, 2), (1, 2)]
 
 
+def test_a_model_of_few_draws_that_are_numbers_leaves_those_of_others_as_they_are():
+    few = normal(0.9, 0.001)
+    few[5:] = np.nan
+    draws = [few, normal(0.5, 0.001, seed=2), normal(0.1, 0.001, seed=3)]
+    assert rank_intervals([0.9, 0.5, 0.1], draws) == [(1, 3), (1, 2), (2, 3)]
+
+
 def test_draws_that_no_two_models_share_leave_ranks_open():
-    half = np.arange(2_000) < 1_000
-    draws = [np.where(own, normal(value, 0.001), np.nan) for own, value in ((half, 0.5), (~half, 0.1))]
-    assert rank_intervals([0.5, 0.1], draws) == [(1, 2), (1, 2)]
+    for size, expected in ((1_000, [(1, 2), (1, 2)]), (1_400, [(1, 2), (1, 2)]), (1_500, [(1, 1), (2, 2)])):
+        first = np.arange(2_000) < size
+        draws = [np.where(own, normal(value, 0.001), np.nan) for own, value in ((first, 0.5), (first[::-1], 0.1))]
+        assert rank_intervals([0.5, 0.1], draws) == expected
 
 
 def plain_steps(values, draws, steps=99):
@@ -87,6 +96,21 @@ def test_significant_pairs_are_those_of_plain_loops_and_later_steps_find_more():
         np.testing.assert_array_equal(significant_pairs(values, draws), expected)
         later += expected.sum() > plain_steps(values, draws, steps=1).sum()
     assert later >= 2
+
+
+def test_models_of_the_same_draws_are_equal_and_others_are_told_apart():
+    draws = normal(0.5, 0.01)
+    assert rank_intervals([0.5, 0.5, 0.1], [draws, draws, normal(0.1, 0.01, seed=2)]) == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_models_of_equal_value_stay_among_the_pairs_that_set_the_limit():
+    """Of draws with few that are far off, the limit is below one standard deviation: 0.5 with the equal pair."""
+    sign, far = np.tile([1.0, -1.0], 50), np.arange(100) >= 96
+    one, other = (sign * np.where(far, np.sqrt((100 - 96 * near**2) / 4), near) for near in (0.5, 0.3))
+    values, draws = np.array([0.4, 0.4, 0.0]), np.stack([np.zeros(100), 1e-6 * one, other])
+    np.testing.assert_array_equal(significant_pairs(values, draws), plain_steps(values, draws))
+    assert not significant_pairs(values, draws).any()
+    assert significant_pairs(values[1:], draws[1:]).any()
 
 
 N_MODELS, N_BOARDS = 20, 300
