@@ -361,14 +361,34 @@ def test_the_interval_at_the_level_of_p_ends_at_0(seed):
         (np.arange(-500.0, 501.0), 1.0),
         (np.zeros(100), 1.0),
         (np.full(99, 0.3), 2 / 100),
+        (np.full(99, 1.0), 2 / 100),
+        ([0.0, 0.4], 2 / 3),
+        ([1.0, 2.0, np.nan, np.nan], 2 / 3),
         ([*np.arange(1.0, 100.0), *[np.nan] * 98], 2 / 100),
         ([*np.arange(1.0, 100.0), *[np.nan] * 100], np.nan),
         ([], np.nan),
     ],
-    ids=["all above", "all below", "symmetric", "all 0", "all alike", "half", "fewer than half", "none"],
+    ids=[
+        "all above",
+        "all below",
+        "symmetric",
+        "all 0",
+        "all alike",
+        "all 1",
+        "two",
+        "half of 4",
+        "half",
+        "fewer than half",
+        "none",
+    ],
 )
 def test_p_of_draws_at_the_edge(draws, p):
     np.testing.assert_allclose(two_sided_p(draws), p)
+
+
+def test_half_of_the_draws_are_enough_for_an_interval():
+    assert percentile_interval([1.0, 2.0, np.nan, np.nan], 0.5) == pytest.approx((1.25, 1.75))
+    assert np.isnan(percentile_interval([1.0, 2.0, np.nan, np.nan, np.nan])).all()
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03, 0.5])

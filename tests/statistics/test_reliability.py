@@ -181,10 +181,13 @@ def test_a_corrected_score_is_not_clipped_and_nan_without_a_ceiling():
 
 
 @pytest.mark.parametrize("repetitions", [4, 5])
-def test_the_halves_of_each_split_are_centred_by_themselves(repetitions):
+@pytest.mark.parametrize("single", [False, True])
+def test_the_halves_of_each_split_are_centred_by_themselves(repetitions, single):
     """Splits whose images differ in their mean; the oracle sums covariances over splits in plain NumPy."""
     values = simulated(repetitions)
     split = np.random.default_rng(3).permutation(np.arange(values.shape[1]) % 4)
+    if single:  # one image in the last split
+        split[np.flatnonzero(split == 3)[1:]] = 0
     values = values + 5.0 * split[None, :, None]
     order = np.random.default_rng(2).random((20, repetitions)).argsort(axis=1).argsort(axis=1)
     half, expected = repetitions // 2, []
