@@ -360,6 +360,7 @@ def test_the_interval_at_the_level_of_p_ends_at_0(seed):
         (-np.arange(1.0, 1_000.0), 2 / 1_000),
         (np.arange(-500.0, 501.0), 1.0),
         (np.zeros(100), 1.0),
+        ([*[-1.0] * 3, *[0.0] * 4, *[1.0] * 3], 1.0),
         (np.full(99, 0.3), 2 / 100),
         (np.full(99, 1.0), 2 / 100),
         ([0.0, 0.4], 2 / 3),
@@ -373,6 +374,7 @@ def test_the_interval_at_the_level_of_p_ends_at_0(seed):
         "all below",
         "symmetric",
         "all 0",
+        "many 0",
         "all alike",
         "all 1",
         "two",
@@ -384,6 +386,16 @@ def test_the_interval_at_the_level_of_p_ends_at_0(seed):
 )
 def test_p_of_draws_at_the_edge(draws, p):
     np.testing.assert_allclose(two_sided_p(draws), p)
+
+
+@pytest.mark.parametrize("ceiling", [0.0, -0.2])
+def test_without_a_ceiling_above_0_there_is_no_brainscore(ceiling):
+    rng = np.random.default_rng(0)
+    recorded = rng.standard_normal((24, 5))
+    rows = recorded + rng.standard_normal((24, 5)), np.arange(24), np.arange(24) % 2
+    drawn = bootstrap_draws(recorded, *rows, ceiling=np.full(5, ceiling), n=20)
+    assert np.isnan(drawn["brainscore"]).all()
+    assert np.isfinite(drawn["correlation"]).all()
 
 
 def test_half_of_the_draws_are_enough_for_an_interval():

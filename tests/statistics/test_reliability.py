@@ -9,7 +9,7 @@ from scipy.stats import pearsonr
 from itbench.errors import UnknownName
 from itbench.statistics.explained_variance import explained_variance
 from itbench.statistics.noise_ceiling import ceiling_corrected, site_reliability
-from itbench.statistics.reliability import spearman_brown, split_half
+from itbench.statistics.reliability import halved_means, spearman_brown, split_half
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
 
@@ -104,6 +104,22 @@ def test_noise_alone_is_near_0_and_not_clipped(method):
 def test_halves_that_oppose_each_other_are_no_signal():
     values = np.arange(60.0) * np.array([1.0, -1.0, 1.0])[:, None]
     assert split_half(responses_of(values[:, :, None]))[0] < -1  # a pole of the formula lies between
+
+
+def test_halves_of_sites_repeated_everywhere_are_kept_and_others_left_out():
+    values = simulated(4)
+    values[1:, 5, 1] = NAN
+    halves, ratio = halved_means(responses_of(values), 6, seed=3)
+    order = np.random.default_rng(3).random((6, 4)).argsort(axis=1).argsort(axis=1)
+    expected = [
+        [values[rank < 2][:, :, [0, 2]].mean(axis=0), values[rank >= 2][:, :, [0, 2]].mean(axis=0)] for rank in order
+    ]
+    np.testing.assert_allclose(halves, expected)
+    assert ratio == pytest.approx(2)
+    values[1:, 5] = NAN
+    halves, ratio = halved_means(responses_of(values), 6)
+    assert halves.shape == (6, 2, 60, 0)
+    assert np.isnan(ratio)
 
 
 def test_spearman_brown_goes_on_in_a_straight_line_below_0():
