@@ -398,6 +398,24 @@ def test_without_a_ceiling_above_0_there_is_no_brainscore(ceiling):
     assert np.isfinite(drawn["correlation"]).all()
 
 
+@pytest.mark.parametrize("over", ["both", "sites"])
+def test_ceilings_of_several_divisions_count_by_their_mean(over):
+    """And a brainscore by the mean of the medians over sites of each."""
+    recorded, predicted = held_out()
+    ceilings = np.random.default_rng(0).uniform(0.2, 0.9, (3, 7))
+    rows = np.arange(60), FOLDS
+    several, mean = (
+        bootstrap_draws(recorded, predicted, *rows, ceiling=one, n=30, over=over)
+        for one in (ceilings, ceilings.mean(axis=0))
+    )
+    for name in ("ceiling", "explained_variance_corrected"):
+        np.testing.assert_allclose(several[name], mean[name])
+    assert not np.allclose(several["brainscore"], mean["brainscore"])
+    same = bootstrap_draws(recorded, predicted, *rows, ceiling=np.tile(ceilings[:1], (3, 1)), n=30, over=over)
+    one = bootstrap_draws(recorded, predicted, *rows, ceiling=ceilings[0], n=30, over=over)
+    np.testing.assert_allclose(same["brainscore"], one["brainscore"])
+
+
 def test_half_of_the_draws_are_enough_for_an_interval():
     assert percentile_interval([1.0, 2.0, np.nan, np.nan], 0.5) == pytest.approx((1.25, 1.75))
     assert np.isnan(percentile_interval([1.0, 2.0, np.nan, np.nan, np.nan])).all()
