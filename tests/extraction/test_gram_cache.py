@@ -268,6 +268,13 @@ def test_images_that_are_almost_equal_agree_to_the_rounding_of_their_norms():
     assert agrees(Gram.from_features(x), few, np.array([0, 19]), *TOLERANCES["float32"])
 
 
+def test_an_image_without_activation_agrees_with_itself():
+    x = np.random.default_rng(0).standard_normal((3, 300))
+    x[1] = 0
+    assert agrees(Gram.from_features(x), Gram.from_features(x[:2]), np.arange(2), *TOLERANCES["float32"])
+    assert not agrees(Gram.from_features(x), Gram.from_features(x[:2] + 1.0), np.arange(2), *TOLERANCES["float32"])
+
+
 @pytest.mark.parametrize(("factor", "agree"), [(1.05, True), (1 / 1.05, True), (1.06, False), (1 / 1.06, False)])
 def test_products_may_differ_by_a_share_of_the_larger_norms(factor, agree):
     x = np.random.default_rng(0).standard_normal((2, 300))

@@ -8,7 +8,7 @@ from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
 from itbench.metrics.kernel import centre, double_centre, kernel_gram, of_unit_length
-from itbench.metrics.principal_components import effective_dimensionality, eigenbasis
+from itbench.metrics.principal_components import effective_dimensionality, eigenbasis, rank_threshold
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
 from tests.kit.regression import SHAPES, data
@@ -130,6 +130,13 @@ def test_a_layer_whose_training_images_are_all_alike_stays_as_it_was():
     made = of_unit_length(gram, np.arange(4))
     np.testing.assert_array_equal(made.matrix, gram.matrix)
     np.testing.assert_array_equal(made.row_sums, gram.row_sums)
+
+
+def test_components_below_1e_9_of_the_largest_or_below_rounding_are_none():
+    features = np.array([[3.0, 4.0], [1.0, 0.0], [6.0, 8.0], [100.0, 0.0]])
+    gram, train = Gram.from_features(features), np.arange(3)
+    assert rank_threshold(gram, train, 0.5) == pytest.approx(5e-10)
+    assert rank_threshold(gram, train, 1e-9) == pytest.approx(3 * np.finfo(float).eps * 100)  # |x|² of the third
 
 
 def test_one_component_is_enough():

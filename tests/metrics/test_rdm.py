@@ -88,6 +88,12 @@ def test_crossnobis_is_not_raised_by_noise_where_repetitions_are_missing():
     assert (np.mean(plain, axis=0) - truth)[upper].mean() > 3
 
 
+def test_crossnobis_of_two_repetitions_is_the_product_of_their_differences():
+    one, other = repetitions = patterns()[None] + np.random.default_rng(1).standard_normal((2, 20, 50))
+    expected = ((one[:, None] - one) * (other[:, None] - other)).mean(axis=2)
+    np.testing.assert_allclose(crossnobis(make_responses(repetitions, IDS)), expected, atol=1e-10)
+
+
 @pytest.mark.parametrize(
     "repetitions",
     [

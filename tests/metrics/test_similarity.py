@@ -64,6 +64,13 @@ def test_an_rdm_is_most_like_itself_and_one_without_variation_says_nothing(compa
         assert compare_rdms(rdm, 1.0 - np.eye(45), compare)[0] == pytest.approx(0)
 
 
+def test_rdms_of_three_images_are_enough():
+    one, other = np.zeros((2, 3, 3))
+    one[np.triu_indices(3, 1)], other[np.triu_indices(3, 1)] = (1, 2, 4), (2, 3, 1)
+    found = compare_rdms(one + one.T, other + other.T, "pearson")[0]
+    assert found == pytest.approx(np.corrcoef([1, 2, 4], [2, 3, 1])[0, 1])
+
+
 def test_concordance_is_the_sum_of_signs_with_and_without_ties():
     rng = np.random.default_rng(0)
     for levels in (3, 20, 10**9):

@@ -263,6 +263,11 @@ def test_sites_found_significant_are_those_of_scipy(seed):
     np.testing.assert_array_equal(benjamini_hochberg(p), np.append(expected, False))
 
 
+@pytest.mark.parametrize(("p", "rejected"), [(0.049, True), (0.051, False)])
+def test_of_one_site_p_alone_decides(p, rejected):
+    assert benjamini_hochberg(np.array([p, np.nan])).tolist() == [rejected, False]
+
+
 @pytest.mark.parametrize("p", [[], [np.nan], [0.9, 0.8]], ids=["none", "missing", "large"])
 def test_nothing_is_significant_where_nothing_is(p):
     assert not benjamini_hochberg(np.array(p)).any()

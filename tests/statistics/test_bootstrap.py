@@ -360,15 +360,65 @@ def test_the_interval_at_the_level_of_p_ends_at_0(seed):
         (-np.arange(1.0, 1_000.0), 2 / 1_000),
         (np.arange(-500.0, 501.0), 1.0),
         (np.zeros(100), 1.0),
+        ([*[-1.0] * 3, *[0.0] * 4, *[1.0] * 3], 1.0),
         (np.full(99, 0.3), 2 / 100),
+        (np.full(99, 1.0), 2 / 100),
+        ([0.0, 0.4], 2 / 3),
+        ([1.0, 2.0, np.nan, np.nan], 2 / 3),
         ([*np.arange(1.0, 100.0), *[np.nan] * 98], 2 / 100),
         ([*np.arange(1.0, 100.0), *[np.nan] * 100], np.nan),
         ([], np.nan),
     ],
-    ids=["all above", "all below", "symmetric", "all 0", "all alike", "half", "fewer than half", "none"],
+    ids=[
+        "all above",
+        "all below",
+        "symmetric",
+        "all 0",
+        "many 0",
+        "all alike",
+        "all 1",
+        "two",
+        "half of 4",
+        "half",
+        "fewer than half",
+        "none",
+    ],
 )
 def test_p_of_draws_at_the_edge(draws, p):
     np.testing.assert_allclose(two_sided_p(draws), p)
+
+
+@pytest.mark.parametrize("ceiling", [0.0, -0.2])
+def test_without_a_ceiling_above_0_there_is_no_brainscore(ceiling):
+    rng = np.random.default_rng(0)
+    recorded = rng.standard_normal((24, 5))
+    rows = recorded + rng.standard_normal((24, 5)), np.arange(24), np.arange(24) % 2
+    drawn = bootstrap_draws(recorded, *rows, ceiling=np.full(5, ceiling), n=20)
+    assert np.isnan(drawn["brainscore"]).all()
+    assert np.isfinite(drawn["correlation"]).all()
+
+
+@pytest.mark.parametrize("over", ["both", "sites"])
+def test_ceilings_of_several_divisions_count_by_their_mean(over):
+    """And a brainscore by the mean of the medians over sites of each."""
+    recorded, predicted = held_out()
+    ceilings = np.random.default_rng(0).uniform(0.2, 0.9, (3, 7))
+    rows = np.arange(60), FOLDS
+    several, mean = (
+        bootstrap_draws(recorded, predicted, *rows, ceiling=one, n=30, over=over)
+        for one in (ceilings, ceilings.mean(axis=0))
+    )
+    for name in ("ceiling", "explained_variance_corrected"):
+        np.testing.assert_allclose(several[name], mean[name])
+    assert not np.allclose(several["brainscore"], mean["brainscore"])
+    same = bootstrap_draws(recorded, predicted, *rows, ceiling=np.tile(ceilings[:1], (3, 1)), n=30, over=over)
+    one = bootstrap_draws(recorded, predicted, *rows, ceiling=ceilings[0], n=30, over=over)
+    np.testing.assert_allclose(same["brainscore"], one["brainscore"])
+
+
+def test_half_of_the_draws_are_enough_for_an_interval():
+    assert percentile_interval([1.0, 2.0, np.nan, np.nan], 0.5) == pytest.approx((1.25, 1.75))
+    assert np.isnan(percentile_interval([1.0, 2.0, np.nan, np.nan, np.nan])).all()
 
 
 @pytest.mark.parametrize("share", [0.01, 0.03, 0.5])

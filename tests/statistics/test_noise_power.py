@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from itbench.statistics.noise_power import normalised_correlation, r2_er, signal_and_noise_power, variance_reliability
+from itbench.statistics.noise_power import (
+    moments,
+    noise_of_means,
+    normalised_correlation,
+    r2_er,
+    signal_and_noise_power,
+    variance_reliability,
+)
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
 
@@ -95,6 +102,13 @@ def test_a_site_that_does_not_vary_or_is_hardly_repeated_has_no_reliability():
     assert np.isnan(variance_reliability(responses_of(values))).tolist() == [True, True, False]
 
 
+def test_noise_of_means_is_that_of_the_stimulus_or_the_average_of_those_repeated():
+    values = np.array([[[1.0, 2, 1], [4.0, 1, 2], [5.0, 3, NAN]], [[3.0, 4, NAN], [NAN, 2, 3], [NAN, NAN, NAN]]])
+    values = np.concatenate([values, [[[5.0, NAN, NAN], [NAN, NAN, NAN], [NAN, NAN, NAN]]]])
+    expected = [[4 / 3, 2 / 2, 0.5], [4, 0.5 / 2, 0.5 / 2], [4, (2 + 0.5) / 2, 0]]  # stimulus, site
+    np.testing.assert_allclose(noise_of_means(moments(responses_of(values))), expected)
+
+
 # ---- predictions
 
 
@@ -116,6 +130,25 @@ def test_r2_er_is_that_of_pospisil_and_bair(case):
     predictions = related(values.mean(axis=0), 0.3)
     expected = [pospisil_bair(values[:, :, site], predictions[:, site]) for site in range(3)]
     np.testing.assert_allclose(r2_er(responses_of(values), predictions), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("counts", [(1, 4), (0, 2, 3), (1, 2, 9)], ids=str)
+def test_r2_er_and_ccnorm_of_unequal_repetitions_are_sums_over_stimuli(counts):
+    values = thinned(simulated(max(counts)), counts)
+    predictions = related(np.nanmean(simulated(max(counts)), axis=0), 0.4)
+    for site in range(3):
+        columns = [column[np.isfinite(column)] for column in values[:, :, site].T]
+        seen = [i for i, column in enumerate(columns) if len(column)]
+        y, f = np.array([columns[i].mean() for i in seen]), predictions[seen, site]
+        variances = {i: columns[i].var(ddof=1) for i in seen if len(columns[i]) > 1}
+        average = np.mean(list(variances.values()))
+        of_mean = np.mean([variances.get(i, average) / len(columns[i]) for i in seen])
+        signal, x = y.var(ddof=1) - of_mean, f - f.mean()
+        bias = sum(square * average / len(columns[i]) for square, i in zip(x**2, seen, strict=True))
+        expected = ((x @ y) ** 2 - bias) / ((x @ x) * (len(seen) - 1) * signal)
+        assert r2_er(responses_of(values), predictions)[site] == pytest.approx(expected)
+        ccnorm = (x @ y) / np.sqrt((x @ x) * (len(seen) - 1) * signal)
+        assert normalised_correlation(responses_of(values), predictions)[site] == pytest.approx(ccnorm)
 
 
 @pytest.mark.slow

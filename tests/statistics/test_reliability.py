@@ -9,7 +9,7 @@ from scipy.stats import pearsonr
 from itbench.errors import UnknownName
 from itbench.statistics.explained_variance import explained_variance
 from itbench.statistics.noise_ceiling import ceiling_corrected, site_reliability
-from itbench.statistics.reliability import spearman_brown, split_half
+from itbench.statistics.reliability import halved_means, spearman_brown, split_half
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
 
@@ -106,6 +106,22 @@ def test_halves_that_oppose_each_other_are_no_signal():
     assert split_half(responses_of(values[:, :, None]))[0] < -1  # a pole of the formula lies between
 
 
+def test_halves_of_sites_repeated_everywhere_are_kept_and_others_left_out():
+    values = simulated(4)
+    values[1:, 5, 1] = NAN
+    halves, ratio = halved_means(responses_of(values), 6, seed=3)
+    order = np.random.default_rng(3).random((6, 4)).argsort(axis=1).argsort(axis=1)
+    expected = [
+        [values[rank < 2][:, :, [0, 2]].mean(axis=0), values[rank >= 2][:, :, [0, 2]].mean(axis=0)] for rank in order
+    ]
+    np.testing.assert_allclose(halves, expected)
+    assert ratio == pytest.approx(2)
+    values[1:, 5] = NAN
+    halves, ratio = halved_means(responses_of(values), 6)
+    assert halves.shape == (6, 2, 60, 0)
+    assert np.isnan(ratio)
+
+
 def test_spearman_brown_goes_on_in_a_straight_line_below_0():
     np.testing.assert_allclose(spearman_brown(np.array([-0.9, 0.0, 0.5, 1.0]), 3.0), [-2.7, 0.0, 0.75, 1.0])
     slopes = spearman_brown(np.array([-1e-7, 1e-7]), 3.0) / np.array([-1e-7, 1e-7])
@@ -181,10 +197,13 @@ def test_a_corrected_score_is_not_clipped_and_nan_without_a_ceiling():
 
 
 @pytest.mark.parametrize("repetitions", [4, 5])
-def test_the_halves_of_each_split_are_centred_by_themselves(repetitions):
+@pytest.mark.parametrize("single", [False, True])
+def test_the_halves_of_each_split_are_centred_by_themselves(repetitions, single):
     """Splits whose images differ in their mean; the oracle sums covariances over splits in plain NumPy."""
     values = simulated(repetitions)
     split = np.random.default_rng(3).permutation(np.arange(values.shape[1]) % 4)
+    if single:  # one image in the last split
+        split[np.flatnonzero(split == 3)[1:]] = 0
     values = values + 5.0 * split[None, :, None]
     order = np.random.default_rng(2).random((20, repetitions)).argsort(axis=1).argsort(axis=1)
     half, expected = repetitions // 2, []
