@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
 from itbench.metrics.principal_components import eigenbasis
-from itbench.metrics.ridge import SHARED, leave_one_out, ridge_predict, ridge_readout
+from itbench.metrics.ridge import SHARED, leave_one_out, ridge_of_components, ridge_predict, ridge_readout
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance
 from tests.kit.regression import SHAPES, data
@@ -64,6 +64,16 @@ def test_agrees_with_sklearn(shape, per_site, components):
     np.testing.assert_allclose(reading.alpha, np.broadcast_to(oracle[-1].alpha_, responses.shape[1]), rtol=1e-9)
     expected = explained_variance(scaled[test], oracle.predict(features[test]).reshape(scaled[test].shape))
     np.testing.assert_allclose(explained_variance(responses[test], reading.predictions), expected, atol=1e-4)
+
+
+def test_each_site_has_a_penalty_of_its_own_unless_asked():
+    features, responses, train, test = data((100, 40, "plain"))
+    gram = Gram.from_features(features)
+    oracle = RidgeCV(ALPHAS, alpha_per_target=True).fit(features[train], responses[train]).alpha_
+    assert len(set(oracle)) > 1
+    basis = eigenbasis(gram, train, test, None)
+    np.testing.assert_allclose(ridge_of_components(basis, responses[train], ALPHAS).alpha, oracle)
+    np.testing.assert_allclose(ridge_readout(gram, responses[train], train, test, None, ALPHAS).alpha, oracle)
 
 
 @pytest.mark.parametrize("units", [1e-6, 1.0, 1e5])

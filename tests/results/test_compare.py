@@ -151,6 +151,19 @@ def test_equal_models_whose_errors_are_of_objects_are_told_apart_in_5_percent_of
     assert rejected["image"] >= 0.20 * 300
 
 
+def test_a_site_that_a_model_predicts_by_a_constant_has_a_correlation_of_0_with_it():
+    recorded, first, second = two_models()
+    second[:, 2] = 0.0
+    given = permutation_test(recorded, (first, second), np.arange(60), np.zeros(60, int), measure="correlation", n=300)
+    r = [
+        [np.corrcoef(recorded[:, site], values[:, site])[0, 1] for site in (0, 2)]
+        for values in (first, second[:, [0] * 6])
+    ]
+    np.testing.assert_allclose(given.site_difference[[0, 2]], [r[0][0] - r[1][0], r[0][1]])
+    assert given.site_p[2] == pytest.approx(1 / 301)
+    assert np.isfinite(given.p)
+
+
 @pytest.mark.parametrize("measure", ["explained_variance", "correlation"])
 def test_p_does_not_depend_on_what_a_model_adds_to_its_predictions(measure):
     recorded, first, second = two_models()
