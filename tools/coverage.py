@@ -4,7 +4,7 @@ Each experiment draws images, objects, sites and repetitions anew from one popul
 with the functions that scores use, and asks whether the 95 % interval holds the truth, whether `compare` finds a
 difference of two equally good models, and whether a leaderboard of twenty equal models claims that one is better.
 
-python -m tools.coverage                   all cells; an hour on two cores
+python -m tools.coverage                   all cells; half an hour on two cores
 python -m tools.coverage --fast            two cells, few experiments
 python -m tools.coverage --cell 300x50x30  one cell: images x sites x objects, 0 for none
 """
@@ -205,7 +205,7 @@ def run_cell(cell: tuple[int, int, int], n: int, pool: ProcessPoolExecutor | Non
 
 
 def _experiments(cell: tuple[int, int, int]) -> int:
-    return 400 if cell[0] < 1000 else 200
+    return 200 if cell[0] < 1000 else 100
 
 
 def _rows(cells: tuple[tuple[int, int, int], ...], n: int | None) -> Iterator[str]:
