@@ -144,7 +144,8 @@ def test_it_says_what_was_shown_to_what(toy):
     ):
         assert said in text
     rows = steps["Layers and their Grams"].numbers["layers"]
-    assert rows == [{"layer": "first", "features": 128}, {"layer": "second", "features": 4}]
+    assert [(row["layer"], row["features"]) for row in rows] == [("first", 128), ("second", 4)]
+    assert [row["effective dimensionality"] for row in rows] == score["effective_dimensionality"].values.tolist()
 
 
 @pytest.mark.slow
