@@ -303,8 +303,10 @@ def test_the_interval_says_what_was_drawn(toy):
     assert step.numbers["drawn"] == "80 images × 5 sites"
     assert "resamples the held-out images and the sites, with replacement" in text
     assert "within their split" not in text
+    assert "There are few sites to draw from" in text
     steps, text = told(scored("-m", "toy", "-b", toy, "--metric", "cka"))
     assert steps["The interval of CKA"].numbers["drawn"] == "80 images × 5 sites"
+    assert "There are few sites to draw from" not in text
     assert "when groups of images, and then groups of sites or subjects, are left out" in text
 
 

@@ -131,6 +131,11 @@ RESAMPLED = """
     headline. Readouts are not fitted again: the interval is over other images and sites of the same kind, with these
     readouts.
 """
+FEW_SITES = 20
+TOO_NARROW = """
+    There are few sites to draw from: in simulations with 10, such intervals held the truth in about 90 % of cases where
+    images were many, and not in 95 %.
+"""
 PAIRED = "Two scores on the same recordings and splits have the same images and sites in each draw."
 UNSCORED = """
     A site is scored if it has a response to every image that is used, and its responses are not all equal in any part
@@ -147,7 +152,8 @@ def explain_interval(score: xr.Dataset) -> Step | None:
     left_out = is_comparison(score) or has_split_measure(score)
     formula = "\n".join(filter(None, (JACKKNIFE if left_out else "", PERCENTILES)))
     numbers: dict[str, Value] = {"draws": len(draws), "drawn": drawn_text(score), "low": low, "high": high}
-    text = sentences(LEFT_OUT if left_out else RESAMPLED, PAIRED)
+    few = not left_out and int(score.attrs["n_sites_scored"]) < FEW_SITES
+    text = sentences(LEFT_OUT if left_out else RESAMPLED, TOO_NARROW if few else "", PAIRED)
     return Step(f"The interval of {in_words(measure)}", text, formula, numbers)
 
 
