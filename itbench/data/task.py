@@ -108,6 +108,11 @@ class Task:
         return clusters_of(stimuli.metadata, self.rows, len(stimuli), self.benchmark.cluster)
 
     @property
+    def n_clusters(self) -> int:
+        """Number of clusters of the images that the splits of the task use."""
+        return len(np.unique(self.clusters[1][self.rows]))
+
+    @property
     def groups(self) -> dict[str, dict[str, Any]]:
         """Of objects, categories and what the splits go by: how many there are, and how far training has seen them."""
         parts = [(split.train, split.test) for split in self.splits]

@@ -23,11 +23,11 @@ from itbench.statistics.jackknife import (
     jackknife_draws,
     jackknife_error,
     jackknife_groups,
+    kept_sites,
 )
 from itbench.util.arrays import Array
 
 KEPT_BYTES = 4 * 10**8
-FEWEST_SITES = 3  # that a comparison needs, also without a group
 FEWEST = 4  # images that a comparison needs, also without a group: an unbiased one of 3 is 0 / 0
 
 
@@ -204,9 +204,7 @@ class _WithSites:
         self.comparison, self.recorded, self.groups = comparison, recorded, groups
         self.subjects = [] if recorded.rdms is None else recorded.subjects
         n_sites = 0 if recorded.responses is None else recorded.responses.sizes["site"]
-        most = getattr(comparison, "site_groups", SITE_GROUPS)
-        group = jackknife_groups(n_sites, SEED, most) if n_sites > FEWEST_SITES else np.zeros(0, np.intp)
-        self.kept = [np.flatnonzero(group != left) for left in range(count_groups(group if len(group) else None))]
+        self.kept = kept_sites(n_sites, getattr(comparison, "site_groups", SITE_GROUPS))
         self.parts: list[NeuralData] = []
         if len(self.kept) * 16 * len(recorded) ** 2 <= KEPT_BYTES:  # their Grams and RDMs are kept for all layers
             self.parts = [recorded.take_sites(sites) for sites in self.kept]

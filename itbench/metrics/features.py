@@ -49,7 +49,7 @@ class FeatureGram(Gram):
         return cls(gram.matrix, gram.row_sums, gram.n_features, gram.stimulus_ids, wide)
 
     def take(self, rows: NDArray[np.integer]) -> FeatureGram:
-        """Return the Gram and the features of the stimuli in `rows`, in that order."""
+        """Return the Gram and the single features of the stimuli in `rows`, in that order."""
         gram = super().take(rows)
         return FeatureGram(gram.matrix, gram.row_sums, gram.n_features, gram.stimulus_ids, self.features[rows])
 
@@ -104,7 +104,7 @@ class _Streamed(WrappedModels):
 
 
 def check_features(features: int) -> None:
-    """Raise if a number of single features at most is below 1.
+    """Raise if the option `features`, the width up to which a layer's single features are read, is below 1.
 
     Parameters
     ----------
@@ -252,7 +252,7 @@ def _non_negative_path(features: Array, responses: Array, others: Array, alphas:
 
 
 def non_negative_solution(gram: Array, target: Array, start: NDArray[np.bool_]) -> Array:
-    """Minimise wᵀAw − 2bᵀw with w ≥ 0, by exchanging weights between 0 and positive in blocks.
+    """Return the weights w ≥ 0 of single features that minimise wᵀAw − 2bᵀw, for one site of non-negative ridge.
 
     Parameters
     ----------

@@ -18,11 +18,11 @@ from itbench.statistics.explained_variance import (
     sum_of_squares,
     variance_shares,
 )
-from itbench.statistics.jackknife import DRAWS, SEED, SITE_GROUPS, jackknife_draws, jackknife_groups
+from itbench.statistics.jackknife import DRAWS, SEED, jackknife_draws, jackknife_groups, kept_sites
 from itbench.util.arrays import Array
 
 PER_SITE = ("explained_variance", "correlation", "alpha", "inner_explained_variance", "ssp")
-FEWEST_LEFT = 3  # images of a split, and sites, that a measure of both needs
+FEWEST_LEFT = 3  # images of a split that a measure of all its sites needs
 Compare = Callable[[Array, Array], float]
 
 
@@ -191,20 +191,18 @@ def split_measure_draws(
     """
     clusters, cluster = np.unique(row_cluster, return_inverse=True)
     image_group = jackknife_groups(len(clusters), SEED)[cluster]
-    n_sites = recorded.shape[1]
-    site_group = jackknife_groups(n_sites, SEED, SITE_GROUPS) if n_sites > FEWEST_LEFT else np.zeros(0, np.intp)
     parts = [row_split == split for split in np.unique(row_split)]
 
-    def value(kept: NDArray[np.bool_], sites: NDArray[np.bool_]) -> float:
+    def value(kept: NDArray[np.bool_], sites: NDArray[np.intp]) -> float:
         left = [part & kept for part in parts if (part & kept).sum() >= FEWEST_LEFT]
         each = [compare(recorded[rows][:, sites], predicted[rows][:, sites]) for rows in left]
         return float(np.mean(each)) if each else np.nan
 
-    every_row, every_site = np.ones(len(recorded), bool), np.ones(n_sites, bool)
+    every_row, every_site = np.ones(len(recorded), bool), np.arange(recorded.shape[1])
     if len(clusters) < 2:
         return np.full(DRAWS, np.nan)
     images = [value(image_group != group, every_site) for group in np.unique(image_group)]
-    sites = [value(every_row, site_group != group) for group in np.unique(site_group)]
+    sites = [value(every_row, kept) for kept in kept_sites(recorded.shape[1])]
     return jackknife_draws(value(every_row, every_site), np.array(images), np.array(sites))
 
 

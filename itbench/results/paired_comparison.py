@@ -16,6 +16,7 @@ from itbench.results.score_setup import RECORDED, Setup, name_of, refuse_unlike
 from itbench.results.score_variables import (
     ceilings_of,
     drawn_text,
+    draws_few_sites,
     draws_of,
     held_out_rows,
     is_comparison,
@@ -94,6 +95,8 @@ class PairedComparison:
         Held-out stimuli, scored sites, splits.
     departures : tuple of str
         Other items of the setup in which the two scores differ.
+    few_sites : bool
+        Whether fewer than 20 sites were drawn: interval and p are then somewhat too sure.
     """
 
     benchmark: str
@@ -114,6 +117,7 @@ class PairedComparison:
     n_sites: int
     n_splits: int
     departures: tuple[str, ...] = ()
+    few_sites: bool = False
 
 
 def compare_scores(
@@ -176,6 +180,7 @@ def compare_scores(
         int(a.attrs["n_sites_scored"]),
         a.sizes.get("split", 0),
         tuple(Setup.of(a).departures(Setup.of(b))),
+        draws_few_sites(a),
     )
 
 

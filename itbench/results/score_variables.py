@@ -13,6 +13,7 @@ from itbench.util.arrays import Array
 from itbench.util.tables import counted
 
 SITE_MEASURES = ("explained_variance", "correlation")
+FEW_SITES = 20  # below it, in simulations, intervals of many images hold the truth in about 90 % of cases
 SHARED = "shared"  # what two models explain both, in a partition of variance
 SHARES_OF_VARIANCE = ("explained_variance", "share", "unique")  # which sums of squares weight in a mean over splits
 VARIABLES = {  # by name: who has it, and its dimensions
@@ -246,6 +247,12 @@ def drawn_text(score: xr.Dataset) -> str:
         n_subjects = score.sizes["site_group"]
         return f"{images} × {counted(n_subjects, 'subject')}" if n_subjects else images
     return f"{images} × {counted(int(score.attrs['n_sites_scored']), 'site')}"
+
+
+def draws_few_sites(score: xr.Dataset) -> bool:
+    """Return whether the variable ``draws`` resamples so few sites that its interval is somewhat too narrow."""
+    resampled = "draws" in score and not is_comparison(score) and not has_split_measure(score)
+    return resampled and int(score.attrs["n_sites_scored"]) < FEW_SITES
 
 
 def held_out_rows(score: xr.Dataset) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:

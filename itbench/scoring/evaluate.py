@@ -23,7 +23,7 @@ from itbench.scoring.trainable_run import Teacher, TrainableRun
 from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.jackknife import DRAWS, SEED
 from itbench.statistics.noise_power import moments, noise_of_means
-from itbench.statistics.reliability import count_repetitions, repeated_enough, split_half
+from itbench.statistics.reliability import has_repetitions, split_half
 from itbench.training.per_split import SplitTrainer
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.arrays import Array
@@ -127,13 +127,12 @@ def inconclusive(task: Task) -> list[str]:
     lacking = []
     if smallest and len(smallest.test) < FEWEST_TEST:
         lacking.append(f"how good a model is in a single split ({len(smallest.test)} test images in {smallest.name!r})")
-    coordinate, cluster = task.clusters
-    n_clusters = len(np.unique(cluster[task.rows]))
-    if coordinate and n_clusters < FEWEST_CLUSTERS:
-        lacking.append(f"how it would be with other values of {coordinate} ({n_clusters} here)")
+    coordinate, _ = task.clusters
+    if coordinate and task.n_clusters < FEWEST_CLUSTERS:
+        lacking.append(f"how it would be with other values of {coordinate} ({task.n_clusters} here)")
     if responses is not None and n_sites < FEWEST_SITES:
         lacking.append(f"whether other sites of the area are alike ({n_sites} scored)")
-    if responses is not None and not repeated_enough(count_repetitions(responses))[task.scorable].any():
+    if responses is not None and not has_repetitions(responses, task.scorable):
         lacking.append("how much of the variance is noise (no two repetitions)")
     return lacking
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from itbench.data.responses import repetitions_per_stimulus
@@ -133,7 +132,7 @@ def score_attributes(scored: ScoredModel, metric: Metric, task: Task, seconds: M
         "n_stimuli": len(task.recordings.stimuli),
         "measure": metric.entry.measure,
         "clusters": task.clusters[0],
-        "n_clusters": len(np.unique(task.clusters[1][task.rows])),
+        "n_clusters": task.n_clusters,
         "beside": "" if metric.form.reads_layers else task.benchmark.metric,
         "file_stem": file_stem(scored, metric, task.benchmark.name),
         "provenance": json.dumps(_provenance(scored, metric, task, seconds), default=str, ensure_ascii=False),

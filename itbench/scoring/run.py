@@ -13,7 +13,7 @@ from itbench.extraction.forward import ExtractionSettings
 from itbench.metrics import options
 from itbench.metrics.form import Form
 from itbench.registry import MetricEntry, ModelSpec
-from itbench.statistics.reliability import count_repetitions, repeated_enough
+from itbench.statistics.reliability import has_repetitions
 from itbench.statistics.resampling import MEASURES
 from itbench.util.files import check_file_name
 from itbench.util.progress import Reporter
@@ -138,8 +138,8 @@ class Run:
 
     def _require_ceiling(self, task: Task) -> None:
         """Raise if the metric's measure divides by the noise ceiling, and the responses have no repetitions."""
-        responses, (_, needed) = task.recordings.responses, MEASURES.get(self.metric.entry.measure, (None, False))
-        if needed and responses is not None and not repeated_enough(count_repetitions(responses))[task.scorable].any():
+        _, needed = MEASURES.get(self.metric.entry.measure, (None, False))
+        if needed and not has_repetitions(task.recordings.responses, task.scorable):
             raise BadOption(
                 f"{self.metric.name} divides by the noise ceiling, and {self.benchmark.name} has no two repetitions.",
                 known="Without them, noise and signal cannot be told apart, and the metric has no value.",

@@ -10,6 +10,7 @@ from itbench.util.arrays import Array
 Groups = NDArray[np.integer]
 GROUPS = 50
 SITE_GROUPS = 20
+FEWEST_SITES = 4  # of which a group is left out
 DRAWS = 2000
 SEED = 0  # one for all scores: draws of two scores on the same recordings and splits are of the same images and sites
 PARTS = 5
@@ -41,6 +42,26 @@ def jackknife_groups(clusters: int | NDArray[np.integer], seed: int = 0, most: i
     if len(names) < 2 * most:
         return cluster
     return np.random.default_rng(seed).permutation(np.arange(len(names)) % most)[cluster]
+
+
+def kept_sites(n_sites: int, most: int = SITE_GROUPS) -> list[NDArray[np.intp]]:
+    """Return the sites that remain without each jackknife group of sites, for a measure of all sites together.
+
+    Parameters
+    ----------
+    n_sites : int
+    most : int
+        Number of groups, see `jackknife_groups`.
+
+    Returns
+    -------
+    list of int arrays
+        One a group; empty for fewer than 4 sites, since such a measure needs 3.
+    """
+    if n_sites < FEWEST_SITES:
+        return []
+    group = jackknife_groups(n_sites, SEED, most)
+    return [np.flatnonzero(group != left) for left in range(count_groups(group))]
 
 
 def count_groups(groups: Groups | None) -> int:

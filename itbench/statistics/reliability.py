@@ -202,6 +202,11 @@ def repeated_enough(count: NDArray[np.intp]) -> NDArray[np.bool_]:
     return np.asarray(repeated >= np.maximum(FEWEST, SHARE * seen))
 
 
+def has_repetitions(responses: xr.DataArray | None, sites: NDArray[np.bool_]) -> bool:
+    """Return whether any of some sites (site,) has repetitions enough for a reliability; not so without responses."""
+    return responses is not None and bool(repeated_enough(count_repetitions(responses))[sites].any())
+
+
 def mean_inverse(count: NDArray[np.integer]) -> Array:
     """Return the mean of 1 / R over stimuli, R repetitions (stimulus, site), for Spearman and Brown's reliability."""
     seen = (count >= 1).sum(axis=0)

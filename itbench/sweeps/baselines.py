@@ -25,7 +25,7 @@ from itbench.scoring.frozen_models import GivenGrams, RunModels
 from itbench.scoring.plan import plan_run
 from itbench.scoring.provenance import ScoredModel
 from itbench.scoring.run import Metric, Run
-from itbench.statistics.reliability import count_repetitions, repeated_enough
+from itbench.statistics.reliability import has_repetitions
 from itbench.sweeps.animal_to_animal import LAYER, animals_of, read_other_animals
 from itbench.sweeps.runner import find_existing_score
 from itbench.util.progress import Reporter, StageTimer
@@ -251,7 +251,7 @@ def _why_no_ceiling(task: Task, metric: Metric) -> str:
     responses, tested = task.recordings.responses, task.held_out[0] if task.splits else task.rows
     if not metric.form.needs_responses or hasattr(metric.function, "compare"):
         return f"repetitions say how well sites can be predicted, not what {metric.name} can reach"
-    if responses is None or not repeated_enough(count_repetitions(responses)[tested])[task.scorable].any():
+    if responses is None or not has_repetitions(responses.isel(stimulus=tested), task.scorable):
         return f"{task.recordings.name} holds means over repetitions"
     return ""
 

@@ -19,7 +19,7 @@ from itbench.metrics.cka import centred_alignment
 from itbench.metrics.rdm import rdm_of_gram
 from itbench.metrics.rsa import compare_rdms
 from itbench.statistics.bootstrap import bootstrap_draws, percentile_interval
-from itbench.statistics.jackknife import SEED, SITE_GROUPS, jackknife_draws, jackknife_groups
+from itbench.statistics.jackknife import SEED, jackknife_draws, jackknife_groups, kept_sites
 from itbench.statistics.noise_ceiling import METHODS, RDM_METHODS, rdm_ceiling, site_reliability
 from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.statistics.reliability import count_repetitions, halved_means, spearman_brown
@@ -27,7 +27,6 @@ from itbench.util.arrays import Array
 from itbench.util.progress import Reporter
 
 HALVINGS = 5  # of the repetitions, for a ceiling of a comparison
-FEWEST_SITES = 4  # for an interval over sites
 Clusters = NDArray[np.intp]
 
 
@@ -104,11 +103,9 @@ def _comparison_row(responses: xr.DataArray, method: str, clusters: Clusters) ->
     compare, (halves, ratio) = COMPARISONS[method], halved_means(responses, HALVINGS)
     n_sites = halves.shape[-1]
     row: dict[str, Any] = {"method": method, "median": None, "low": None, "high": None, "mean": None}
-    if n_sites >= FEWEST_SITES:
+    if kept := kept_sites(n_sites):
         groups = jackknife_groups(clusters, SEED)
         of_images = np.mean([compare(one, other, groups) for one, other in halves], axis=0)
-        site_group = jackknife_groups(n_sites, SEED, SITE_GROUPS)
-        kept = [np.flatnonzero(site_group != group) for group in np.unique(site_group)]
         of_sites = [
             np.mean([compare(one[:, sites], other[:, sites], None)[0] for one, other in halves]) for sites in kept
         ]

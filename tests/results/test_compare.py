@@ -661,6 +661,7 @@ def test_the_command_compares_two_models(folder, toy):
     assert lines[0][:4] == ["", "model", "weights", "metric"]
     assert [line[0] for line in lines[2:]] == ["A", "B", "A − B"]
     assert [line[1] for line in lines[2:4]] == ["good", "bad"]
+    assert "Sites are few" in text
     assert lines[0][-5:] == ["SE", "95 %", "p", "sites better", "significantly"]
     assert "A is better than B. Drawn: 80 images × 5 sites." in text
     assert "At these very sites, by permutation: p ≤ 0.0001." in text

@@ -263,6 +263,10 @@ def test_the_choice_of_the_layer_is_shown_with_the_gap_to_the_best(toy):
 def test_a_corrected_value_above_one_is_explained(toy):
     score = scored("-m", "toy", "-b", toy)
     assert "it exceeds the reliability" not in told(score)[1]
+    numbers = told(score)[0]["Ceiling"].numbers
+    drawn = score.draws.sel(measure="ceiling").values
+    assert (numbers["low"], numbers["high"]) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=1e-6)
+    assert numbers["low"] < numbers["ceiling"] < numbers["high"]
     ceiling = score.ceiling.copy(data=[0.5, 0.6, 1.0, -0.2, 1.0])
     steps, text = told(score.assign(ceiling=ceiling))
     step = steps["Explained variance over the ceiling"]

@@ -14,7 +14,19 @@ from itbench.statistics.jackknife import (
     jackknife_draws,
     jackknife_error,
     jackknife_groups,
+    kept_sites,
 )
+
+
+@pytest.mark.parametrize(
+    ("n_sites", "n_groups", "most"), [(0, 0, 20), (3, 0, 20), (4, 4, 20), (40, 20, 20), (40, 10, 10)]
+)
+def test_every_site_is_missing_from_one_of_the_sets_that_are_kept(n_sites, n_groups, most):
+    kept = kept_sites(n_sites, most)
+    assert len(kept) == n_groups
+    missing = [np.setdiff1d(np.arange(n_sites), one) for one in kept]
+    assert sorted(np.concatenate([np.empty(0, int), *missing]).tolist()) == (list(range(n_sites)) if n_groups else [])
+    assert all(len(one) >= 3 for one in kept)
 
 
 def without_each(values):

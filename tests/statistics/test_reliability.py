@@ -9,7 +9,7 @@ from scipy.stats import pearsonr
 from itbench.errors import UnknownName
 from itbench.statistics.explained_variance import explained_variance
 from itbench.statistics.noise_ceiling import ceiling_corrected, site_reliability
-from itbench.statistics.reliability import halved_means, spearman_brown, split_half
+from itbench.statistics.reliability import halved_means, has_repetitions, spearman_brown, split_half
 from tests.kit.repetitions import CASES, NAN, drawn, responses_of, simulated, thinned, with_gaps
 
 
@@ -252,3 +252,12 @@ def test_a_perfect_model_has_a_corrected_score_of_one(repetitions):
     raw = explained_variance(values.mean(axis=0), signal)
     assert raw.mean() < 0.98
     assert ceiling_corrected(raw, site_reliability(responses_of(values))) == pytest.approx(1, abs=0.01)
+
+
+def test_repetitions_are_asked_of_the_sites_that_are_scored():
+    values = np.random.default_rng(0).standard_normal((2, 20, 3))
+    values[1, :, 0] = np.nan  # this site was recorded once
+    responses = responses_of(values)
+    assert has_repetitions(responses, np.array([True, True, False]))
+    assert not has_repetitions(responses, np.array([True, False, False]))
+    assert not has_repetitions(None, np.ones(3, bool))

@@ -13,9 +13,11 @@ from itbench.results.score_variables import (
     ceiling_of,
     ceilings_of,
     drawn_text,
+    draws_few_sites,
     draws_of,
     has_split_measure,
     in_each_split,
+    interval_of,
     is_comparison,
     measure_of,
     pooled,
@@ -51,7 +53,9 @@ HALVES = """\
 reliability = 2 r / (1 + r)
 r: correlation of the means of two random halves of the repetitions"""
 SHARE = "corrected = Σ EV / Σ reliability    over sites"
-RATIO = "score = (r / ceiling)²\nr: median over sites, mean over splits; ceiling: median over sites of reliability"
+RATIO = """\
+score = (r / ceiling)², with the sign of r
+r: median over sites, mean over splits; ceiling: median over sites of reliability"""
 
 
 def explain_ceiling(score: xr.Dataset, of_metric: bool) -> Step:
@@ -67,7 +71,9 @@ def explain_ceiling(score: xr.Dataset, of_metric: bool) -> Step:
         return Step("Ceiling", text)
     how = "It is the metric's own: see its description." if of_metric else RANDOM_HALVES
     text = sentences(RELIABILITY, how, f"{counted(len(found), 'site')} {_has(len(found))} a ceiling.")
-    numbers = {"ceiling": float(np.median(found)), "ceiling_mean": float(found.mean())}
+    low, high = interval_of(score, "ceiling") or (np.nan, np.nan)
+    interval = {"low": low, "high": high} if low <= high else {}
+    numbers = {"ceiling": float(np.median(found)), **interval, "ceiling_mean": float(found.mean())}
     return Step("Ceiling", text, "" if of_metric else HALVES, {"n_sites": len(found), **numbers})
 
 
@@ -131,7 +137,6 @@ RESAMPLED = """
     headline. Readouts are not fitted again: the interval is over other images and sites of the same kind, with these
     readouts.
 """
-FEW_SITES = 20
 TOO_NARROW = """
     There are few sites to draw from: in simulations with 10, such intervals held the truth in about 90 % of cases where
     images were many, and not in 95 %.
@@ -152,8 +157,7 @@ def explain_interval(score: xr.Dataset) -> Step | None:
     left_out = is_comparison(score) or has_split_measure(score)
     formula = "\n".join(filter(None, (JACKKNIFE if left_out else "", PERCENTILES)))
     numbers: dict[str, Value] = {"draws": len(draws), "drawn": drawn_text(score), "low": low, "high": high}
-    few = not left_out and int(score.attrs["n_sites_scored"]) < FEW_SITES
-    text = sentences(LEFT_OUT if left_out else RESAMPLED, TOO_NARROW if few else "", PAIRED)
+    text = sentences(LEFT_OUT if left_out else RESAMPLED, TOO_NARROW if draws_few_sites(score) else "", PAIRED)
     return Step(f"The interval of {in_words(measure)}", text, formula, numbers)
 
 

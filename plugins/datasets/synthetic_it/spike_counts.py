@@ -28,7 +28,7 @@ SILENT_COUNT = 0.05  # mean count of a nearly silent site
 
 @dataclass(frozen=True)
 class Animal:
-    """Animal of the simulation: how many sites it has and how they respond.
+    """Animal whose spike counts are simulated: how many sites it has and how they respond.
 
     Parameters
     ----------
