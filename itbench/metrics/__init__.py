@@ -22,19 +22,19 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.metrics.features import check_features as check_features
     from itbench.metrics.features import non_negative_ridge_readout as non_negative_ridge_readout
     from itbench.metrics.features import soft_matching as soft_matching
+    from itbench.metrics.kernel import Eigenbasis as Eigenbasis
     from itbench.metrics.kernel import centre as centre
+    from itbench.metrics.kernel import check_components as check_components
     from itbench.metrics.kernel import check_kernel as check_kernel
     from itbench.metrics.kernel import double_centre as double_centre
+    from itbench.metrics.kernel import effective_dimensionality as effective_dimensionality
+    from itbench.metrics.kernel import eigenbasis as eigenbasis
     from itbench.metrics.kernel import kernel_gram as kernel_gram
     from itbench.metrics.layer_kernels import LayerKernels as LayerKernels
     from itbench.metrics.neighbours import check_neighbours as check_neighbours
     from itbench.metrics.neighbours import mutual_neighbours as mutual_neighbours
     from itbench.metrics.pls import PLSResult as PLSResult
     from itbench.metrics.pls import partial_least_squares as partial_least_squares
-    from itbench.metrics.principal_components import Eigenbasis as Eigenbasis
-    from itbench.metrics.principal_components import check_components as check_components
-    from itbench.metrics.principal_components import effective_dimensionality as effective_dimensionality
-    from itbench.metrics.principal_components import eigenbasis as eigenbasis
     from itbench.metrics.procrustes import CanonicalCorrelations as CanonicalCorrelations
     from itbench.metrics.procrustes import Whitened as Whitened
     from itbench.metrics.procrustes import canonical_correlations as canonical_correlations
@@ -67,11 +67,19 @@ _NAMES = {
     "banded": ("RandomSearch", "banded_ridge"),
     "cka": ("centred_alignment", "check_estimator"),
     "features": ("FeatureGram", "check_features", "non_negative_ridge_readout", "soft_matching"),
-    "kernel": ("centre", "check_kernel", "double_centre", "kernel_gram"),
+    "kernel": (
+        "Eigenbasis",
+        "centre",
+        "check_components",
+        "check_kernel",
+        "double_centre",
+        "effective_dimensionality",
+        "eigenbasis",
+        "kernel_gram",
+    ),
     "layer_kernels": ("LayerKernels",),
     "neighbours": ("check_neighbours", "mutual_neighbours"),
     "pls": ("PLSResult", "partial_least_squares"),
-    "principal_components": ("Eigenbasis", "check_components", "effective_dimensionality", "eigenbasis"),
     "procrustes": (
         "CanonicalCorrelations",
         "Whitened",

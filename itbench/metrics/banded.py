@@ -13,8 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from itbench.errors import BadOption, ItbenchError
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre, of_unit_length
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.kernel import centre, eigenbasis, of_unit_length
 from itbench.metrics.readout import JointReadoutResult, validation_only
 from itbench.metrics.ridge import leave_one_out, ridge_readout
 from itbench.util.arrays import Array

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre, check_kernel, kernel_gram, of_unit_length
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.kernel import centre, check_kernel, eigenbasis, kernel_gram, of_unit_length
 from itbench.metrics.readout import ReadoutResult
 from itbench.metrics.ridge import ridge_of_components, ridge_predict, ridge_readout
 from itbench.util.arrays import Array

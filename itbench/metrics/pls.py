@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre
-from itbench.metrics.principal_components import rank_threshold
+from itbench.metrics.kernel import centre, rank_threshold
 from itbench.util.arrays import Array
 
 SEED = 0  # of the inner folds

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption
-from itbench.metrics.kernel import double_centre
-from itbench.metrics.principal_components import RANK_TOLERANCE
+from itbench.metrics.kernel import RANK_TOLERANCE, double_centre
 from itbench.statistics.jackknife import Groups, count_groups
 from itbench.util.arrays import Array
 

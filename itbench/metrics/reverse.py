@@ -9,8 +9,7 @@ import numpy as np
 
 from itbench.data.splits import Split, SplitPlan
 from itbench.gram import Gram
-from itbench.metrics.kernel import centre
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.kernel import centre, eigenbasis
 from itbench.metrics.ridge import CERTAIN, GAIN, WIDEN, default_alphas
 from itbench.statistics.jackknife import Groups, JackknifeSums
 from itbench.util.arrays import Array

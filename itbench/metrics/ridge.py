@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.principal_components import Eigenbasis, eigenbasis
+from itbench.metrics.kernel import Eigenbasis, eigenbasis
 from itbench.metrics.readout import ReadoutResult, validation_only
 from itbench.util.arrays import Array
 

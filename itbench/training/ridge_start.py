@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from itbench.errors import BadOption
 from itbench.gram import Gram
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.kernel import eigenbasis
 from itbench.metrics.ridge import default_alphas, leave_one_out
 from itbench.training.batches import batches
 from itbench.training.loop import LoopData

@@ -7,8 +7,15 @@ from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances, lin
 from sklearn.preprocessing import KernelCenterer
 
 from itbench import Gram, ItbenchError
-from itbench.metrics.kernel import centre, double_centre, kernel_gram, of_unit_length
-from itbench.metrics.principal_components import effective_dimensionality, eigenbasis, rank_threshold
+from itbench.metrics.kernel import (
+    centre,
+    double_centre,
+    effective_dimensionality,
+    eigenbasis,
+    kernel_gram,
+    of_unit_length,
+    rank_threshold,
+)
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import explained_variance
 from tests.kit.regression import SHAPES, data

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.pipeline import make_pipeline
 
 from itbench import BadOption, Gram
-from itbench.metrics.principal_components import eigenbasis
+from itbench.metrics.kernel import eigenbasis
 from itbench.metrics.ridge import SHARED, leave_one_out, ridge_of_components, ridge_predict, ridge_readout
 from itbench.plugins import load_plugins
 from itbench.statistics.explained_variance import correlation, explained_variance

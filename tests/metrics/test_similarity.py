@@ -16,8 +16,7 @@ from itbench.metrics.procrustes import (
     partial_whitening,
     procrustes_similarity,
 )
-from itbench.metrics.rank_correlation import concordance, smaller_before
-from itbench.metrics.rsa import check_comparison, compare_rdms
+from itbench.metrics.rsa import check_comparison, compare_rdms, concordance, smaller_before
 
 GROUPS = np.random.default_rng(5).permutation(np.arange(45) % 9)
 THEIRS = {"pearson": "corr", "spearman": "spearman", "kendall": "tau-a", "cosine": "cosine", "whitened": "cosine_cov"}
