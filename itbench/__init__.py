@@ -49,14 +49,14 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from itbench.metrics.readout import Readout as Readout
     from itbench.metrics.readout import ReadoutResult as ReadoutResult
     from itbench.metrics.single_feature import Channels as Channels
-    from itbench.models.function import FunctionModel as FunctionModel
     from itbench.models.layer_outputs import last_map as last_map
     from itbench.models.layer_outputs import layers_up_to as layers_up_to
     from itbench.models.layer_outputs import shape_of as shape_of
     from itbench.models.layer_outputs import up_to as up_to
+    from itbench.models.model import FunctionModel as FunctionModel
+    from itbench.models.model import Model as Model
     from itbench.models.network import Network as Network
-    from itbench.models.preprocessing import resized as resized
-    from itbench.models.protocols import Model as Model
+    from itbench.models.network import resized as resized
     from itbench.models.recipe import Recipe as Recipe
     from itbench.models.weights import Weights as Weights
     from itbench.models.weights import with_weights as with_weights
@@ -90,14 +90,14 @@ _PUBLIC = {
     "ComparisonResult": "metrics.comparison",
     "ExtractionSettings": "extraction.forward",
     "FactorisedReadout": "training.spatial_readout",
-    "FunctionModel": "models.function",
+    "FunctionModel": "models.model",
     "GaussianReadout": "training.spatial_readout",
     "Gram": "gram",
     "ItbenchError": "errors",
     "ItbenchWarning": "errors",
     "JointReadout": "metrics.readout",
     "JointReadoutResult": "metrics.readout",
-    "Model": "models.protocols",
+    "Model": "models.model",
     "Network": "models.network",
     "NeuralData": "metrics.neural_data",
     "Predictor": "training.protocols",
@@ -136,7 +136,7 @@ _PUBLIC = {
     "pack": "api.tables",
     "predictions": "results.score_variables",
     "rescore": "api.results",
-    "resized": "models.preprocessing",
+    "resized": "models.network",
     "responses_of": "results.paired_comparison",
     "save_score": "api.results",
     "score": "api.score",

@@ -20,7 +20,7 @@ from itbench.extraction.forward import ExtractionSettings, extract_grams
 from itbench.extraction.gram_cache import GramCache
 from itbench.extraction.loaded_model import load_model
 from itbench.gram import Gram
-from itbench.models.from_object import is_function
+from itbench.models.model import is_function
 from itbench.plugins import load_plugins
 from itbench.registry import Registry
 from itbench.results.seeds import SeedScores
@@ -30,7 +30,7 @@ from itbench.util import folders
 from itbench.util.progress import Reporter, SilentReporter
 
 if TYPE_CHECKING:
-    from itbench.models.protocols import Model
+    from itbench.models.model import Model
 
     ModelLike = str | Model | Any | Callable[[NDArray[Any]], Any]
 

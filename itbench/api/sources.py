@@ -16,8 +16,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.splits import SplitPlan
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption
-from itbench.models.from_object import is_function, model_from_object, object_name
-from itbench.models.protocols import Model
+from itbench.models.model import Model, is_function, model_from_object, object_name
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of
 from itbench.util.progress import Reporter

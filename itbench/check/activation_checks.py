@@ -17,7 +17,7 @@ from itbench.check.checked_model import (
     sample_images,
 )
 from itbench.check.findings import Check, CheckFailed, CheckSkipped, CheckWarning, one_line
-from itbench.models.layer_names import evenly_spaced
+from itbench.models.layers import evenly_spaced
 
 ALONE = 3  # layers that get a pass of their own
 # In units of a layer's largest activation: rounding to bytes and clipping after a resize change an image with hard

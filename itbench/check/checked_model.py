@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from itbench.check.findings import CheckFailed
 from itbench.check.fresh_process import FreshProcess
-from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum
-from itbench.models.protocols import Model
+from itbench.models.layers import evenly_spaced, expand_patterns, split_sum
+from itbench.models.model import Model
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry
 

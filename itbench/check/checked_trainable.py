@@ -14,7 +14,7 @@ from itbench.check.checked_model import MEMBERS, Activations, CheckedModel, resi
 from itbench.check.findings import CheckFailed, CheckSkipped
 from itbench.check.fresh_process import FreshProcess
 from itbench.data.stimuli import StimulusSet
-from itbench.models.protocols import Model
+from itbench.models.model import Model
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, Registry
 from itbench.training.protocols import Predictor, TrainableModel, Training

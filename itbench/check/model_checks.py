@@ -23,7 +23,7 @@ from itbench.check.findings import (
 from itbench.check.fresh_process import FreshProcess
 from itbench.errors import BadActivations, ItbenchError, UnknownName
 from itbench.extraction.forward import width_of
-from itbench.models.probe import COMPLEX, IMAGES_FIRST
+from itbench.models.layers import COMPLEX, IMAGES_FIRST
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry
 

@@ -12,7 +12,7 @@ from itbench.cli.output import print_rows
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
-    from itbench.models.protocols import Model
+    from itbench.models.model import Model
     from itbench.registry import ModelEntry, Registry
 
 SITES, CLASSES = 8, 2  # of an untrained model whose layers are listed

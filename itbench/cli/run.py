@@ -134,7 +134,7 @@ def _line(outcome: Outcome, number: int, total: int) -> str:
 
 
 def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
-    from itbench.models.costs import multiplications_per_second
+    from itbench.models.zoo import multiplications_per_second
     from itbench.sweeps.estimate import TO_RUN
 
     seconds = found.multiplications / multiplications_per_second(device) if found.multiplications else 0.0

@@ -22,9 +22,9 @@ from itbench.extraction.activations_file import PartialFile, partial_file
 from itbench.extraction.activations_layout import Shapes, variable_names
 from itbench.extraction.forward import ExtractionSettings, batch_activations, plan_batches, prepared_batches, shape_of
 from itbench.extraction.loaded_model import LoadedModel, load_model
-from itbench.models.layer_names import Shapes as KnownShapes
+from itbench.models.layers import Shapes as KnownShapes
+from itbench.models.model import Model
 from itbench.models.pooling import TokenPool, token_pools
-from itbench.models.protocols import Model
 from itbench.plugins import load_plugins
 from itbench.registry import ModelSpec, Registry, weights_of
 from itbench.util import environment

@@ -19,9 +19,9 @@ from itbench.errors import BadActivations, NoSpace, UnknownName
 from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
 from itbench.metrics.form import require_narrow
-from itbench.models.layer_names import LIST_LAYERS, Shapes, split_sum
+from itbench.models.layers import LIST_LAYERS, Shapes, split_sum
+from itbench.models.model import Model
 from itbench.models.pooling import TokenPool, token_pools
-from itbench.models.protocols import Model
 from itbench.util import folders
 from itbench.util.progress import Reporter
 from itbench.util.threads import prefetch

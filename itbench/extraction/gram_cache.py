@@ -18,8 +18,8 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import DamagedFile
 from itbench.extraction.forward import ExtractionSettings, extract_grams, forward_pass, layer_parts
 from itbench.gram import Gram
-from itbench.models.layer_names import split_sum
-from itbench.models.protocols import Model
+from itbench.models.layers import split_sum
+from itbench.models.model import Model
 from itbench.util import folders
 from itbench.util.checksum import check_digest, digest
 from itbench.util.progress import Reporter, SilentReporter

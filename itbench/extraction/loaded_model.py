@@ -9,8 +9,8 @@ from itbench.data.stimuli import StimulusSet
 from itbench.data.visual_angle import at_degrees, label
 from itbench.errors import BadOption
 from itbench.extraction.forward import VERSION, ExtractionSettings, layer_parts, width_of
-from itbench.models.layer_names import expand_patterns, is_pattern
-from itbench.models.protocols import Model
+from itbench.models.layers import expand_patterns, is_pattern
+from itbench.models.model import Model
 from itbench.registry import ModelEntry, ModelSpec
 
 

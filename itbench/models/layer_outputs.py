@@ -10,7 +10,7 @@ from torch import nn
 
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.models.network import Network
-from itbench.models.outputs import first_tensor
+from itbench.models.torch_layers import first_tensor
 
 BLACK = np.zeros((256, 256, 3), np.uint8)
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.errors import BadOption
-from itbench.models.layer_names import Shapes
-from itbench.models.protocols import Model
+from itbench.models.layers import Shapes
+from itbench.models.model import Model
 
 POOLS = ("none", "cls", "mean")
 

@@ -14,7 +14,7 @@ from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.gram import Gram
 from itbench.metrics.form import FrozenModels, WrappedModels
 from itbench.metrics.kernel import effective_dimensionality
-from itbench.models.layer_names import split_sum
+from itbench.models.layers import split_sum
 from itbench.scoring.run import Run
 from itbench.util.progress import Reporter, SilentReporter, StageTimer
 

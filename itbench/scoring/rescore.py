@@ -14,7 +14,7 @@ from itbench.data.task import Task
 from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.extraction.gram_cache import GramCache, single_layers, sum_grams
 from itbench.gram import Gram
-from itbench.models.layer_names import split_sum
+from itbench.models.layers import split_sum
 from itbench.registry import Registry
 from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance

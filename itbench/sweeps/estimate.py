@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from itbench.data.benchmark import Benchmark
-from itbench.models.costs import WeightsFile, weights_file
+from itbench.models.zoo import WeightsFile, weights_file
 from itbench.scoring.run import Run
 from itbench.sweeps.runner import ExistingScores
 from itbench.sweeps.suite import Planned

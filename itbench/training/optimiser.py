@@ -12,7 +12,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from itbench.errors import BadOption
-from itbench.models.layer_names import evenly_spaced
+from itbench.models.layers import evenly_spaced
 from itbench.models.recipe import Recipe
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.data.stimuli import Images, StimulusSet
-from itbench.models.protocols import Model
+from itbench.models.model import Model
 from itbench.models.recipe import Recipe
 from itbench.util import folders
 from itbench.util.progress import Reporter, SilentReporter

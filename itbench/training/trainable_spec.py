@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from itbench.errors import BadOption, UnknownName
-from itbench.models.protocols import Model
+from itbench.models.model import Model
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of

@@ -2,7 +2,7 @@
 
 from itbench.extraction.forward import forward_pass
 from itbench.extraction.gram_reducer import PANEL_BYTES
-from itbench.models.layer_names import split_sum
+from itbench.models.layers import split_sum
 from itbench.util.progress import SilentReporter
 
 

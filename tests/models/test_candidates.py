@@ -11,7 +11,7 @@ import torchvision
 from torch import nn
 
 from itbench import Network, resized
-from itbench.models.candidates import blocks
+from itbench.models.torch_layers import blocks
 
 SIDE = {"vit_tiny_patch16_224": 224, "mixer_s32_224": 224, "swin_tiny_patch4_window7_224": 224, "pit_ti_224": 224}
 SIDE |= {

@@ -12,7 +12,7 @@ from torch.nn import functional
 from itbench import FunctionModel, Network
 from itbench.errors import BadActivations, BadOption, UnknownName
 from itbench.extraction.forward import batch_activations, shape_of
-from itbench.models.outputs import ValueReads, first_tensor
+from itbench.models.torch_layers import ValueReads, first_tensor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 12, 12, 3), dtype=np.uint8)
 

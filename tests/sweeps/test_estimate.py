@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from itbench.models.costs import multiplications_per_second, weights_file
+from itbench.models.zoo import multiplications_per_second, weights_file
 from itbench.plugins import load_plugins
 from itbench.sweeps.estimate import estimate
 from itbench.sweeps.suite import Suite, plan_suite

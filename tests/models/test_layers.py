@@ -7,7 +7,7 @@ from itbench import BadOption, rescore
 from itbench.api.score import score_model
 from itbench.errors import UnknownName
 from itbench.extraction.gram_cache import GramCache
-from itbench.models.layer_names import evenly_spaced, expand_patterns, split_sum
+from itbench.models.layers import evenly_spaced, expand_patterns, split_sum
 from tests.kit.commands import run
 
 SHAPES = {
