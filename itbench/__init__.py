@@ -32,8 +32,8 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from itbench.api.tables import models as models
     from itbench.api.tables import pack as pack
     from itbench.data.benchmark import Benchmark as Benchmark
-    from itbench.data.download.remote_file import RemoteFile as RemoteFile
     from itbench.data.recordings import Recordings as Recordings
+    from itbench.data.remote_file import RemoteFile as RemoteFile
     from itbench.data.stimuli import StimulusSet as StimulusSet
     from itbench.errors import BadOption as BadOption
     from itbench.errors import ItbenchError as ItbenchError
@@ -105,7 +105,7 @@ _PUBLIC = {
     "ReadoutResult": "metrics.readout",
     "Recipe": "models.recipe",
     "Recordings": "data.recordings",
-    "RemoteFile": "data.download.remote_file",
+    "RemoteFile": "data.remote_file",
     "SeedScores": "results.seeds",
     "StimulusSet": "data.stimuli",
     "TrainableModel": "training.protocols",

@@ -36,7 +36,7 @@ COPIED = ("itbench", "plugins", "benchmarks", "suites", "tests", "tools", "perf"
 LIBRARIES = ("numpy", "scipy.stats", "sklearn.model_selection", "xarray", "pandas", "h5py", "torch", "pytest")
 TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "data/matching": ["data/test_matching"],
-    "data/pack": ["data/test_pack", "data/test_pack_refuses"],
+    "data/pack": ["data/test_pack", "data/test_pack_refuses", "data/test_pack_formats"],
     "data/responses": ["data/test_responses", "data/test_recordings", "statistics/test_explained_variance"],
     "data/splits": ["data/test_splits", "data/test_benchmark", "data/test_groups", "data/test_split_file"],
     "data/groups": ["data/test_groups"],

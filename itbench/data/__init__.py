@@ -9,7 +9,6 @@ from itbench.util.lazy import lazy_names
 if TYPE_CHECKING:  # for editors and type checkers
     from itbench.data.benchmark import Benchmark as Benchmark
     from itbench.data.catalog import Dataset as Dataset
-    from itbench.data.download.remote_file import RemoteFile as RemoteFile
     from itbench.data.fetch import load_recordings as load_recordings
     from itbench.data.images import ImageFiles as ImageFiles
     from itbench.data.images import list_images as list_images
@@ -21,6 +20,7 @@ if TYPE_CHECKING:  # for editors and type checkers
     from itbench.data.recordings_file import read_errors as read_errors
     from itbench.data.recordings_file import read_recordings as read_recordings
     from itbench.data.recordings_file import write_recordings as write_recordings
+    from itbench.data.remote_file import RemoteFile as RemoteFile
     from itbench.data.responses import make_responses as make_responses
     from itbench.data.responses import mean_over_repetitions as mean_over_repetitions
     from itbench.data.responses import repetitions_per_stimulus as repetitions_per_stimulus
@@ -40,7 +40,7 @@ _PUBLIC = {  # name → file, relative to this folder
     "RDM_DIMS": "recordings",
     "RESERVED": "recordings",
     "Recordings": "recordings",
-    "RemoteFile": "download.remote_file",
+    "RemoteFile": "remote_file",
     "Reporter": ".util.progress",
     "Split": "splits",
     "SplitPlan": "splits",

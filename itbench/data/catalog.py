@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from itbench.data.download.remote_file import RemoteFile
+from itbench.data.remote_file import RemoteFile
 from itbench.errors import BadRecordings, DamagedFile, UnknownName
 from itbench.util import folders
 

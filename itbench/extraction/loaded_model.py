@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from itbench.data.stimuli import StimulusSet
-from itbench.data.visual_angle import at_degrees, label
+from itbench.data.stimuli import StimulusSet, at_degrees, degrees_label
 from itbench.errors import BadOption
 from itbench.extraction.forward import VERSION, ExtractionSettings, layer_parts, width_of
 from itbench.models.layers import expand_patterns, is_pattern
@@ -111,7 +110,7 @@ def at_model_degrees(
     expected = requested or usual
     if expected is None or shown is None or expected == shown:
         return stimuli, ""
-    return at_degrees(stimuli, shown, expected), label(shown, expected)
+    return at_degrees(stimuli, shown, expected), degrees_label(shown, expected)
 
 
 def _layers(source: ModelEntry, model: Model, named: Sequence[str], stimuli: StimulusSet) -> tuple[str, ...]:

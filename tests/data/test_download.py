@@ -7,9 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from itbench.data.download import download
-from itbench.data.download.http import RetryPolicy
-from itbench.data.download.remote_file import RemoteFile
+from itbench.data.fetch import download
+from itbench.data.remote_file import RemoteFile
+from itbench.data.transfer import RetryPolicy
 from itbench.errors import BadOption, DamagedFile, Unreachable
 from tests.kit.downloads import CONTENT, OTHER, QUICK, SHA1, get, names
 from tests.kit.server import Heard, Served, Server

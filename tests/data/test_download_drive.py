@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from itbench.data.download import download
-from itbench.data.download.remote_file import RemoteFile
+from itbench.data.fetch import download
+from itbench.data.remote_file import RemoteFile
 from itbench.errors import NoSpace, Unreachable
 from tests.kit.downloads import CONTENT, QUICK, SHA1, has, names, started
 from tests.kit.server import QUOTA, Heard, Served, drive, small_disk

@@ -7,8 +7,7 @@ import pytest
 
 from itbench import BadOption, load_plugins
 from itbench.api.score import score_model
-from itbench.data.stimuli import StimulusSet
-from itbench.data.visual_angle import GREY, at_degrees, label
+from itbench.data.stimuli import GREY, StimulusSet, at_degrees, degrees_label
 from itbench.extraction.forward import ExtractionSettings
 from tests.kit.commands import run
 
@@ -42,7 +41,7 @@ def test_angles_that_were_mistyped_are_refused(expected):
 
 
 def test_the_label_says_what_was_done():
-    assert (label(8, 10), label(8, 6.5)) == ("8° padded to 10°", "8° cropped to 6.5°")
+    assert (degrees_label(8, 10), degrees_label(8, 6.5)) == ("8° padded to 10°", "8° cropped to 6.5°")
 
 
 PLUGIN = """

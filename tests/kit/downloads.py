@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from itbench.data.download import download
-from itbench.data.download.http import RetryPolicy
-from itbench.data.download.remote_file import RemoteFile
+from itbench.data.fetch import download
+from itbench.data.remote_file import RemoteFile
+from itbench.data.transfer import RetryPolicy
 from itbench.errors import Unreachable
 from tests.kit.server import Heard, Started
 
@@ -40,7 +40,7 @@ def leave(folder, served, address, size):
 
 FETCH = """
 from pathlib import Path
-from itbench.data.download import RemoteFile, download
+from itbench.data.fetch import RemoteFile, download
 from tests.kit.server import Heard
 download(RemoteFile("file", {url!r}, sha1={sha1!r}), Path({folder!r}), Heard())
 """

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from itbench.data.catalog import Dataset, recordings_path
-from itbench.data.download.remote_file import RemoteFile
 from itbench.data.fetch import load_recordings
+from itbench.data.remote_file import RemoteFile
 from itbench.errors import BadPlugin
 from itbench.plugins import load_plugins
 from tests.kit.commands import run

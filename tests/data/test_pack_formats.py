@@ -9,7 +9,7 @@ import xarray as xr
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from itbench.data.response_file import read_response_file
+from itbench.data.pack import read_response_file
 from itbench.errors import BadOption, BadRecordings, UnknownName
 
 VALUES = np.arange(24.0).reshape(2, 3, 4)  # (site, stimulus, repetition)
