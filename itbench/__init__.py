@@ -70,15 +70,15 @@ if TYPE_CHECKING:  # for editors and type checkers; at run time a name is import
     from itbench.results.summary import summary as summary
     from itbench.training.export import load_trained as load_trained
     from itbench.training.heads import Branches as Branches
+    from itbench.training.heads import FactorisedReadout as FactorisedReadout
+    from itbench.training.heads import GaussianReadout as GaussianReadout
     from itbench.training.heads import linear_head as linear_head
     from itbench.training.heads import with_heads as with_heads
     from itbench.training.low_rank import merge_low_rank as merge_low_rank
     from itbench.training.low_rank import with_low_rank as with_low_rank
-    from itbench.training.protocols import Predictor as Predictor
-    from itbench.training.protocols import TrainableModel as TrainableModel
-    from itbench.training.protocols import Training as Training
-    from itbench.training.spatial_readout import FactorisedReadout as FactorisedReadout
-    from itbench.training.spatial_readout import GaussianReadout as GaussianReadout
+    from itbench.training.trainable_model import Predictor as Predictor
+    from itbench.training.trainable_model import TrainableModel as TrainableModel
+    from itbench.training.trainable_model import Training as Training
     from itbench.training.trainable_network import TrainableNetwork as TrainableNetwork
 
 _PUBLIC = {
@@ -89,9 +89,9 @@ _PUBLIC = {
     "Comparison": "metrics.comparison",
     "ComparisonResult": "metrics.comparison",
     "ExtractionSettings": "extraction.forward",
-    "FactorisedReadout": "training.spatial_readout",
+    "FactorisedReadout": "training.heads",
     "FunctionModel": "models.model",
-    "GaussianReadout": "training.spatial_readout",
+    "GaussianReadout": "training.heads",
     "Gram": "gram",
     "ItbenchError": "errors",
     "ItbenchWarning": "errors",
@@ -100,7 +100,7 @@ _PUBLIC = {
     "Model": "models.model",
     "Network": "models.network",
     "NeuralData": "metrics.neural_data",
-    "Predictor": "training.protocols",
+    "Predictor": "training.trainable_model",
     "Readout": "metrics.readout",
     "ReadoutResult": "metrics.readout",
     "Recipe": "models.recipe",
@@ -108,9 +108,9 @@ _PUBLIC = {
     "RemoteFile": "data.remote_file",
     "SeedScores": "results.seeds",
     "StimulusSet": "data.stimuli",
-    "TrainableModel": "training.protocols",
+    "TrainableModel": "training.trainable_model",
     "TrainableNetwork": "training.trainable_network",
-    "Training": "training.protocols",
+    "Training": "training.trainable_model",
     "Weights": "models.weights",
     "benchmarks": "api.tables",
     "ceiling": "api.tables",

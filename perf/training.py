@@ -22,13 +22,12 @@ from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.training.augment import Augment
-from itbench.training.checkpoint import Checkpoint
-from itbench.training.history import History
+from itbench.training.batches import PreprocessedImages
+from itbench.training.checkpoint import Checkpoint, History
 from itbench.training.loop import LoopData, train
 from itbench.training.losses import Targets
 from itbench.training.optimiser import make_optimiser, make_schedule
-from itbench.training.preprocessed_images import PreprocessedImages
-from itbench.training.protocols import Training
+from itbench.training.trainable_model import Training
 from itbench.util.progress import SilentReporter
 from perf.commands import timed
 from perf.table import Row, table_command

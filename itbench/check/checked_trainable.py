@@ -17,8 +17,14 @@ from itbench.data.stimuli import StimulusSet
 from itbench.models.model import Model
 from itbench.models.weights import Weights
 from itbench.registry import ModelEntry, Registry
-from itbench.training.protocols import Predictor, TrainableModel, Training
-from itbench.training.trainable_spec import TrainableSpec, offline_start, trainable_spec
+from itbench.training.trainable_model import (
+    Predictor,
+    TrainableModel,
+    TrainableSpec,
+    Training,
+    offline_start,
+    trainable_spec,
+)
 from itbench.util.arrays import Array
 
 SHORT = ("epochs=1", "batch=3", "patience=0", "members=1", "precision=float32")  # changes of the recipe

@@ -21,7 +21,7 @@ from itbench.errors import BadOption, ItbenchWarning, UnknownName
 from itbench.models.weights import Weights
 from itbench.plugins import load_plugins
 from itbench.registry import FAMILY, MetricEntry, ModelEntry, Registry, weights_of
-from itbench.training.trainable_spec import trainable_spec
+from itbench.training.trainable_model import trainable_spec
 
 KINDS = ("model", "metric", "benchmark")
 Entry = ModelEntry | MetricEntry | Benchmark

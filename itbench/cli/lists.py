@@ -130,8 +130,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
 
 def _untrained(registry: Registry, entry: ModelEntry) -> Model:
-    from itbench.training.protocols import Previewable
-    from itbench.training.trainable_spec import offline_start, trainable_spec
+    from itbench.training.trainable_model import Previewable, offline_start, trainable_spec
 
     spec = trainable_spec(registry, entry, offline_start(registry, entry))
     trainable = spec.make()

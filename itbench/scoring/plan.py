@@ -12,7 +12,7 @@ from itbench.metrics import options
 from itbench.registry import ModelEntry, ModelSpec, Registry, weights_of
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import TrainableRun
-from itbench.training.trainable_spec import TrainableSpec, trainable_spec
+from itbench.training.trainable_model import TrainableSpec, trainable_spec
 
 TEACHER = ("model", "metric", "weights")  # what a recipe may name of a teacher
 

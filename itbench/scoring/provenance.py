@@ -21,7 +21,7 @@ from itbench.results.score_file import EDITION, FAILED, forget_failures
 from itbench.results.score_file import provenance as provenance_of
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import TrainableRun
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 from itbench.util import environment
 from itbench.util.checksum import digest
 from itbench.util.files import check_file_name, write_text

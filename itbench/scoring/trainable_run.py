@@ -15,7 +15,7 @@ from itbench.gram import Gram
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.run import Run
 from itbench.training.search_space import search_space
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 from itbench.training.tuning import Study, require_validation, tune
 from itbench.util.progress import Reporter
 

@@ -12,7 +12,7 @@ from itbench.models.zoo import WeightsFile, weights_file
 from itbench.scoring.run import Run
 from itbench.sweeps.runner import ExistingScores
 from itbench.sweeps.suite import Planned
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 
 TO_RUN = "to run"
 

@@ -23,7 +23,7 @@ from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, spl
 from itbench.scoring.run import Metric, Run
 from itbench.scoring.trainable_run import TrainableRun
 from itbench.sweeps.suite import Planned, Row
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 from itbench.util.progress import Reporter, SilentReporter
 
 

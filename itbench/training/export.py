@@ -16,8 +16,7 @@ from itbench.registry import Registry
 from itbench.results.score_file import provenance, scores_in
 from itbench.results.score_variables import layer_names
 from itbench.training.model_card import model_card
-from itbench.training.protocols import Predictor
-from itbench.training.trainable_spec import TrainableSpec, start_weights
+from itbench.training.trainable_model import Predictor, TrainableSpec, start_weights
 from itbench.training.trained_weights import ENDING, TrainedStore, read_trained, write_trained
 from itbench.util import folders
 from itbench.util.checksum import canonical_json

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from itbench.errors import BadOption, NoSpace
 from itbench.training.augment import Augment
-from itbench.training.batches import batches
-from itbench.training.checkpoint import Checkpoint
-from itbench.training.frozen_features import Forward, forward_images
-from itbench.training.history import History
-from itbench.training.losses import Targets, outputs_by_name, total_loss
+from itbench.training.batches import PreprocessedImages, Rows, batches
+from itbench.training.checkpoint import Checkpoint, History
+from itbench.training.losses import Targets, ValidationScore, outputs_by_name, total_loss, validation_score
 from itbench.training.optimiser import (
+    Forward,
+    forward_images,
     freeze,
     make_average,
     make_optimiser,
@@ -27,9 +27,7 @@ from itbench.training.optimiser import (
     set_training_mode,
     trained_parameters,
 )
-from itbench.training.preprocessed_images import PreprocessedImages, Rows
-from itbench.training.protocols import Training
-from itbench.training.validation import ValidationScore, validation_score
+from itbench.training.trainable_model import Training
 
 ORDER, AUGMENT, NETWORK = range(3)  # purposes of a seed
 

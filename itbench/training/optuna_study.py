@@ -21,7 +21,7 @@ from itbench.errors import BadOption, DamagedFile, ItbenchError, NoSpace
 from itbench.extraction.forward import ExtractionSettings
 from itbench.models.recipe import CHECKS
 from itbench.training.search_space import Space
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 from itbench.util import folders
 from itbench.util.checksum import digest
 from itbench.util.files import check_file_name, disk_errors, write_text

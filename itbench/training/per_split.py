@@ -18,8 +18,7 @@ from itbench.extraction.loaded_model import LoadedModel, at_model_degrees, place
 from itbench.gram import Gram
 from itbench.models.recipe import Recipe
 from itbench.training.optuna_study import best_changes
-from itbench.training.protocols import Predictor, Previewable, TrainableModel, Training
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import Predictor, Previewable, TrainableModel, TrainableSpec, Training
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet
 from itbench.util import environment

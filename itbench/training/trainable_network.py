@@ -17,20 +17,19 @@ from itbench.errors import BadOption
 from itbench.models.identity import code_identity
 from itbench.models.network import Network, resolve_device
 from itbench.models.weights_file import load_state
-from itbench.training.checkpoint import Checkpoint
-from itbench.training.frozen_features import (
+from itbench.training.batches import PreprocessedImages
+from itbench.training.checkpoint import Checkpoint, History
+from itbench.training.loop import NETWORK, LoopData, derive_seed, train
+from itbench.training.losses import Outputs, ResponseScale, Targets, outputs_by_name
+from itbench.training.optimiser import (
     Forward,
     forward_features,
     forward_images,
     frozen_features,
     has_frozen_features,
 )
-from itbench.training.history import History
-from itbench.training.loop import NETWORK, LoopData, derive_seed, train
-from itbench.training.losses import Outputs, ResponseScale, Targets, outputs_by_name
-from itbench.training.preprocessed_images import PreprocessedImages
-from itbench.training.protocols import Training
 from itbench.training.ridge_start import start_from_ridge
+from itbench.training.trainable_model import Training
 from itbench.util.arrays import Array
 
 BATCH = 32  # images predicted in one forward pass
@@ -72,7 +71,7 @@ class TrainableNetwork:
         return {**untrained.identity, **code_identity(untrained.module), "torch": torch.__version__}
 
     def untrained(self, sites: int, classes: int, members: int = 1) -> Network:
-        """Return the trainable network before training, as `itbench.training.protocols.Previewable.untrained` does."""
+        """Return the trainable network before training, as `Previewable.untrained` does."""
         module, layers = self._ensemble([self._new_module(sites, classes, 0) for _ in range(members)])
         return Network(module, self.preprocess, layers=layers, package=self.package)
 

@@ -19,7 +19,7 @@ from itbench.models.recipe import Recipe
 from itbench.training.optuna_study import OptunaStudy, RunTrial, StudyFiles, Trial, TrialResult, write_best
 from itbench.training.per_split import SplitTrainer, TeacherPredictions
 from itbench.training.search_space import recipe_values, search_space
-from itbench.training.trainable_spec import TrainableSpec
+from itbench.training.trainable_model import TrainableSpec
 from itbench.training.trained_weights import TrainedStore
 from itbench.util.files import locked
 from itbench.util.progress import Reporter, SilentReporter

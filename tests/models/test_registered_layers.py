@@ -4,7 +4,7 @@ import pytest
 
 from itbench import load_plugins, score
 from itbench.models.weights import Weights
-from itbench.training.trainable_spec import trainable_spec
+from itbench.training.trainable_model import trainable_spec
 from tests.kit.commands import run
 
 PLUGIN = """

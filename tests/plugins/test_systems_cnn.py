@@ -12,7 +12,7 @@ from itbench.data.recordings import Recordings
 from itbench.data.recordings_file import write_recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.results.score_file import read_score
-from itbench.training.protocols import Training
+from itbench.training.trainable_model import Training
 from itbench.training.trained_weights import read_trained
 from tests.kit.commands import run
 from tests.kit.toy import toy_recordings

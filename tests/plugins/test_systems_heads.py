@@ -10,7 +10,7 @@ from itbench import TrainableNetwork, Weights, load_plugins, merge_low_rank
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadOption
 from itbench.results.score_file import read_score
-from itbench.training.protocols import Training
+from itbench.training.trainable_model import Training
 from tests.kit.commands import run
 from tests.kit.toy import toy_recordings
 from tests.kit.training import halves

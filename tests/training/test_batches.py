@@ -12,8 +12,7 @@ import torch
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import NoSpace
 from itbench.training.augment import Augment
-from itbench.training.batches import batches
-from itbench.training.preprocessed_images import PreprocessedImages
+from itbench.training.batches import PreprocessedImages, batches
 from itbench.util.progress import SilentReporter
 
 N = 130  # two blocks and a few

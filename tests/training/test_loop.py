@@ -12,11 +12,11 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, NoSpace
 from itbench.models.recipe import Recipe
+from itbench.training.batches import PreprocessedImages
 from itbench.training.checkpoint import Checkpoint
 from itbench.training.loop import LoopData, train
 from itbench.training.losses import Targets
-from itbench.training.preprocessed_images import PreprocessedImages
-from itbench.training.protocols import Training
+from itbench.training.trainable_model import Training
 from itbench.util.progress import SilentReporter
 
 N, SITES = 46, 4  # 46 is no multiple of a batch

@@ -189,7 +189,7 @@ def test_a_teacher_that_cannot_teach_is_refused(pupil, teacher, said):
 def test_frozen_features_computed_once_train_the_same_network(monkeypatch):
     recipe = Recipe(epochs=3, batch=16, freeze=("core.*",))
     once = fitted(frozen_core(), recipe)
-    monkeypatch.setattr("itbench.training.frozen_features.has_frozen_features", lambda module, recipe: False)
+    monkeypatch.setattr("itbench.training.optimiser.has_frozen_features", lambda module, recipe: False)
     every = fitted(frozen_core(), recipe)
     for name, tensor in once.state.items():
         np.testing.assert_allclose(tensor, every.state[name], atol=1e-6, err_msg=name)
@@ -198,7 +198,7 @@ def test_frozen_features_computed_once_train_the_same_network(monkeypatch):
 
 @pytest.mark.parametrize("change", [{"freeze": ("core.0.*",)}, {"augment": ("flip",), "freeze": ("core.*",)}])
 def test_features_that_change_are_computed_in_every_epoch(change):
-    from itbench.training.frozen_features import has_frozen_features
+    from itbench.training.optimiser import has_frozen_features
 
     module = Branches(frozen_core(), "3", {"responses": linear_head((6, 6, 6), 5)})
     assert has_frozen_features(module, Recipe(freeze=("core.*",)))
@@ -206,8 +206,8 @@ def test_features_that_change_are_computed_in_every_epoch(change):
 
 
 def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
+    from itbench.training.batches import PreprocessedImages
     from itbench.training.losses import Targets
-    from itbench.training.preprocessed_images import PreprocessedImages
 
     monkeypatch.setattr("itbench.training.ridge_start.default_alphas", lambda mean_square: np.array([50.0]))
     recordings, core = toy_recordings(), frozen_core()

@@ -15,8 +15,7 @@ from itbench.data.recordings_file import write_recordings
 from itbench.models.recipe import Recipe
 from itbench.plugins import load_plugins
 from itbench.results.score_file import read_score
-from itbench.training.protocols import Training
-from itbench.training.trainable_spec import trainable_spec
+from itbench.training.trainable_model import Training, trainable_spec
 from itbench.util.progress import SilentReporter
 from tests.kit.commands import ROOT, run
 from tests.kit.toy import toy_recordings
