@@ -20,7 +20,7 @@ from itbench.metrics.readout_forms import DirectForm, JointReadoutForm, ReadoutF
 from itbench.metrics.single_feature import SingleFeatureForm
 from itbench.models.recipe import Recipe
 from itbench.models.weights import Weights
-from itbench.util.sources import sources_digest
+from itbench.util.code_versions import sources_digest
 
 FORMS: dict[str, Form] = {  # of metrics, by the name that a metric's class attribute ``form`` says
     form.name: form

@@ -14,8 +14,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from itbench.check.findings import CheckFailed
-from itbench.check.fresh_process import FreshProcess
+from itbench.check.findings import CheckFailed, FreshProcess
 from itbench.models.layers import evenly_spaced, expand_patterns, split_sum
 from itbench.models.model import Model
 from itbench.models.weights import Weights

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from itbench.check.checked_model import MEMBERS, Activations, CheckedModel, resident, sample_images
-from itbench.check.findings import CheckFailed, CheckSkipped
-from itbench.check.fresh_process import FreshProcess
+from itbench.check.findings import CheckFailed, CheckSkipped, FreshProcess
 from itbench.data.stimuli import StimulusSet
 from itbench.models.model import Model
 from itbench.models.weights import Weights

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sized
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from itbench.errors import ItbenchError
@@ -64,6 +65,43 @@ class CheckWarning(Exception):
 
 class CheckSkipped(Exception):
     """Result "skipped" of a finding: the check does not apply to this plugin."""
+
+
+Frames = list[tuple[str, int]]  # file and line of each caller, the outermost first
+
+
+@dataclass(frozen=True)
+class FreshProcess:
+    """Result of a fresh process: heavy imports of the plugins, and the identities of their models there.
+
+    Parameters
+    ----------
+    imports : mapping of str to list of (str, int)
+        Heavy frameworks that loading the plugins imported, each with the call stack of the import.
+    identities : mapping of str to mapping, or to str where the model could not be made
+    fingerprints : mapping of str to mapping
+        Of each model's candidate layers, for one test image (`itbench.check.checked_model.fingerprint`).
+    """
+
+    imports: Mapping[str, Frames]
+    identities: Mapping[str, Mapping[str, str] | str]
+    fingerprints: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+
+    def require_light(self, file: str) -> str:
+        """Require that the fresh process imported no framework when it loaded the plugin in `file`.
+
+        Raises
+        ------
+        CheckFailed
+            If it did, with the importing line.
+        """
+        plugin_files = {file, *(str(folder / "__init__.py") for folder in Path(file).parents)}
+        for framework, frames in self.imports.items():
+            for importer, line in frames:
+                if importer in plugin_files:
+                    where = f"line {line} of {Path(importer).name}"
+                    raise CheckFailed(f"loading the plugin imports {framework} ({where}); import it where it is used")
+        return "loading the plugin imports no framework"
 
 
 RESULTS: dict[type[Exception], str] = {CheckFailed: FAIL, CheckWarning: WARNING, CheckSkipped: SKIPPED}

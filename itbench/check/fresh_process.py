@@ -2,54 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from itbench.check.findings import CheckFailed
+import numpy as np
+
+from itbench.check.findings import CheckFailed, Frames, FreshProcess, one_line
 from itbench.models.weights import Weights
+from itbench.plugins import load_plugins
 
 # Frameworks whose import takes seconds, which listing must not take.
 HEAVY = ("torch", "torchvision", "timm", "tensorflow", "keras", "jax", "onnxruntime", "transformers")
-CHILD = "itbench.check.child_process"  # imports what this file must not
-Frames = list[tuple[str, int]]  # file and line of each caller, the outermost first
-
-
-@dataclass(frozen=True)
-class FreshProcess:
-    """Result of a fresh process: heavy imports of the plugins, and the identities of their models there.
-
-    Parameters
-    ----------
-    imports : mapping of str to list of (str, int)
-        Heavy frameworks that loading the plugins imported, each with the call stack of the import.
-    identities : mapping of str to mapping, or to str where the model could not be made
-    fingerprints : mapping of str to mapping
-        Of each model's candidate layers, for one test image (`itbench.check.checked_model.fingerprint`).
-    """
-
-    imports: Mapping[str, Frames]
-    identities: Mapping[str, Mapping[str, str] | str]
-    fingerprints: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-
-    def require_light(self, file: str) -> str:
-        """Require that the fresh process imported no framework when it loaded the plugin in `file`.
-
-        Raises
-        ------
-        CheckFailed
-            If it did, with the importing line.
-        """
-        plugin_files = {file, *(str(folder / "__init__.py") for folder in Path(file).parents)}
-        for framework, frames in self.imports.items():
-            for importer, line in frames:
-                if importer in plugin_files:
-                    where = f"line {line} of {Path(importer).name}"
-                    raise CheckFailed(f"loading the plugin imports {framework} ({where}); import it where it is used")
-        return "loading the plugin imports no framework"
 
 
 def run_fresh_process(
@@ -77,9 +48,65 @@ def run_fresh_process(
         "trainables": dict(trainables or {}),
     }
     # -P: the current folder is not on the import path
-    command = [sys.executable, "-P", "-m", CHILD, json.dumps(request, default=str)]
+    command = [sys.executable, "-P", "-m", __name__, json.dumps(request, default=str)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip() or "no message").splitlines()[-1]
         raise CheckFailed(f"a process that loads the plugin and makes its models ends with {done.returncode}: {last}")
     return FreshProcess(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _inspect(request: Mapping[str, Any]) -> dict[str, Any]:
+    imports: dict[str, Frames] = {}
+
+    def record_import(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "import" and arguments[0] in HEAVY:
+            frames = [(frame.filename, frame.lineno or 0) for frame in traceback.extract_stack()]
+            imports.setdefault(arguments[0], frames)
+
+    sys.addaudithook(record_import)
+    registry = load_plugins(request["files"])
+    imports_of_loading = dict(imports)  # before any model is made
+
+    def make_model(name: str, weights: Mapping[str, Any]) -> Any:
+        path = weights["path"] and Path(weights["path"])
+        model = registry.model(name).make(Weights(weights["kind"], weights["seed"], path))
+        model.place("cpu", "float32")
+        return model
+
+    def make_trainable(name: str, start: str | None) -> Any:
+        from itbench.check.checked_trainable import CheckedTrainable  # may import a framework, which listing must not
+
+        return CheckedTrainable(registry.model(name), registry, start, (), lambda: FreshProcess({}, {}))
+
+    makers = {name: partial(make_model, name, weights) for name, weights in request["models"].items()}
+    makers |= {name: partial(make_trainable, name, start) for name, start in request["trainables"].items()}
+    identities: dict[str, dict[str, str] | str] = {}
+    fingerprints: dict[str, dict[str, list[float]]] = {}
+    for name, make in makers.items():
+        try:
+            model = make()
+            identities[name] = dict(json.loads(json.dumps(dict(model.identity))))
+        except Exception as error:
+            identities[name] = one_line(error)
+            continue
+        if name in request["models"]:
+            fingerprints[name] = _fingerprints(model)
+    return {"imports": imports_of_loading, "identities": identities, "fingerprints": fingerprints}
+
+
+def _fingerprints(model: Any) -> dict[str, list[float]]:
+    """Return the fingerprints of a model's candidate layers; none of a model that fails, which other checks say."""
+    from itbench.check.checked_model import fingerprint, sample_images
+
+    try:
+        found = model.activations(model.prepare(sample_images()[:1]), tuple(model.layers))
+        return {layer: fingerprint(np.asarray(values, float)) for layer, values in found.items()}
+    except Exception:
+        return {}
+
+
+if __name__ == "__main__":
+    with contextlib.redirect_stdout(sys.stderr):  # a plugin may print
+        result = _inspect(json.loads(sys.argv[1]))
+    print(json.dumps(result))

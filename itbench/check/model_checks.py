@@ -16,11 +16,11 @@ from itbench.check.findings import (
     CheckSkipped,
     CheckWarning,
     Finding,
+    FreshProcess,
     Report,
     count,
     run_checks,
 )
-from itbench.check.fresh_process import FreshProcess
 from itbench.errors import BadActivations, ItbenchError, UnknownName
 from itbench.extraction.forward import width_of
 from itbench.models.layers import COMPLEX, IMAGES_FIRST

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from itbench.check.benchmark_checks import check_benchmark
-from itbench.check.findings import FAIL, PASS, Finding, Report
-from itbench.check.fresh_process import FreshProcess, run_fresh_process
+from itbench.check.findings import FAIL, PASS, Finding, FreshProcess, Report
+from itbench.check.fresh_process import run_fresh_process
 from itbench.check.metric_checks import check_metric
 from itbench.check.model_checks import check_model
 from itbench.check.trainable_checks import check_trainable

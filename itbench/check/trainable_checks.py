@@ -11,8 +11,17 @@ import numpy as np
 from itbench.check.activation_checks import ACTIVATION_CHECKS, ReportsTrainingMode
 from itbench.check.checked_model import Activations, require_equal
 from itbench.check.checked_trainable import SITES, CheckedTrainable
-from itbench.check.findings import SKIPPED, Check, CheckFailed, CheckSkipped, Finding, Report, count, run_checks
-from itbench.check.fresh_process import FreshProcess
+from itbench.check.findings import (
+    SKIPPED,
+    Check,
+    CheckFailed,
+    CheckSkipped,
+    Finding,
+    FreshProcess,
+    Report,
+    count,
+    run_checks,
+)
 from itbench.check.model_checks import IDENTITY_CHECKS, REGISTRATION_CHECKS
 from itbench.registry import FAMILY, ModelEntry, Registry
 

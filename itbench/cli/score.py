@@ -120,10 +120,9 @@ def score(
     from itbench.metrics import options
     from itbench.results.score_file import write_score
     from itbench.scoring.evaluate import evaluate
-    from itbench.scoring.layer_choice import with_layer_from
-    from itbench.scoring.plan import plan_run, plan_seeds
+    from itbench.scoring.plan import plan_run, plan_seeds, with_layer_from
     from itbench.scoring.provenance import keep_failure
-    from itbench.scoring.trainable_run import TrainableRun
+    from itbench.scoring.run import TrainableRun
     from itbench.util import folders
     from itbench.util.files import check_writable
 

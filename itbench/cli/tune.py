@@ -60,8 +60,8 @@ def tune(
     """
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
+    from itbench.scoring.evaluate import tune_run
     from itbench.scoring.plan import plan_run
-    from itbench.scoring.trainable_run import tune_run
     from itbench.util import folders
     from itbench.util.files import check_writable
 

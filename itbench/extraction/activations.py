@@ -27,7 +27,7 @@ from itbench.models.model import Model
 from itbench.models.pooling import TokenPool, token_pools
 from itbench.plugins import load_plugins
 from itbench.registry import ModelSpec, Registry, weights_of
-from itbench.util import environment
+from itbench.util import code_versions
 from itbench.util.checksum import canonical_json
 from itbench.util.files import locked, refuse_ending
 from itbench.util.progress import Reporter, SilentReporter
@@ -213,7 +213,7 @@ def _attributes(about: Mapping[str, str], key: Mapping[str, Any]) -> dict[str, s
         **about,
         "weights_digest": key["weights"],
         "stimuli_digest": key["stimuli"],
-        "versions": json.dumps(environment.versions()),
+        "versions": json.dumps(code_versions.package_versions()),
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 

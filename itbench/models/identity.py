@@ -14,8 +14,8 @@ from torch.nn.parameter import is_lazy
 
 from itbench.errors import BadOption
 from itbench.util.checksum import digest, digest_stream
+from itbench.util.code_versions import is_installed, sources_digest
 from itbench.util.folders import builtin_root
-from itbench.util.sources import is_installed, sources_digest
 
 OWN = {*vars(torch.nn.Module()), "_hf_hook"}  # attributes of every module: parameters, hooks, mode
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)

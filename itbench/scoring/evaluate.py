@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,22 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from itbench.data.task import Task
-from itbench.errors import ItbenchWarning
+from itbench.errors import BadOption, ItbenchWarning
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.form import FrozenModels, Measured
 from itbench.metrics.held_out import split_measure_draws
 from itbench.results.score_variables import SHARED, has_partition, has_predictions, has_split_measure, predictions
-from itbench.scoring.frozen_models import RunModels, WatchedModels
+from itbench.scoring.frozen_models import RunModels, Teacher, WatchedModels
 from itbench.scoring.provenance import ScoredModel, score_attributes
-from itbench.scoring.run import Metric, Run
-from itbench.scoring.trainable_run import Teacher, TrainableRun
+from itbench.scoring.run import Metric, Run, TrainableRun
 from itbench.statistics.bootstrap import bootstrap_draws
 from itbench.statistics.jackknife import DRAWS, SEED
 from itbench.statistics.noise_power import moments, noise_of_means
 from itbench.statistics.reliability import has_repetitions, split_half
 from itbench.training.per_split import SplitTrainer
+from itbench.training.search_space import search_space
 from itbench.training.trained_weights import TrainedStore
+from itbench.training.tuning import Study, require_validation, tune
 from itbench.util.arrays import Array
 from itbench.util.progress import Reporter, StageTimer
 
@@ -54,6 +55,26 @@ def evaluate(run: Run, cache: GramCache, reporter: Reporter) -> xr.Dataset:
     with timer("model"):
         models = RunModels(run, task, cache, reporter, timer)
     return evaluate_models(run.metric, models, task, ScoredModel.of(run, models.loaded), timer)
+
+
+def tune_run(run: Run, trials: int, reporter: Reporter, splits: Sequence[str] = ()) -> Iterator[Study]:
+    """Tune the recipe of a run's trainable model, as `itbench.training.tuning.tune` does.
+
+    Raises
+    ------
+    BadOption, UnknownName
+        Also for a model that is not trained on recordings.
+    """
+    if not isinstance(run, TrainableRun):
+        raise BadOption(
+            f"{run.about['model']} is not trained on recordings: there is nothing to tune.",
+            todo="Name a model that has a recipe, such as cnn-2.",
+        )
+    require_validation(run.spec.recipe)
+    search_space(run.spec.recipe)  # what cannot be searched is refused before anything is loaded
+    task = run.load_task(reporter)
+    teacher = Teacher(run.teacher, task, GramCache(), reporter) if run.teacher else None
+    yield from tune(run.spec, task, run.settings, trials, reporter, splits=splits, teacher=teacher)
 
 
 def evaluate_models(

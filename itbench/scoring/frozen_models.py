@@ -1,10 +1,13 @@
-"""Frozen models of a run over the stimuli of its benchmark: Grams from the cache or a forward pass, or streamed."""
+"""Frozen models of a run over the stimuli of its benchmark: their Grams, or streamed activations; as a teacher too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
+from numpy.typing import NDArray
+
+from itbench.data.splits import Split
 from itbench.data.task import Task
 from itbench.errors import ItbenchError
 from itbench.extraction.forward import forward_pass
@@ -129,3 +132,29 @@ class GivenGrams:
     def parts(self, layer: str) -> Sequence[str]:
         """Return the layers whose features a layer ``A+B`` puts side by side."""
         return split_sum(layer)
+
+
+class Teacher:
+    """Predictions of a teacher run for the training rows of a split, from the other training rows.
+
+    Parameters
+    ----------
+    run : Run
+        Of a frozen model, by a metric that can teach.
+    task : Task
+    cache : GramCache
+    reporter : Reporter
+    """
+
+    def __init__(self, run: Run, task: Task, cache: GramCache, reporter: Reporter) -> None:
+        self.run, self.task, self.cache, self.reporter = run, task, cache, reporter
+        self._grams: dict[str, Gram] = {}
+
+    def __call__(self, split: Split) -> NDArray:
+        """Return the teacher's predictions (train, site) for the training rows of a split; NaN at unscorable sites."""
+        if not self._grams:
+            models = RunModels(self.run, self.task, self.cache, self.reporter)
+            grams = dict(models.grams())  # those of the cache first
+            self._grams = {layer: grams[layer] for layers in models.layers_by_model.values() for layer in layers}
+        metric = self.run.metric
+        return self.task.at_all_sites(metric.form.teach(metric.function, self._grams, self.task.recorded, split.train))

@@ -19,10 +19,9 @@ from itbench.extraction.loaded_model import LoadedModel
 from itbench.registry import ModelSpec
 from itbench.results.score_file import EDITION, FAILED, forget_failures
 from itbench.results.score_file import provenance as provenance_of
-from itbench.scoring.run import Metric, Run
-from itbench.scoring.trainable_run import TrainableRun
+from itbench.scoring.run import Metric, Run, TrainableRun
 from itbench.training.trainable_model import TrainableSpec
-from itbench.util import environment
+from itbench.util import code_versions
 from itbench.util.checksum import digest
 from itbench.util.files import check_file_name, write_text
 
@@ -168,9 +167,9 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
         "seconds": dict(seconds),
         "date": _now(),
-        "versions": environment.versions(),
-        "git": environment.git_commit(),
-        "machine": environment.machine(),
+        "versions": code_versions.package_versions(),
+        "git": code_versions.git_commit(),
+        "machine": code_versions.machine(),
     }
 
 

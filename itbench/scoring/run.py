@@ -1,4 +1,4 @@
-"""A run: models, benchmark and metric, looked up and ready to be scored."""
+"""A run: models, or a trainable model, benchmark and metric, looked up and ready to be scored."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from itbench.metrics.form import Form
 from itbench.registry import MetricEntry, ModelSpec
 from itbench.statistics.reliability import has_repetitions
 from itbench.statistics.resampling import MEASURES
+from itbench.training.trainable_model import TrainableSpec
 from itbench.util.files import check_file_name
 from itbench.util.progress import Reporter
 
@@ -145,3 +146,33 @@ class Run:
                 known="Without them, noise and signal cannot be told apart, and the metric has no value.",
                 todo="Use a metric that needs no ceiling: --metric pls or --metric ridge",
             )
+
+
+@dataclass(frozen=True)
+class TrainableRun(Run):
+    """A run of one trainable model, which every split of the benchmark trains anew.
+
+    Parameters
+    ----------
+    models : tuple of TrainableSpec
+        One.
+    teacher : Run, optional
+        Whose predictions of training stimuli the model is trained on too.
+    tuned : bool
+        Whether each split uses the best recipe of its own tuning study.
+    """
+
+    teacher: Run | None = None
+    tuned: bool = False
+
+    @property
+    def spec(self) -> TrainableSpec:
+        """The trainable model of the run."""
+        (spec,) = self.models
+        assert isinstance(spec, TrainableSpec)
+        return spec
+
+    @property
+    def seeded(self) -> bool:
+        """Whether another seed gives the run another score: that of training does."""
+        return True

@@ -20,8 +20,7 @@ from itbench.results.summary import summary
 from itbench.scoring.evaluate import evaluate
 from itbench.scoring.frozen_models import RunModels
 from itbench.scoring.provenance import ScoredModel, file_stem, keep_failure, splits_of
-from itbench.scoring.run import Metric, Run
-from itbench.scoring.trainable_run import TrainableRun
+from itbench.scoring.run import Metric, Run, TrainableRun
 from itbench.sweeps.suite import Planned, Row
 from itbench.training.trainable_model import TrainableSpec
 from itbench.util.progress import Reporter, SilentReporter

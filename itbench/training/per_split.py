@@ -21,7 +21,7 @@ from itbench.training.optuna_study import best_changes
 from itbench.training.trainable_model import Predictor, Previewable, TrainableModel, TrainableSpec, Training
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet
-from itbench.util import environment
+from itbench.util import code_versions
 from itbench.util.checksum import digest
 from itbench.util.progress import Reporter
 
@@ -247,7 +247,7 @@ class SplitTrainer:
             "held_out": ids[split.test].tolist(),
             "identity": dict(model.identity),
             "degrees": self.degrees,
-            "versions": environment.versions(),
+            "versions": code_versions.package_versions(),
             "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
 

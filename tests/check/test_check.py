@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from itbench.check.checked_model import PeakMemory, difference, resident
-from itbench.check.findings import PASS, SKIPPED, WARNING, CheckFailed
-from itbench.check.fresh_process import FreshProcess, run_fresh_process
+from itbench.check.findings import PASS, SKIPPED, WARNING, CheckFailed, FreshProcess
+from itbench.check.fresh_process import run_fresh_process
 from itbench.check.metric_checks import check_metric
 from itbench.check.model_checks import MODEL_CHECKS, check_model
 from itbench.check.targets import check_targets, default_weights, find_targets

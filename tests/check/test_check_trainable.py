@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from itbench.check.checked_trainable import CheckedTrainable, SimulatedTrainingSet
-from itbench.check.findings import PASS, SKIPPED, WARNING
-from itbench.check.fresh_process import FreshProcess, run_fresh_process
+from itbench.check.findings import PASS, SKIPPED, WARNING, FreshProcess
+from itbench.check.fresh_process import run_fresh_process
 from itbench.check.targets import check_targets, find_targets
 from itbench.check.trainable_checks import TRAINING_CHECKS, check_trainable, has_a_valid_recipe
 from itbench.plugins import load_plugins

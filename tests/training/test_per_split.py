@@ -17,9 +17,8 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, BadRecordings, UnknownName
 from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
-from itbench.scoring.frozen_models import RunModels
+from itbench.scoring.frozen_models import RunModels, Teacher
 from itbench.scoring.plan import plan_run
-from itbench.scoring.trainable_run import Teacher
 from itbench.training.heads import linear_head, with_heads
 from itbench.training.loop import LoopData
 from itbench.training.per_split import SplitTrainer

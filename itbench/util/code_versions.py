@@ -1,21 +1,28 @@
-"""Sources of a Python file: the file and those beside it that it imports, and their digest."""
+"""Versions of the code that runs: digest of a Python file and those it imports, packages, git commit, and machine."""
 
 from __future__ import annotations
 
 import ast
+import platform
+import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+from itbench import __version__
 from itbench.util.checksum import digest
+from itbench.util.folders import checkout
 
-PACKAGES = ("site-packages", "dist-packages")  # folders of installed packages; an environment may use another's
+INSTALLED = ("site-packages", "dist-packages")  # folders of installed packages; an environment may use another's
 STANDARD = Path(sysconfig.get_path("stdlib"))
 
 
 def is_installed(file: str | Path) -> bool:
     """Return whether a Python file is of an installed package or of Python: a version names its code."""
-    return not {*PACKAGES}.isdisjoint(Path(file).parts) or Path(file).is_relative_to(STANDARD)
+    return not {*INSTALLED}.isdisjoint(Path(file).parts) or Path(file).is_relative_to(STANDARD)
 
 
 def sources_digest(file: str | Path) -> str:
@@ -75,3 +82,37 @@ def _files(folder: Path | None, module: str) -> Iterator[Path]:
         for path in (folder.with_name(f"{name}.py"), folder / "__init__.py"):
             if path.is_file():
                 yield path
+
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "h5netcdf", "pillow")
+
+
+def package_versions() -> dict[str, str]:
+    """Return the environment's versions of itbench, Python and the packages that affect a score."""
+    found = {"itbench": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_commit() -> dict[str, Any]:
+    """Return the environment's git commit, and whether the checkout has uncommitted changes; None for a wheel."""
+    root = checkout()
+    head = _git(root, "rev-parse", "HEAD") if root else None
+    return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain")) if root and head else None}
+
+
+def machine() -> dict[str, str]:
+    """Return the environment's operating system, processor and Python, without the machine's name."""
+    return {"system": platform.system(), "processor": platform.machine(), "python": sys.implementation.name}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from itbench.util.sources import is_installed, local_sources, sources_digest
+from itbench.util.code_versions import is_installed, local_sources, sources_digest
 
 FILES = {
     "plugin.py": "import os\nimport direct\n\n\ndef build():\n    from package import part\n    from .near import x\n",
