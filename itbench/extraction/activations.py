@@ -20,11 +20,18 @@ from itbench.data.stimuli import Images, StimulusSet
 from itbench.errors import BadActivations, BadOption, BadRecordings, UnknownName
 from itbench.extraction.activations_file import PartialFile, partial_file
 from itbench.extraction.activations_layout import Shapes, variable_names
-from itbench.extraction.forward import ExtractionSettings, batch_activations, plan_batches, prepared_batches, shape_of
+from itbench.extraction.forward import (
+    ExtractionSettings,
+    TokenPool,
+    batch_activations,
+    plan_batches,
+    prepared_batches,
+    shape_of,
+    token_pools,
+)
 from itbench.extraction.loaded_model import LoadedModel, load_model
 from itbench.models.layers import Shapes as KnownShapes
 from itbench.models.model import Model
-from itbench.models.pooling import TokenPool, token_pools
 from itbench.plugins import load_plugins
 from itbench.registry import ModelSpec, Registry, weights_of
 from itbench.util import code_versions

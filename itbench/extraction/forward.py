@@ -1,4 +1,4 @@
-"""Forward pass of a model over all images, in batches: Grams of its layers, settings, memory and batch size."""
+"""Forward pass of a model over all images, in batches: Grams of its layers, pooled tokens, memory and batch size."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ import psutil
 from numpy.typing import NDArray
 
 from itbench.data.stimuli import StimulusSet
-from itbench.errors import BadActivations, NoSpace, UnknownName
+from itbench.errors import BadActivations, BadOption, NoSpace, UnknownName
 from itbench.extraction.gram_reducer import GramReducer, reducer_bytes
 from itbench.gram import Gram
 from itbench.metrics.form import require_narrow
 from itbench.models.layers import LIST_LAYERS, Shapes, split_sum
 from itbench.models.model import Model
-from itbench.models.pooling import TokenPool, token_pools
 from itbench.util import folders
 from itbench.util.progress import Reporter
 from itbench.util.threads import prefetch
@@ -225,3 +224,69 @@ def _memory_left(memory: int, needed: int) -> int:
             todo=f"Use --memory {np.ceil(taken / 1e8) / 10:.1f}GB or more, or a smaller --batch-size.",
         )
     return memory - taken
+
+
+POOLS = ("none", "cls", "mean")
+
+
+@dataclass(frozen=True)
+class TokenPool:
+    """Pooling of the tokens of one layer to a single vector.
+
+    Parameters
+    ----------
+    how : {"cls", "mean"}
+        ``cls`` takes the class token, ``mean`` the mean over the image's patches.
+    extra : int
+        Tokens before those of the patches: the class token and registers.
+    """
+
+    how: str
+    extra: int
+
+    def shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape after pooling."""
+        return shape[1:]
+
+    def __call__(self, activations: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Pool token activations (batch, tokens, channels) to (batch, channels)."""
+        if self.how == "cls":
+            return activations[:, 0]
+        return np.asarray(activations[:, self.extra :].mean(axis=1, dtype=np.float64), activations.dtype)
+
+
+def token_pools(how: str, layers: Iterable[str], shapes: Shapes, model: Model) -> dict[str, TokenPool]:
+    """Return the token pooling of each token layer among `layers`; layers of another shape are not pooled.
+
+    Parameters
+    ----------
+    how : {"none", "cls", "mean"}
+    layers : iterable of str
+    shapes : mapping
+        Shapes of all layers of the model. A layer with fewer tokens than the largest, such as the patch embedding, has
+        no extra tokens.
+    model : Model
+
+    Raises
+    ------
+    BadOption
+        If none of the layers has tokens, or a layer pooled by ``cls`` has no class token.
+    """
+    if how == "none":
+        return {}
+    if how not in POOLS:
+        raise BadOption(f"No pooling {how!r}.", known=f"Known: {', '.join(POOLS)}.")
+    tokens = {name: shape[0] for name, shape in shapes.items() if isinstance(shape, tuple) and len(shape) == 2}
+    chosen = [layer for layer in layers if layer in tokens]
+    if not chosen:
+        raise BadOption(
+            f"--pool {how} needs layers of shape (tokens, channels), and none of those chosen has it.",
+            todo="Leave --pool out; itbench layers MODEL shows the shapes.",
+        )
+    extra = {layer: model.extra_tokens if tokens[layer] == max(tokens.values()) else 0 for layer in chosen}
+    without = [layer for layer in chosen if not (model.class_token and extra[layer])]
+    if how == "cls" and without:
+        raise BadOption(
+            f"Layer {without[0]!r} has no class token.", todo="Use --pool mean, or other layers: itbench layers MODEL"
+        )
+    return {layer: TokenPool(how, extra[layer]) for layer in chosen}

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from itbench.errors import BadActivations, BadOption
+from itbench.extraction.forward import POOLS
 from itbench.models.layer_outputs import layers_up_to, shape_and_calls, shape_of, up_to
 from itbench.models.network import Network
-from itbench.models.pooling import POOLS
 from itbench.training.trainable_network import TrainableNetwork
 
 START = 0.01  # standard deviation of the initial feature weights: predictions start near 0

@@ -19,7 +19,7 @@ from itbench.models.network import Network, resolve_device
 from itbench.models.weights_file import load_state
 from itbench.training.batches import PreprocessedImages
 from itbench.training.checkpoint import Checkpoint, History
-from itbench.training.loop import NETWORK, LoopData, derive_seed, train
+from itbench.training.loop import NETWORK, LoopData, derive_seed, start_from_ridge, train
 from itbench.training.losses import Outputs, ResponseScale, Targets, outputs_by_name
 from itbench.training.optimiser import (
     Forward,
@@ -28,7 +28,6 @@ from itbench.training.optimiser import (
     frozen_features,
     has_frozen_features,
 )
-from itbench.training.ridge_start import start_from_ridge
 from itbench.training.trainable_model import Training
 from itbench.util.arrays import Array
 

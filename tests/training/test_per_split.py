@@ -20,9 +20,8 @@ from itbench.plugins import load_plugins
 from itbench.scoring.frozen_models import RunModels, Teacher
 from itbench.scoring.plan import plan_run
 from itbench.training.heads import linear_head, with_heads
-from itbench.training.loop import LoopData
+from itbench.training.loop import LoopData, start_from_ridge
 from itbench.training.per_split import SplitTrainer
-from itbench.training.ridge_start import start_from_ridge
 from itbench.training.trained_weights import TrainedStore
 from itbench.training.training_set import TrainingSet, class_names, validation_rows
 from itbench.util.progress import SilentReporter
@@ -208,7 +207,7 @@ def test_a_probe_starts_as_sklearns_ridge_of_the_features(monkeypatch):
     from itbench.training.batches import PreprocessedImages
     from itbench.training.losses import Targets
 
-    monkeypatch.setattr("itbench.training.ridge_start.default_alphas", lambda mean_square: np.array([50.0]))
+    monkeypatch.setattr("itbench.training.loop.default_alphas", lambda mean_square: np.array([50.0]))
     recordings, core = toy_recordings(), frozen_core()
     responses = recordings.responses.mean("repetition").values.copy()
     responses[3, 4] = np.nan

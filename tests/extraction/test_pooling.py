@@ -6,7 +6,7 @@ import torch
 
 from itbench import BadOption, FunctionModel
 from itbench.api.score import score_model
-from itbench.models.pooling import TokenPool, token_pools
+from itbench.extraction.forward import TokenPool, token_pools
 from itbench.models.weights import Weights
 from itbench.models.zoo import from_timm, from_torchvision
 from tests.kit.commands import run
