@@ -47,8 +47,10 @@ class CheckedModel:
     Notes
     -----
     It runs on the CPU in float32. `images` are three test images of (224, 224). `batch_activations` are those of all
-    layers from one pass over them, with a peak of `memory` bytes beside the model; `repeated_activations` are those of
-    a second pass, which took `seconds`. `leaves_images` says whether no pass changed the images that it was given.
+    layers from one pass over them, with a peak of `memory` bytes beside the model; `single_activations` are those of a
+    pass over each image alone. `given` are the arrays that the model gave for the first, not copied, and `changed` the
+    layers whose array had other numbers after the next passes. The pass of `reversed_activations` took `seconds`.
+    `leaves_images` says whether no pass changed the images that it was given.
     """
 
     def __init__(
@@ -114,13 +116,22 @@ class CheckedModel:
         return found
 
     @cached_property
-    def repeated_activations(self) -> Activations:
-        """Activations of the checked model from a second, timed pass."""
+    def single_activations(self) -> Sequence[Activations]:
+        """Activations of the checked model for each test image alone."""
+        first = self.alone(self.images[:1])
+        self.given = self._given
+        others = [self.alone(image[None]) for image in self.images[1:]]
+        self.changed = [layer for layer, values in first.items() if difference(values, self.given[layer])]
+        return [first, *others]
+
+    @cached_property
+    def reversed_activations(self) -> Activations:
+        """Activations of the checked model for the test images, from a timed pass in reverse order."""
         layers = self.layers
         start = time.perf_counter()
-        found = self.activations(self.images, layers)
+        found = self.activations(self.images[::-1], layers)
         self.seconds = time.perf_counter() - start
-        return found
+        return {layer: values[::-1] for layer, values in found.items()}
 
     def alone(self, image: NDArray[Any]) -> Activations:
         """Return the checked model's activations for one image (1, y, x, 3); note how often each layer ran."""
@@ -161,6 +172,7 @@ class CheckedModel:
         for layer, values in found.items():
             if not isinstance(values, np.ndarray):
                 raise CheckFailed(f"layer {layer!r} comes as a {type(values).__name__}, not as a NumPy array")
+        self._given: Activations = found
         return {layer: found[layer].copy() for layer in names}
 
 
