@@ -3,8 +3,8 @@
 import json
 import mmap
 import time
-from dataclasses import asdict
-from functools import cache
+from dataclasses import asdict, replace
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from itbench.check.model_checks import MODEL_CHECKS, check_model
 from itbench.check.targets import check_targets, default_weights, find_targets
 from itbench.plugins import load_plugins
 from tests.kit.commands import ROOT
+from tests.kit.halved_networks import NETWORKS, PREFIX, make_halved
 from tests.kit.workers import folder_of_all_workers
 
 KIT = ROOT / "tests" / "kit"
@@ -183,15 +184,19 @@ def test_a_process_that_dies_is_a_fault_and_says_how(home):
 
 @pytest.fixture(scope="module")
 def own_fresh(tmp_path_factory):
-    """What one other process sees of our own models."""
+    """What one other process sees of our own models, of large networks on inputs of half the width."""
+    names = {name: PREFIX + name for name in NETWORKS}
 
     def inspect():
         with folder_of_all_workers(tmp_path_factory, "own-models") as folder:
             path = folder / "fresh.json"
             if not path.exists():
-                seen = run_fresh_process((), {name: default_weights(OWN.models[name]) for name in SINGLE})
-                path.write_text(json.dumps(asdict(seen)))
-            return FreshProcess(**json.loads(path.read_text()))
+                weights = {names.get(name, name): default_weights(OWN.models[name]) for name in SINGLE}
+                path.write_text(json.dumps(asdict(run_fresh_process([KIT / "halved_networks.py"], weights))))
+            seen = json.loads(path.read_text())
+        for part in (seen["identities"], seen["fingerprints"]):
+            part |= {name: part[other] for name, other in names.items()}
+        return FreshProcess(**seen)
 
     return cache(inspect)
 
@@ -200,6 +205,8 @@ def own_fresh(tmp_path_factory):
 @pytest.mark.parametrize("name", SINGLE)
 def test_our_own_models_keep_every_rule(name, own_fresh):
     entry = OWN.models[name]
+    if name in NETWORKS:
+        entry = replace(entry, factory=partial(make_halved, name))
     report = check_model(entry, default_weights(entry), own_fresh)
     odd = [finding for finding in report.findings if finding.result not in (PASS, SKIPPED)]
     assert not odd
