@@ -13,7 +13,9 @@ from itbench import Weights, load_plugins
 from itbench.api.score import score_model
 from itbench.data.recordings_file import write_recordings
 from itbench.extraction.forward import ExtractionSettings
+from itbench.sweeps.suite import Suite, find_suite
 from tests.kit.commands import ROOT
+from tests.kit.halved_networks import NETWORKS, halved
 from tests.kit.toy import toy_recordings
 from tools.networks_table import line, networks, row
 
@@ -37,6 +39,7 @@ PUBLISHED = {  # parameters, millions: torchvision's and timm's tables; CORnet-S
     "vgg16": 138.4,
     "vit_b_16": 86.6,
 }
+SUITE = Suite.read(find_suite("seeds"))
 QUICK = ("itbench-tiny", "mobilenetv2_100", "resnet18")
 MODELS = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 TABLE = re.search(r"<!-- networks -->\n(.*?)<!-- /networks -->", MODELS, re.DOTALL)[1].splitlines()
@@ -61,6 +64,8 @@ def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name
     assert sum(p.numel() for p in network.module.parameters()) / 1e6 == pytest.approx(PUBLISHED[name], abs=0.05)
     assert line(row(entry, network)) in TABLE
     assert network.layers == tuple(entry.layers)
+    if name in NETWORKS:
+        network = halved(network)
     assert in_order_of_execution(network) == list(network.layers)
 
     write_recordings(toy_recordings(n=8, sites=3), home / "data" / "tiny.h5")
@@ -77,6 +82,9 @@ def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name
         )
     assert list(score.layer.values) == list(entry.layers)
     assert np.isfinite(score.explained_variance).all()
+    shapes = network.shapes(np.zeros((8, 8, 3), np.uint8))
+    in_suite = {layer for row in SUITE.rows if row.model == name for layer in row.layers}
+    assert in_suite <= {layer for layer, shape in shapes.items() if isinstance(shape, tuple)}
 
 
 def in_order_of_execution(network):

@@ -11,6 +11,7 @@ from sklearn.linear_model import Ridge
 from itbench.plugins import load_plugins
 from itbench.sweeps.suite import Suite, find_suite, plan_suite
 from tests.kit.commands import run
+from tools.networks_table import networks
 
 SUITE = Suite.read(find_suite("seeds"))
 PIXELS = [
@@ -108,17 +109,24 @@ def test_every_model_metric_option_and_recipe_that_it_names_exists():
     assert {item.row.name: str(item.error) for item in planned if item.error} == {}
 
 
-def networks():
-    """Return the layers that the suite names, by the model and whether it learns."""
+def layers_of_trained():
+    """Return the layers that the suite names, by the model that learns; test_networks.py has those of networks."""
     named = defaultdict(set)
     for row in SUITE.rows:
-        if row.layers and row.model != "pixels":
+        if row.layers and row.model in TRAINED:
             named[row.model] |= set(row.layers)
     return sorted(named.items())
 
 
+def test_every_network_whose_layers_are_named_is_tested_or_learns():
+    named = {row.model for row in SUITE.rows if row.layers and row.model != "pixels"}
+    assert named <= {entry.name for entry in networks()} | {*TRAINED}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("model", "layers"), networks(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("model", "layers"), layers_of_trained(), ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_every_layer_that_it_names_exists_and_gives_a_tensor(model, layers):
     listed = json.loads(run("layers", model, "--json").stdout)
     assert layers <= {row["layer"] for row in listed if row["features"]}
