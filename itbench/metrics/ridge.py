@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ CERTAIN = 1e-10  # a leverage this near to 1 is 1: the row is met exactly
 TINY = 1e-300  # in place of a variance of 0
 WIDEN = "widen it with -o alphas=low:high:count"
 GAIN = 1e-4  # of a site's variance: a difference of errors below it does not matter
+ROUNDING = 1e-12  # relative, of what is computed from few penalties
+BLOCK = 64  # sites whose errors are held at once, of every row and penalty
 SHARED = 20  # rows of the mean error over sites, added to the validation rows of each: alone they are few for a choice
 
 
@@ -79,8 +81,7 @@ def ridge_readout(
 
     Per site, b and w minimise |y − b − T w|² + α |w|², T the principal component scores of the training rows. α
     minimises the leave-one-out error on the training rows, see `leave_one_out`. The same as
-    ``sklearn.decomposition.PCA`` followed by
-    ``sklearn.linear_model.RidgeCV``.
+    ``sklearn.decomposition.PCA`` followed by ``sklearn.linear_model.RidgeCV``.
 
     Parameters
     ----------
@@ -159,10 +160,13 @@ def _grid_remarks(
     An edge is no limit where its neighbour and all that lies beyond do alike: least squares, or the mean.
     """
     variance = np.maximum(responses.var(axis=0), TINY)
-    least = np.square(responses - leave_one_out_least_squares(basis, responses))[judges].mean(axis=0)
     alone = np.square(responses - responses.mean(axis=0))[judges].mean(axis=0)
     most = alone * (len(responses) / max(len(responses) - 1, 1)) ** 2
     flat = np.ptp(inner.error, axis=0) <= GAIN * variance
+    least, asked = inner.error[0].copy(), flat | (inner.best == 0)
+    if asked.any():
+        rest = responses[:, asked] - leave_one_out_least_squares(basis, responses[:, asked])
+        least[asked] = np.square(rest)[judges].mean(axis=0)
     remarks = []
     for edge, neighbour, beyond, name in ((0, 1, least, "smallest"), (len(alphas) - 1, -2, most, "largest")):
         others = np.stack([beyond, inner.error[neighbour]])
@@ -235,13 +239,9 @@ def leave_one_out(
     kept = alphas / (basis.values[:, None] + alphas)  # (component, alpha): what a penalty leaves unexplained
     beside, rest = _outside(basis, centred, projected)
     left = beside[:, None] + basis.vectors**2 @ kept  # 1 − h (train, alpha)
-
-    def residual(index: int, sites: NDArray[np.bool_] | slice = slice(None)) -> Array:
-        unfitted = rest[:, sites] + basis.vectors @ (kept[:, index, None] * projected[:, sites])
-        return unfitted / left[:, index, None]
-
     judges = slice(None) if validation is None else validation
-    error = np.stack([np.square(residual(index)[judges]).mean(axis=0) for index in range(len(alphas))])
+    judging = replace(basis, vectors=basis.vectors[judges])
+    error = _mean_square_errors(judging, alphas, projected, rest[judges], left[judges])
     if per_site and validation is None:
         best = error.argmin(axis=0)
     else:
@@ -254,8 +254,42 @@ def leave_one_out(
     predictions = np.empty_like(responses)
     for index in np.unique(best):
         sites = best == index
-        predictions[:, sites] = responses[:, sites] - residual(index, sites)
+        unfitted = rest[:, sites] + basis.vectors @ (kept[:, index, None] * projected[:, sites])
+        predictions[:, sites] = responses[:, sites] - unfitted / left[:, index, None]
     return LeaveOneOut(error, best, predictions)
+
+
+def _mean_square_errors(basis: Eigenbasis, alphas: Array, projected: Array, rest: Array, left: Array) -> Array:
+    """Return mean squared leave-one-out errors (alpha, site) of the rows of a basis, computed from few penalties."""
+    few, share = _few_penalties(basis.values, alphas)
+    inverse = 1 / (basis.values[:, None] + alphas[few])
+    share = np.vstack([alphas * share, np.ones(len(alphas))])  # the last of what no component holds
+    each = (share / left[:, None]).swapaxes(1, 2)  # (row, alpha, penalty)
+    error = np.empty((len(alphas), rest.shape[1]))
+    for start in range(0, rest.shape[1], BLOCK):
+        sites = slice(start, start + BLOCK)
+        weights = inverse[:, :, None] * projected[:, None, sites]  # (component, penalty, site)
+        residual = each @ np.concatenate([np.tensordot(basis.vectors, weights, axes=1), rest[:, None, sites]], axis=1)
+        error[:, sites] = np.einsum("ras,ras->as", residual, residual) / len(rest)
+    return error
+
+
+def _few_penalties(values: Array, alphas: Array) -> tuple[NDArray[np.intp], Array]:
+    """Return places of few penalties, and weights (few, alpha) by which they stand for all, to a relative 1e-12.
+
+    1 / (λ + α) = Σ_j w_j(α) / (λ + α_j): cross approximation of a Cauchy matrix, exact at some eigenvalues λ_j. Wrong
+    by Π_j (λ − λ_j) (α − α_j) / ((λ + α_j) (α + λ_j)) of its value; λ_j and α_j are chosen where that is largest.
+    """
+    left, places = np.ones((len(values), len(alphas))), []
+    while left.size and np.abs(left).max() > ROUNDING:
+        places.append(np.unravel_index(np.abs(left).argmax(), left.shape))
+        node, pole = values[places[-1][0]], alphas[places[-1][1]]
+        left *= ((values - node) / (values + pole))[:, None] * ((alphas - pole) / (alphas + node))
+    rows, few = np.array(places, np.intp).reshape(-1, 2).T
+    nodes, poles, same = values[rows][:, None, None], alphas[few], np.eye(len(few))
+    shifted = (alphas - poles[:, None, None]) / (poles - poles[:, None] + same)[..., None]
+    factors = (nodes + poles[:, None]) / (nodes + alphas) * np.where(same[..., None] > 0, 1.0, shifted)
+    return few, factors.prod(axis=0)
 
 
 def ridge_predict(basis: Eigenbasis, responses: Array, alpha: Array) -> Array:
@@ -310,6 +344,7 @@ def _outside(basis: Eigenbasis, centred: Array, projected: Array) -> tuple[Array
     """Return 1 − 1/n − Σ u² of every training row, and its responses outside the components; 0 of rows inside."""
     left = 1.0 - 1.0 / len(centred) - (basis.vectors**2).sum(axis=1)
     met = left < CERTAIN
-    rest = centred - basis.vectors @ projected
-    left[met], rest[met] = 0.0, 0.0
+    left[met] = 0.0
+    rest = np.zeros_like(centred)
+    rest[~met] = centred[~met] - basis.vectors[~met] @ projected
     return left, rest

@@ -72,12 +72,13 @@ def stack(
     rows = np.flatnonzero(~np.isnan(inner).all(axis=2).any(axis=0))
     problem = _StackingProblem.of(inner[:, rows], responses[rows], penalty, shared)
 
-    def fit(layers: Sequence[str]) -> _Stack:
+    def kept(layers: Sequence[str]) -> NDArray[np.intp]:
         runs = set(runs_of_layers(layers, neighbours))
-        return problem.fit(np.array([i for i, one in enumerate(readings) if one.layers in runs], np.intp))
+        return np.array([i for i, one in enumerate(readings) if one.layers in runs], np.intp)
 
-    stacked = fit(list(alone))
-    rest = [fit([name for name in alone if name not in left]).predict(outer) for left in groups]
+    every = kept(list(alone))
+    stacked = problem.fit(every)
+    rest = [problem.fit(kept([name for name in alone if name not in left])).predict(outer) for left in groups]
     weights = {name: np.zeros(len(mean)) for name in alone}
     contributions = {name: np.zeros(outer.shape[1:]) for name in alone}
     for reading, weight in zip(readings, stacked.weights, strict=True):
@@ -85,7 +86,7 @@ def stack(
             weights[name] += weight / len(reading.layers)
             contributions[name] += weight * part
     stacked_inner = np.full_like(responses, np.nan)
-    stacked_inner[rows] = stacked.inner
+    stacked_inner[rows] = problem.inner_predictions(every)
     return JointReadoutResult(
         predictions=stacked.predict(outer),
         inner_predictions=stacked_inner,
@@ -164,14 +165,13 @@ def _least_squares(gram: Array, target: Array, free: NDArray[np.bool_]) -> Array
 
 
 class _Stack(NamedTuple):
-    """Stacking weights (reading, site), constants (site,), and inner predictions (train, site)."""
+    """Stacking weights (reading, site) and constants (site,)."""
 
     weights: Array
     constant: Array
-    inner: Array
 
-    def predict(self, outer: Array) -> Array:
-        return self.constant + np.einsum("ls,lts->ts", self.weights, outer)
+    def predict(self, values: Array) -> Array:
+        return self.constant + np.einsum("ls,lts->ts", self.weights, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,19 +206,23 @@ class _StackingProblem:
         inverse = np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
         return cls(inner, max(penalty, LEAST), shared, folds, means, products * inverse[..., None, None])
 
-    def fit(self, keep: NDArray[np.intp]) -> _Stack:
-        """Fit the stacking weights of the readings `keep`; one alone has the weight 1."""
-        parts, values, sites = self.means.shape
-        weights, constant = np.zeros((parts, values - 1, sites)), self.means[:, -1]
+    def fit(self, keep: NDArray[np.intp], part: int = 0) -> _Stack:
+        """Fit the stacking weights of the readings `keep` to a part of the rows; one alone has the weight 1."""
+        means = self.means[part]
+        weights = np.zeros_like(means[:-1])
         if len(keep) == 1:
-            weights[:, keep], constant = 1.0, np.zeros_like(constant)
-        elif len(keep):
-            weights[:, keep] = np.stack([self._weights(products, keep) for products in self.products])
-            constant = constant - (weights * self.means[:, :-1]).sum(axis=1)
+            weights[keep] = 1.0
+            return _Stack(weights, np.zeros_like(means[-1]))
+        if len(keep):
+            weights[keep] = self._weights(self.products[part], keep)
+        return _Stack(weights, means[-1] - (weights * means[:-1]).sum(axis=0))
+
+    def inner_predictions(self, keep: NDArray[np.intp]) -> Array:
+        """Predict the training rows (train, site) of each fold by weights fitted to those of the others."""
         inner = np.empty(self.inner.shape[1:])
         for part, rows in enumerate(self.folds, start=1):
-            inner[rows] = constant[part] + np.einsum("ls,lts->ts", weights[part], self.inner[:, rows])
-        return _Stack(weights[0], constant[0], inner)
+            inner[rows] = self.fit(keep, part).predict(self.inner[:, rows])
+        return inner
 
     def _weights(self, products: Array, keep: NDArray[np.intp]) -> Array:
         """Weights (reading, site) from the scaled cross-products of one part of the rows."""

@@ -123,6 +123,23 @@ def test_leave_one_out_keeps_its_digits_at_any_penalty(shape, units):
         np.testing.assert_allclose(error, np.square(left_out).mean(axis=0), rtol=1e-4)
 
 
+@pytest.mark.parametrize("sites", [3, 150])
+@pytest.mark.parametrize("shape", [(60, 300, "plain"), (100, 40, "plain"), (60, 90, "duplicated images")], ids=str)
+def test_errors_of_many_penalties_are_those_of_sklearn(shape, sites):
+    """There are more penalties than fits: see `_few_penalties`; and more sites than are held at once."""
+    features, _, train, test = data(shape)
+    responses = features[:, :2] @ np.ones((2, sites)) + np.random.default_rng(0).standard_normal((len(features), sites))
+    alphas = np.geomspace(1e-1, 1e9, 49)
+    oracle = RidgeCV(alphas, alpha_per_target=True, store_cv_results=True).fit(features[train], responses[train])
+    basis = eigenbasis(Gram.from_features(features), train, test, None)
+    found = leave_one_out(basis, responses[train], alphas, per_site=True)
+    np.testing.assert_allclose(found.error, oracle.cv_results_.mean(axis=0).T, rtol=1e-7)
+    np.testing.assert_allclose(alphas[found.best], oracle.alpha_)
+    rows = np.arange(0, len(train), 3)
+    found = leave_one_out(basis, responses[train], alphas, per_site=True, validation=rows)
+    np.testing.assert_allclose(found.error, oracle.cv_results_[rows].mean(axis=0).T, rtol=1e-7)
+
+
 def test_leave_one_out_is_what_leaving_one_out_gives():
     features, responses, train, test = data((40, 60, "plain"))
     basis = eigenbasis(Gram.from_features(features), train, test, 12)
