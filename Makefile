@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test fast lint perf lowest newest mutation clean
+.PHONY: demo test fast lint style perf lowest newest mutation clean
 
 demo: $(READY)  ## score pixels and a small network, trained and not, and print the leaderboard
 	$(BIN)/itbench score -m pixels -m itbench-tiny
@@ -14,16 +14,18 @@ demo: $(READY)  ## score pixels and a small network, trained and not, and print 
 
 test fast: export PYTHONDONTWRITEBYTECODE =
 
-test: $(READY) lint  ## style, types and all tests, the slow ones too
-	$(PYTEST)
+test: $(READY) style  ## style, types and all tests, the slow ones too
+	$(BIN)/mypy & types=$$!; $(PYTEST) && wait $$types
 
 fast: $(READY)  ## the quick tests, five of six
 	$(PYTEST) -m "not slow"
 
-lint: $(READY)
+lint: $(READY) style
+	$(BIN)/mypy
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 
 perf: $(READY)  ## speed and memory beside others, as ratios in one run
 	$(BIN)/python -m perf.run

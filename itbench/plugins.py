@@ -38,6 +38,7 @@ KINDS = {
 
 
 _IMPORTED: dict[tuple[Path, int], ModuleType] = {}  # built-in plugins of one file, by it and its last change
+_READ: dict[tuple[Path, int], Benchmark] = {}  # built-in benchmarks, likewise
 
 
 def load_plugins(files: Sequence[str | Path] = ()) -> Registry:
@@ -118,7 +119,16 @@ def _offered(
 
 
 def _benchmark(path: str | Path, *, file: str) -> Benchmark:
-    return replace(Benchmark.read(Path(file).parent / path), plugin=file)
+    whole = Path(file).parent / path
+    read = _read_builtin if whole.is_relative_to(builtin_root()) else Benchmark.read
+    return replace(read(whole), plugin=file)
+
+
+def _read_builtin(path: Path) -> Benchmark:
+    known = path, path.stat().st_mtime_ns
+    if known not in _READ:
+        _READ[known] = Benchmark.read(path)
+    return _READ[known]
 
 
 @contextmanager

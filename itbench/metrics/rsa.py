@@ -20,17 +20,7 @@ Ranks = NDArray[np.signedinteger[Any]]
 def spearman_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
     """Return Spearman's rank correlation ρ of two RDMs over pairs of images; equal values share their mean rank.
 
-    Parameters
-    ----------
-    one, other : array of shape (stimulus, stimulus)
-        Symmetric; the diagonal does not count.
-    groups : int array of shape (stimulus,), optional
-        Jackknife group of each image, numbered from 0.
-
-    Returns
-    -------
-    array of shape (1 + group,)
-        Of all images, then without each group. 0 where one of the two does not vary.
+    Parameters and what it returns are those of `pearson_of_pairs`.
     """
     first, second = np.triu_indices(len(one), 1)
     order = np.argsort(one[first, second])  # neighbours in rank are neighbours in memory: twice as fast
@@ -44,19 +34,7 @@ def kendall_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> 
 
     τ_a = Σ_{e<f} sign(a_e − a_f) sign(b_e − b_f) / (m (m − 1) / 2) over m pairs of images (Kendall 1938, Biometrika
     30, 81–93). Without a group, the sum is that of all pairs, less the terms of the group's pairs with any other, plus
-    their terms with each other: O(m log m) in all.
-
-    Parameters
-    ----------
-    one, other : array of shape (stimulus, stimulus)
-        Symmetric; the diagonal does not count.
-    groups : int array of shape (stimulus,), optional
-        Jackknife group of each image, numbered from 0.
-
-    Returns
-    -------
-    array of shape (1 + group,)
-        Of all images, then without each group.
+    their terms with each other: O(m log m) in all. Parameters and what it returns are those of `pearson_of_pairs`.
     """
     pairs = np.triu_indices(len(one), 1)
     a, b = one[pairs], other[pairs]
@@ -263,7 +241,7 @@ def pearson_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> 
 
 
 def cosine_of_pairs(one: Array, other: Array, groups: Groups | None = None) -> Array:
-    """Return the cosine of two RDMs for RSA, over pairs of images; parameters as for `pearson_of_pairs`."""
+    """Return the cosine of two RDMs for RSA, over pairs of images, as `pearson_of_pairs` does."""
     remaining = JackknifeSums(len(one), groups)
     a, b = (_off_diagonal(values, centred=False) for values in (one, other))
     return normalised(remaining.over_pairs(a * b), remaining.over_pairs(a * a), remaining.over_pairs(b * b))

@@ -24,6 +24,7 @@ from itbench.training.trainable_model import TrainableSpec
 from itbench.util import code_versions
 from itbench.util.checksum import digest
 from itbench.util.files import check_file_name, write_text
+from itbench.util.folders import checkout
 
 ABOUT = ("layers", "device", "precision", "pool", "degrees")  # of a run, in provenance
 
@@ -168,7 +169,7 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "seconds": dict(seconds),
         "date": _now(),
         "versions": code_versions.package_versions(),
-        "git": code_versions.git_commit(),
+        "git": code_versions.git_commit(checkout()),
         "machine": code_versions.machine(),
     }
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import ast
+import functools
 import platform
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from itbench import __version__
 from itbench.util.checksum import digest
-from itbench.util.folders import checkout
 
 INSTALLED = ("site-packages", "dist-packages")  # folders of installed packages; an environment may use another's
 STANDARD = Path(sysconfig.get_path("stdlib"))
@@ -87,7 +87,8 @@ def _files(folder: Path | None, module: str) -> Iterator[Path]:
 PACKAGES = ("torch", "torchvision", "timm", "numpy", "scipy", "scikit-learn", "xarray", "h5py", "h5netcdf", "pillow")
 
 
-def package_versions() -> dict[str, str]:
+@functools.cache
+def package_versions() -> Mapping[str, str]:
     """Return the environment's versions of itbench, Python and the packages that affect a score."""
     found = {"itbench": __version__, "python": platform.python_version()}
     for package in PACKAGES:
@@ -98,11 +99,12 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def git_commit() -> dict[str, Any]:
-    """Return the environment's git commit, and whether the checkout has uncommitted changes; None for a wheel."""
-    root = checkout()
-    head = _git(root, "rev-parse", "HEAD") if root else None
-    return {"commit": head, "dirty": bool(_git(root, "status", "--porcelain")) if root and head else None}
+def git_commit(root: Path | None) -> dict[str, Any]:
+    """Return a checkout's git commit, and whether it has uncommitted changes; None without one, as for a wheel."""
+    lines = _status(root) if root else []
+    head, changes = [[line for line in lines if line.startswith("#") == about] for about in (True, False)]
+    commit = next((line.split()[-1] for line in head if line.startswith("# branch.oid ")), "(initial)")
+    return {"commit": None, "dirty": None} if commit == "(initial)" else {"commit": commit, "dirty": bool(changes)}
 
 
 def machine() -> dict[str, str]:
@@ -110,9 +112,10 @@ def machine() -> dict[str, str]:
     return {"system": platform.system(), "processor": platform.machine(), "python": sys.implementation.name}
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _status(root: Path) -> list[str]:
+    command = ["git", "-C", str(root), "status", "--porcelain=v2", "--branch"]
     try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+        return []
+    return done.stdout.splitlines() if done.returncode == 0 else []

@@ -64,6 +64,9 @@ def test_a_network_scores_with_all_its_layers_and_is_what_the_documents_say(name
     assert sum(p.numel() for p in network.module.parameters()) / 1e6 == pytest.approx(PUBLISHED[name], abs=0.05)
     assert line(row(entry, network)) in TABLE
     assert network.layers == tuple(entry.layers)
+    if name in torchvision.models.list_models():  # it sees what its weights were trained with
+        published = torchvision.models.get_model_weights(name).IMAGENET1K_V1.transforms()
+        assert network.identity["preprocessing"] == repr(published)
     if name in NETWORKS:
         network = halved(network)
     assert in_order_of_execution(network) == list(network.layers)
@@ -95,17 +98,6 @@ def in_order_of_execution(network):
     with torch.inference_mode():
         network.module(network.prepare(np.zeros((1, 64, 64, 3), np.uint8)))
     return sorted(set(ran), key=lambda layer: len(ran) - ran[::-1].index(layer))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "tag"),
-    [(name, "IMAGENET1K_V1") for name in PUBLISHED if name in torchvision.models.list_models()],
-)
-def test_torchvisions_networks_see_what_their_weights_were_trained_with(name, tag):
-    network = load_plugins().model(name).factory(Weights("random"))
-    published = torchvision.models.get_model_weights(name)[tag].transforms()
-    assert network.identity["preprocessing"] == repr(published)
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ def system(name, *changes, **options):
     entry = registry.model(name)
     recipe = entry.read_recipe().changed(changes)
     core = registry.model(recipe.core).factory(Weights("random")) if recipe.core else None
+    core = halved(core) if recipe.core in NETWORKS else core
     return entry.factory(core or Weights("random"), **{**recipe.options, **options}), recipe, core
 
 
@@ -182,8 +183,6 @@ def test_the_teacher_is_scored_on_the_way(toy):
 @pytest.mark.parametrize("name", AFTER)
 def test_named_systems_predict_every_site_and_all_that_shall_learn_has_a_gradient(name):
     model, recipe, core = system(name)
-    if recipe.core in NETWORKS:
-        core = halved(core)
     assert isinstance(model, TrainableNetwork)
     module = model.build(7, 3).eval()
     for key, parameter in module.named_parameters():

@@ -1,7 +1,6 @@
 """Scores of toys are known beforehand; scores of networks agree with scikit-learn on raw activations."""
 
 import json
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from itbench import BadOption, ItbenchError, ItbenchWarning
 from itbench.api.results import to_dataframe
 from itbench.api.score import score_model
 from itbench.data.recordings import Recordings
-from itbench.data.recordings_file import write_recordings
+from itbench.data.recordings_file import read_recordings, write_recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadActivations, BadRecordings, NoSpace, UnknownName
@@ -34,7 +33,6 @@ from itbench.scoring.plan import plan_run
 from itbench.statistics.reliability import split_half
 from itbench.util.checksum import digest
 from itbench.util.progress import SilentReporter
-from plugins.datasets.synthetic_it.simulation import synthetic_it
 from tests.kit.commands import run
 from tests.kit.toy import toy_recordings
 
@@ -203,17 +201,14 @@ ORACLES = {
 }
 
 
-@cache
-def few():
-    """Return a small part of synthetic-it: four views of each object, twelve sites."""
-    return synthetic_it(views=4, sites=12)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ORACLES)
-def test_agrees_with_sklearn_on_raw_activations(name, home):
+def test_agrees_with_sklearn_on_raw_activations(name, home, synthetic_file):
     """An independent pipeline: a plain forward pass with a hook, PCA, RidgeCV, the same folds."""
-    recordings = few()
+    whole = read_recordings(synthetic_file)  # of which two of ten views of each object, and twelve sites, are taken
+    rows = np.array([row for row in range(len(whole.stimuli)) if row % 10 < 2])
+    responses = whole.require_responses().isel(stimulus=rows, site=slice(None, None, 14))
+    recordings = Recordings("few", whole.stimuli.take(rows), responses, whole.about)
     benchmark = write_benchmark(home, "few", recordings, "{kind: kfold, folds: 2, seed: 5, stratify: category}")
     weights, layer = ORACLES[name]
     registry = load_plugins()
@@ -223,7 +218,7 @@ def test_agrees_with_sklearn_on_raw_activations(name, home):
         SilentReporter(),
     )
     features = raw_features(
-        registry.model(name).factory(Weights(weights)), layer, np.asarray(recordings.stimuli.images)
+        registry.model(name).factory(Weights(weights)), layer, np.asarray(recordings.stimuli.images[:])
     )
     responses = mean_over_repetitions(recordings.responses)
     folds = StratifiedKFold(2, shuffle=True, random_state=5).split(features, recordings.stimuli.metadata["category"])

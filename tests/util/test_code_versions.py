@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import subprocess
 
 import pytest
 
-from itbench.util.code_versions import is_installed, local_sources, sources_digest
+from itbench.util.code_versions import git_commit, is_installed, local_sources, sources_digest
 
 FILES = {
     "plugin.py": "import os\nimport direct\n\n\ndef build():\n    from package import part\n    from .near import x\n",
@@ -79,3 +80,21 @@ def test_a_file_alone_has_the_digest_of_its_bytes(folder):
     assert sources_digest(folder / "near.py") == expected
     (folder / "near.py").write_text("def (")  # no Python: it says so when it is imported
     assert local_sources(folder / "near.py") == [folder / "near.py"]
+
+
+def test_a_checkout_has_its_commit_and_says_whether_it_was_changed(tmp_path):
+    def git(*words):
+        named = ["-c", "user.name=a", "-c", "user.email=a@b.c", *words]
+        return subprocess.run(
+            ["git", "-C", tmp_path, *named], check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert git_commit(None) == git_commit(tmp_path) == {"commit": None, "dirty": None}
+    git("init")
+    (tmp_path / "a.py").write_text("")
+    assert git_commit(tmp_path) == {"commit": None, "dirty": None}
+    git("add", "a.py")
+    git("commit", "-m", "a")
+    assert git_commit(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "b.py").write_text("")
+    assert git_commit(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": True}
