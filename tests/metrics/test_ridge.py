@@ -294,3 +294,29 @@ def test_the_edge_of_a_grid_is_that_of_the_rows_that_choose():
     by_all, by_others = ridge_readout(*how), ridge_readout(*how, validation=np.arange(40, 50))
     assert "smallest alpha" in by_all.remarks[0]
     assert "largest alpha" in by_others.remarks[0]
+
+
+@pytest.mark.parametrize("validation", [None, np.arange(0, 60, 4)], ids=["all rows", "validation rows"])
+def test_sites_are_limited_by_the_smallest_penalty_where_least_squares_do_otherwise(validation):
+    """The two smallest penalties do alike, so that only least squares tell; at some sites these do alike, too."""
+    rng = np.random.default_rng(2)
+    features = rng.standard_normal((60, 8)) * np.geomspace(1, 0.02, 8)
+    weights = (
+        rng.standard_normal((8, 400)) * np.geomspace(1, 1e-4, 400) ** (np.arange(8) > 2)[:, None]
+    )  # of narrow ones
+    responses = features @ weights + 0.1 * rng.standard_normal((60, 400))
+    alphas, rows = (0.05, 0.05001, 1e4), np.arange(60)
+    judges = rows if validation is None else validation
+    x, y = features - features.mean(axis=0), responses - responses.mean(axis=0)
+    errors = []
+    for alpha in (0.0, *alphas):
+        hat = 1 / 60 + x @ np.linalg.solve(x.T @ x + alpha * np.eye(8), x.T)
+        errors.append(np.square((y - hat @ y) / (1 - np.diag(hat))[:, None])[judges].mean(axis=0))
+    least, first, second, _ = errors
+    reading = ridge_readout(
+        Gram.from_features(features), responses, rows, rows[:0], None, alphas, validation=validation
+    )
+    limited = (reading.alpha == alphas[0]) & (np.abs(least - first) > 1e-4 * responses.var(axis=0))
+    assert 0 < limited.sum() < (reading.alpha == alphas[0]).sum()
+    assert (np.abs(second - first) < 1e-4 * responses.var(axis=0)).all()
+    assert reading.remarks[0].startswith(f"{limited.sum()} of 400 sites chose the smallest alpha of the grid")
