@@ -54,6 +54,7 @@ class ModelEntry:
     recipe: str = ""
     metric: str = ""
     core: str = ""
+    bibtex: str = ""
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -117,6 +118,7 @@ class MetricEntry:
     name: str
     readout: type[Any]
     description: str = ""
+    bibtex: str = ""
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from itbench.cli.baselines import baselines
 from itbench.cli.cache import cache
 from itbench.cli.ceiling import ceiling
 from itbench.cli.check import check
+from itbench.cli.cite import cite
 from itbench.cli.compare import compare
 from itbench.cli.data import data
 from itbench.cli.diff import diff
@@ -45,6 +46,7 @@ def main() -> None:
       itbench compare itbench-tiny pixels              difference of two models, interval and p
       itbench explain itbench-tiny                     how a score was computed, step by step
       itbench diff itbench-tiny pixels                 which settings of two scores differ
+      itbench cite --output references.bib             BibTeX of all that the scores used
 
     \b
     Add models, metrics and recordings:
@@ -65,6 +67,7 @@ COMMANDS = (
     diff,
     leaderboard,
     compare,
+    cite,
     ceiling,
     models,
     benchmarks,

@@ -34,6 +34,8 @@ class Dataset:
     files : sequence of RemoteFile
         Published files that are downloaded; none where `read` draws or simulates the recordings itself.
     description, citation, licence : str, optional
+    bibtex : str, optional
+        BibTeX entries, or keys of entries in ``references.bib``.
     edition : int
         Of a data set without files; raised when `read` changes, so that recordings packed before are made again.
     repetitions : str, optional
@@ -49,6 +51,7 @@ class Dataset:
     description: str = ""
     citation: str = ""
     licence: str = ""
+    bibtex: str = ""
     edition: int = 1
     repetitions: str = ""
     file: str = field(default="", kw_only=True)
