@@ -24,6 +24,8 @@ from itbench.results.explain.steps import render
 from itbench.results.leaderboard import read_tables
 from itbench.results.paired_comparison import PairedComparison, compare_scores, responses_of
 from itbench.results.score_file import provenance, read_score, scores_in, write_score
+from itbench.results.score_table import frame as frame_of
+from itbench.results.score_table import score_table
 from itbench.results.score_variables import has_predictions
 from itbench.results.summary import summary
 from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
@@ -43,11 +45,27 @@ class Text(str):
         return str(self)
 
 
-def to_dataframe(score: xr.Dataset) -> pd.DataFrame:
-    """Return a score as a pandas DataFrame with one row a layer; the headline stands in ``attrs``."""
+def to_dataframe(scores: xr.Dataset | Sequence[xr.Dataset], rows: str = "") -> pd.DataFrame:
+    """Return scores as a pandas DataFrame: one row a score, a layer or a site, with all labels and settings.
+
+    Parameters
+    ----------
+    scores : Dataset or sequence of Dataset
+    rows : {"scores", "layers", "sites"}, optional
+        As of `itbench.results.score_table.score_table`; ``scores`` by default. For one score without `rows`, a row is a
+        layer, without labels, and the headline stands in ``attrs``.
+
+    Raises
+    ------
+    UnknownName, BadOption
+        For other `rows`, or sites of comparisons.
+    """
     import pandas as pd
 
-    whole = summary(score)
+    if rows or not isinstance(scores, xr.Dataset):
+        given = [scores] if isinstance(scores, xr.Dataset) else scores
+        return frame_of(score_table(given, rows or "scores"))
+    whole = summary(scores)
     frame = pd.DataFrame(whole["layers"]).set_index("layer")
     chosen = whole["layers_chosen"]
     frame["times_chosen"] = [chosen.get(layer, 0) for layer in frame.index]

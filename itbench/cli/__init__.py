@@ -23,6 +23,7 @@ from itbench.cli.options import Program
 from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
+from itbench.cli.scores import scores
 from itbench.cli.tune import tune
 
 
@@ -43,6 +44,7 @@ def main() -> None:
     \b
     Read scores:
       itbench leaderboard                              rank the models scored so far
+      itbench scores --output scores.parquet           write them to a table: CSV, JSON, Parquet
       itbench compare itbench-tiny pixels              difference of two models, interval and p
       itbench explain itbench-tiny                     how a score was computed, step by step
       itbench diff itbench-tiny pixels                 which settings of two scores differ
@@ -66,6 +68,7 @@ COMMANDS = (
     explain,
     diff,
     leaderboard,
+    scores,
     compare,
     cite,
     ceiling,
