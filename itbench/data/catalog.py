@@ -61,6 +61,8 @@ class Dataset:
             raise TypeError(f"{self.name!r} is no name for a data set: {_name_rule()}")
         if not callable(self.read):
             raise TypeError(f"the reader of the data set {self.name!r} cannot be called")
+        if not isinstance(self.bibtex, str):
+            raise TypeError(f"bibtex of the data set {self.name!r} must be one text: BibTeX, or keys and spaces")
         if isinstance(self.files, RemoteFile) or not all(isinstance(file, RemoteFile) for file in self.files):
             raise TypeError(f"files of the data set {self.name!r} must be a sequence of RemoteFile")
         object.__setattr__(self, "files", tuple(self.files))

@@ -44,8 +44,8 @@ class Cell:
     ----------
     status : str
         ``scored``; ``not comparable``, of another setup than most on this benchmark; ``several scores`` of one setup,
-        none of which is the model's; ``scored by earlier rules``; ``failed``; ``no value: no site scored``;
-        ``not run``.
+        none of which is the model's; ``scored by earlier rules``; ``failed``; ``no value: …`` (no
+        site scored, or undefined); ``not run``.
     value, low, high : float, optional
     """
 
@@ -128,7 +128,7 @@ def flat_rows(means: Sequence[Means]) -> list[Row]:
         {
             **{key: row.get(key) for key in KEYS},
             **{
-                name if key == "value" else f"{name} {key}": getattr(cell, key)
+                _column(name) if key == "value" else f"{name} {key}": getattr(cell, key)
                 for name, cell in row["cells"].items()
                 for key in ("value", "low", "high", "status")
             },
@@ -136,6 +136,15 @@ def flat_rows(means: Sequence[Means]) -> list[Row]:
         for one in means
         for row in one.rows
     ]
+
+
+def _column(name: str) -> str:
+    """Return the column of a benchmark: its name, unless another column has it."""
+    return f"benchmark {name}" if name in (*KEYS, "95 %") or name.startswith("mean ") else name
+
+
+def _escaped(name: str) -> str:
+    return _column(name).replace("|", "\\|")
 
 
 def _means(metric: str, tables: Sequence[Table], left_out: Sequence[str]) -> Means:
@@ -321,13 +330,13 @@ def _markdown(means: Means) -> str:
             "model": f"*{row['model']}*" if row["baseline"] else row["model"],
             f"mean {label}": row["mean"],
             "95 %": interval_text(row.get("low"), row.get("high")),
-            **{name: cell.text for name, cell in row["cells"].items()},
+            **{_escaped(name): cell.text for name, cell in row["cells"].items()},
         }
         for row in means.rows
     ]
     optional = ("rank", f"mean {label}", "95 %", "note")
     filled = [name for name in optional if any(row.get(name) not in (None, "") for row in cells)]
-    columns = ["rank", "model", "weights", f"mean {label}", "95 %", *means.benchmarks, "note"]
+    columns = ["rank", "model", "weights", f"mean {label}", "95 %", *map(_escaped, means.benchmarks), "note"]
     table = markdown(cells, [name for name in columns if name in filled or name not in optional])
     lines = "\n".join(f"- {line}" for line in means.lines)
     return f"## {len(means.benchmarks)} benchmarks · {means.metric}\n\n{table}\n\n{lines}"

@@ -108,7 +108,7 @@ def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
 
 Row = dict[str, Any]
 CEILING = "ceiling"  # the baseline above all models
-NOT_RUN, NO_SITE = "not run", "no value: no site scored"
+NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +213,7 @@ def _compiled(name: tuple[str, str], runs: Sequence[Row], entrants: Sequence[tup
     ranks = rank_intervals([run["value"] for run in ranked], [run["draws"] for run in ranked])
     places = {id(run): rank for run, rank in zip(ranked, ranks, strict=True)}
     unscored = [run for run in runs if run.get("value") is None]
-    failed = [Entry(run, f"failed: {run['failed']}" if "failed" in run else NO_SITE) for run in unscored]
+    failed = [Entry(run, f"failed: {run['failed']}" if "failed" in run else _no_value(run)) for run in unscored]
     present = {one for run in runs for one in run["entrants"]}
     absent = sorted((one for one in entrants if one not in present), key=lambda one: one[0])
     entries = [
@@ -229,6 +229,10 @@ def _compiled(name: tuple[str, str], runs: Sequence[Row], entrants: Sequence[tup
 def _difference(setup: Mapping[str, str], usual: Mapping[str, str | None]) -> str:
     items = unusual(setup, usual)
     return f"not comparable: {'; '.join(items)}" if items else ""
+
+
+def _no_value(run: Row) -> str:
+    return f"no value: {'it is undefined' if run['n_sites_scored'] or not run['n_sites'] else 'no site scored'}"
 
 
 def rank_text(rank: tuple[int, int] | None) -> str | None:
@@ -277,6 +281,7 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             "changes": _recipe_changes(setup),
             "stimuli": setup.digests.get("stimuli"),
             "limit": _limit(score),
+            "value": figures["value"] if np.isfinite(figures["value"] or 0.0) else None,
         }
         runs.append({**figures, **more})
     failed = [record for _, record in failures(folder) if not superseded(record, scored)]

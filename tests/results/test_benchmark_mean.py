@@ -12,7 +12,7 @@ from itbench.results.benchmark_mean import benchmark_means, render_means
 from itbench.results.leaderboard import read_tables
 from itbench.results.score_file import write_score
 from tests.kit.commands import run
-from tests.kit.scores import ABOUT, readout_score
+from tests.kit.scores import ABOUT, comparison_score, readout_score
 
 N, SITES, DRAWS = 40, 5, 400
 RELIABILITY = np.array([0.9, 0.8, 0.7, 0.6, np.nan])
@@ -200,6 +200,27 @@ def test_baselines_have_a_mean_and_no_rank(folder):
     means = means_of(folder)
     assert [(row["model"], row.get("rank")) for row in means.rows] == [("pixels", None), ("net", "1")]
     assert "*pixels*" in render_means([means])
+
+
+@pytest.mark.slow
+def test_names_of_benchmarks_break_no_table(folder):
+    for name in ("model", "a|b"):
+        put(folder, "net", 0.5, name)
+    lines = run("leaderboard", "--results", folder, "--summary").stdout.splitlines()
+    assert lines[2].replace("\\|", "").count("|") == lines[4].count("|")
+    assert "benchmark model" in lines[2]
+    (row,) = csv.DictReader(io.StringIO(run("leaderboard", "--results", folder, "--summary", "--format", "csv").stdout))
+    assert (row["model"], float(row["benchmark model"])) == ("net", float(row["a|b"]))
+
+
+def test_an_undefined_comparison_is_no_value(folder):
+    for name, without in (("a", [0.1, 0.2, 0.4]), ("b", [np.nan] * 3)):
+        write_score(comparison_score(without, model="net", metric="cka", benchmark=name, n_draws=9), folder)
+        write_score(comparison_score([0.1, 0.2, 0.3], model="other", metric="cka", benchmark=name, n_draws=9), folder)
+    means = means_of(folder)
+    row = row_of(means, "net")
+    assert (row["mean"], row["cells"]["b"].text) == (None, "no value: it is undefined")
+    assert row_of(means, "other")["mean"] == pytest.approx(0.2)
 
 
 def test_a_benchmark_without_any_score_is_left_out_and_named(folder):

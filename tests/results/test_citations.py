@@ -180,6 +180,11 @@ def test_bibtex_that_cannot_be_read_is_one_error(bibtex, says, plugin):
     assert not (plugin.parent / "out.bib").exists()
 
 
+def test_a_list_of_keys_is_refused_where_it_is_registered(plugin):
+    plugin.write_text(PLUGIN.replace('bibtex="local he2016"', 'bibtex=["local"]'))
+    assert "bibtex of the model 'theirs' must be one text" in run("cite", "ridge", "--plugin", plugin).stderr
+
+
 def test_text_between_entries_and_comments_are_skipped():
     text = textwrap.dedent("""
         Words, and an address: somebody@example.org.
