@@ -110,7 +110,8 @@ def render_means(means: Sequence[Means], form: str = "markdown") -> str:
     if form == "csv":
         rows = flat_rows(means)
         return csv_text(rows, list(dict.fromkeys(key for row in rows for key in row)))
-    return "\n\n".join(_markdown(one) for one in means)
+    common = [line for line in means[0].lines if all(line in one.lines for one in means)] if len(means) > 1 else []
+    return "\n\n".join([*(_markdown(one, common) for one in means), *([_listed(common)] if common else [])])
 
 
 def mean_rows(means: Sequence[Means]) -> list[Row]:
@@ -322,7 +323,12 @@ def _odd_line(tables: Sequence[Table]) -> str:
     return f"{DAGGER} Not comparable with their column, and in no mean: {'. '.join(odd)}." if odd else ""
 
 
-def _markdown(means: Means) -> str:
+def _listed(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _markdown(means: Means, common: Sequence[str]) -> str:
+    """Return a table with its lines, without those that follow the last table for all."""
     label = LABELS.get(means.measure, means.measure)
     cells = [
         {
@@ -338,5 +344,5 @@ def _markdown(means: Means) -> str:
     filled = [name for name in optional if any(row.get(name) not in (None, "") for row in cells)]
     columns = ["rank", "model", "weights", f"mean {label}", "95 %", *map(_escaped, means.benchmarks), "note"]
     table = markdown(cells, [name for name in columns if name in filled or name not in optional])
-    lines = "\n".join(f"- {line}" for line in means.lines)
-    return f"## {len(means.benchmarks)} benchmarks · {means.metric}\n\n{table}\n\n{lines}"
+    parts = [f"## {len(means.benchmarks)} benchmarks · {means.metric}", table]
+    return "\n\n".join(filter(None, [*parts, _listed([line for line in means.lines if line not in common])]))

@@ -116,7 +116,6 @@ def test_what_lacks_one_benchmark_has_no_mean(folder):
     assert means.rows[0]["model"] == "whole"
 
 
-@pytest.mark.slow
 def test_a_score_of_another_setup_is_in_no_mean(folder):
     for name in "ab":
         for model in ("one", "two"):
@@ -153,6 +152,7 @@ def test_scores_without_draws_have_a_mean_and_no_rank(folder):
 def test_the_same_images_in_other_clusters_have_no_interval(folder):
     put(folder, "net", 0.5, "a")
     put(folder, "net", 0.5, "b", objects=np.arange(N) // 4)
+    put(folder, "net", 0.5, "c", images="5")
     means = means_of(folder)
     assert row_of(means, "net")["low"] is None
     assert "draw other clusters" in means.lines[1]
@@ -177,8 +177,27 @@ def test_two_scores_of_one_setup_are_not_one(folder):
     put(folder, "net", 0.5, "a", layers="named", stem="first")
     put(folder, "net", 0.9, "a", layers="named", stem="second")
     put(folder, "net", 0.9, "b", layers="named")
-    row = row_of(means_of(folder), "net")
+    means = means_of(folder)
+    row = row_of(means, "net")
     assert (row["mean"], row["cells"]["a"].text) == (None, "several scores")
+    assert means.lines[0].startswith("No mean: no model has a comparable score on each of a, b.")
+
+
+def test_models_that_cannot_be_told_apart_share_a_rank(folder):
+    for name in "ab":
+        put(folder, "one", 0.5, name)
+        put(folder, "two", 0.5, name)
+    row = row_of(means_of(folder), "two")
+    assert (row["rank"], row["rank_low"], row["rank_high"]) == ("1–2", 1, 2)
+
+
+def test_predictions_of_a_trained_model_are_a_row_that_names_their_metric(folder):
+    for name in "ab":
+        put(folder, "net", 0.5, name)
+        recorded = np.random.default_rng(0).standard_normal((N, SITES))
+        score = readout_score(recorded, recorded, model="net", metric="direct", benchmark=name)
+        write_score(score.assign_attrs(beside="ridge"), folder)
+    assert [(row["model"], row["note"]) for row in means_of(folder).rows] == [("net", "direct"), ("net", "")]
 
 
 def test_the_ceiling_is_the_mean_reliability_of_the_scored_sites(folder):
@@ -202,7 +221,6 @@ def test_baselines_have_a_mean_and_no_rank(folder):
     assert "*pixels*" in render_means([means])
 
 
-@pytest.mark.slow
 def test_names_of_benchmarks_break_no_table(folder):
     for name in ("model", "a|b"):
         put(folder, "net", 0.5, name)
@@ -211,6 +229,16 @@ def test_names_of_benchmarks_break_no_table(folder):
     assert "benchmark model" in lines[2]
     (row,) = csv.DictReader(io.StringIO(run("leaderboard", "--results", folder, "--summary", "--format", "csv").stdout))
     assert (row["model"], float(row["benchmark model"])) == ("net", float(row["a|b"]))
+
+
+def test_lines_of_all_tables_follow_the_last(folder):
+    for name in "ab":
+        put(folder, "net", 0.5, name)
+        write_score(comparison_score([0.1, 0.2, 0.3], metric="cka", benchmark=name, n_draws=50), folder)
+    text = run("leaderboard", "--results", folder, "--summary").stdout
+    assert text.count("Comparable are the rows of a column") == text.count("not over other benchmarks") == 1
+    assert text.rindex("|") < text.index("Comparable are the rows of a column")
+    assert (text.count("The mean is of EV"), text.count("The mean is of CKA")) == (1, 1)
 
 
 def test_an_undefined_comparison_is_no_value(folder):
@@ -226,13 +254,14 @@ def test_an_undefined_comparison_is_no_value(folder):
 def test_a_benchmark_without_any_score_is_left_out_and_named(folder):
     for name in "ab":
         put(folder, "net", 0.5, name)
+    put(folder, "part", 0.5, "a")
     fail(folder, "net", "c")
     means = means_of(folder)
     assert means.benchmarks == ["a", "b"]
+    assert means.lines[0].startswith("The mean is of EV over a, b,")
     assert "Left out, without a comparable score: c." in means.lines
 
 
-@pytest.mark.slow
 def test_csv_and_json_hold_exact_numbers(folder):
     a, _ = put(folder, "net", 0.5, "a")
     put(folder, "net", 0.9, "b")
