@@ -54,12 +54,15 @@ class ModelEntry:
     recipe: str = ""
     metric: str = ""
     core: str = ""
+    bibtex: str = ""
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         for key in ("layers", "weights"):
             if isinstance(getattr(self, key), str):
                 raise TypeError(f"{key} of the model {self.name!r} must be a sequence of names, not one text")
+        if not isinstance(self.bibtex, str):
+            raise TypeError(f"bibtex of the model {self.name!r} must be one text: BibTeX, or keys separated by spaces")
         if not callable(self.factory):
             raise TypeError(f"the factory of the model {self.name!r} cannot be called")
         is_family = self.names is not None or (self.trainable and self.name.endswith(FAMILY))
@@ -117,11 +120,14 @@ class MetricEntry:
     name: str
     readout: type[Any]
     description: str = ""
+    bibtex: str = ""
     file: str = field(default="", kw_only=True)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.readout, type) and is_dataclass(self.readout)):
             raise TypeError(f"the readout of the metric {self.name!r} must be a dataclass")
+        if not isinstance(self.bibtex, str):
+            raise TypeError(f"bibtex of the metric {self.name!r} must be one text: BibTeX, or keys separated by spaces")
         form = getattr(self.readout, "form", "readout")
         if form not in FORMS:
             raise TypeError(f"the form of the metric {self.name!r} is {form!r}, not one of {', '.join(FORMS)}")

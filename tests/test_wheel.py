@@ -140,7 +140,14 @@ def test_the_wheel_holds_all_that_is_built_in(wheel):
         names = set(archive.namelist())
     expected = {
         f"itbench/shipped/{path.relative_to(ROOT).as_posix()}"
-        for pattern in ("plugins/**/*.py", "plugins/*/*.safetensors", "plugins/*/*/*.yaml", "benchmarks/*", "suites/*")
+        for pattern in (
+            "plugins/**/*.py",
+            "plugins/*.bib",
+            "plugins/*/*.safetensors",
+            "plugins/*/*/*.yaml",
+            "benchmarks/*",
+            "suites/*",
+        )
         for path in ROOT.glob(pattern)
     }
     assert len(expected) > 8

@@ -16,13 +16,16 @@ from itbench.data.responses import DIMS, mean_over_repetitions
 from itbench.errors import BadScore
 from itbench.extraction.gram_cache import GramCache
 from itbench.plugins import load_plugins
+from itbench.results.benchmark_mean import benchmark_means, flat_rows
 from itbench.results.diff import Difference, difference
 from itbench.results.explain import explain as explain_steps
 from itbench.results.explain import heading
 from itbench.results.explain.steps import render
-from itbench.results.leaderboard import compile_leaderboard
+from itbench.results.leaderboard import read_tables
 from itbench.results.paired_comparison import PairedComparison, compare_scores, responses_of
 from itbench.results.score_file import provenance, read_score, scores_in, write_score
+from itbench.results.score_table import frame as frame_of
+from itbench.results.score_table import score_table
 from itbench.results.score_variables import has_predictions
 from itbench.results.summary import summary
 from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
@@ -42,11 +45,27 @@ class Text(str):
         return str(self)
 
 
-def to_dataframe(score: xr.Dataset) -> pd.DataFrame:
-    """Return a score as a pandas DataFrame with one row a layer; the headline stands in ``attrs``."""
+def to_dataframe(scores: xr.Dataset | Sequence[xr.Dataset], rows: str = "") -> pd.DataFrame:
+    """Return scores as a pandas DataFrame: one row a score, a layer or a site, with all labels and settings.
+
+    Parameters
+    ----------
+    scores : Dataset or sequence of Dataset
+    rows : {"scores", "layers", "sites"}, optional
+        As of `itbench.results.score_table.score_table`; ``scores`` by default. For one score without `rows`, a row is a
+        layer, without labels, and the headline stands in ``attrs``.
+
+    Raises
+    ------
+    UnknownName, BadOption
+        For other `rows`, or sites of comparisons.
+    """
     import pandas as pd
 
-    whole = summary(score)
+    if rows or not isinstance(scores, xr.Dataset):
+        given = [scores] if isinstance(scores, xr.Dataset) else scores
+        return frame_of(score_table(given, rows or "scores"))
+    whole = summary(scores)
     frame = pd.DataFrame(whole["layers"]).set_index("layer")
     chosen = whole["layers_chosen"]
     frame["times_chosen"] = [chosen.get(layer, 0) for layer in frame.index]
@@ -173,14 +192,18 @@ def save_score(score: xr.Dataset, folder: str | Path | None = None) -> Path:
     return write_score(score, _results(folder))
 
 
-def leaderboard(folder: str | Path | None = None, benchmarks: Sequence[str] = (), every: bool = False) -> pd.DataFrame:
+def leaderboard(
+    folder: str | Path | None = None, benchmarks: Sequence[str] = (), every: bool = False, summary: bool = False
+) -> pd.DataFrame:
     """Return the leaderboard of a folder of score files, by default ``leaderboard/scores`` here, one row a score.
 
-    With `every`, models that were scored elsewhere in the folder have a row ``not run`` in every table.
+    With `every`, models that were scored elsewhere in the folder have a row ``not run`` in every table. With `summary`,
+    a row is a model, with its mean over benchmarks and, by benchmark, value, interval and status.
     """
     import pandas as pd
 
-    return pd.DataFrame(compile_leaderboard(_results(folder), benchmarks, every))
+    tables = read_tables(_results(folder), benchmarks, every)
+    return pd.DataFrame(flat_rows(benchmark_means(tables)) if summary else [row for one in tables for row in one.rows])
 
 
 def _results(folder: str | Path | None) -> Path:

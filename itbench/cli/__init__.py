@@ -9,6 +9,7 @@ from itbench.cli.baselines import baselines
 from itbench.cli.cache import cache
 from itbench.cli.ceiling import ceiling
 from itbench.cli.check import check
+from itbench.cli.cite import cite
 from itbench.cli.compare import compare
 from itbench.cli.data import data
 from itbench.cli.diff import diff
@@ -22,6 +23,7 @@ from itbench.cli.options import Program
 from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
+from itbench.cli.scores import scores
 from itbench.cli.tune import tune
 
 
@@ -42,9 +44,11 @@ def main() -> None:
     \b
     Read scores:
       itbench leaderboard                              rank the models scored so far
+      itbench scores --output scores.parquet           write them to a table: CSV, JSON, Parquet
       itbench compare itbench-tiny pixels              difference of two models, interval and p
       itbench explain itbench-tiny                     how a score was computed, step by step
       itbench diff itbench-tiny pixels                 which settings of two scores differ
+      itbench cite --output references.bib             BibTeX of all that the scores used
 
     \b
     Add models, metrics and recordings:
@@ -64,7 +68,9 @@ COMMANDS = (
     explain,
     diff,
     leaderboard,
+    scores,
     compare,
+    cite,
     ceiling,
     models,
     benchmarks,

@@ -22,6 +22,7 @@ from itbench.errors import BadOption
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
 @click.option("--all", "every", is_flag=True, help="Also list models that were not run on a benchmark or metric.")
+@click.option("--summary", is_flag=True, help="Only models × benchmarks, with the mean over benchmarks.")
 @with_results
 def leaderboard(
     benchmarks: tuple[str, ...],
@@ -29,9 +30,13 @@ def leaderboard(
     as_json: bool,
     output: Path | None,
     every: bool,
+    summary: bool,
     results: Path | None,
 ) -> None:
     """Compile the scores into a leaderboard.
+
+    Of several benchmarks, models × benchmarks with the mean over benchmarks come first, in markdown; in CSV and JSON,
+    --summary gives them.
 
     Models share a rank such as 2–3 where the 95 % interval of their difference, over images and sites, contains 0.
     Baselines, in italics, have no rank. Nor do scores whose setup differs from that of most; they are listed below,
@@ -41,8 +46,10 @@ def leaderboard(
     Examples:
       itbench leaderboard
       itbench leaderboard -b synthetic-it --output leaderboard.csv
+      itbench leaderboard --summary -b synthetic-it -b synthetic-it-noisy
     """
-    from itbench.results.leaderboard import compile_leaderboard, form_of, render, write_leaderboard
+    from itbench.results.benchmark_mean import benchmark_means, mean_rows, render_means
+    from itbench.results.leaderboard import form_of, read_tables, render, write_leaderboard
     from itbench.util import folders
     from itbench.util.files import check_writable
 
@@ -53,11 +60,19 @@ def leaderboard(
     form = form_of(output, "json" if as_json else form)
     if output:
         check_writable(output.absolute().parent)
-    rows = compile_leaderboard(results or folders.results(), benchmarks, every)
+    tables = read_tables(results or folders.results(), benchmarks, every)
+    means = benchmark_means(tables) if summary or form == "markdown" else []
+    if summary and not means:
+        raise BadOption(
+            "There is no table of models × benchmarks: no metric has scores on two benchmarks.",
+            todo="Score a second one, with -b of itbench score; or leave out --summary.",
+        )
+    rows = [row for table in tables for row in table.rows]
+    text = "\n\n".join([*([render_means(means, form)] if means else []), *([] if summary else [render(rows, form)])])
     if output:
-        write_leaderboard(render(rows, form), output)
+        write_leaderboard(text, output)
         say(f"Wrote {output}")
     elif form == "json":
-        print_json(rows)
+        print_json(mean_rows(means) if summary else rows)
     else:
-        click.echo(render(rows, form))
+        click.echo(text)

@@ -32,6 +32,8 @@ class Benchmark:
     splits : SplitPlan
         Kind ``none`` suffices for comparisons, which compare all images.
     description, region, citation, licence : str, optional
+    bibtex : str, optional
+        BibTeX entries, or keys of entries in ``references.bib`` beside the file, apart from those of the data set.
     window : pair of float, optional
         Start and end of the counting window, ms after onset.
     degrees : float, optional
@@ -62,6 +64,7 @@ class Benchmark:
     cluster: str = ""
     citation: str = ""
     licence: str = ""
+    bibtex: str = ""
     file: Path = field(default=Path(), compare=False)
     plugin: str = field(default="", compare=False)
     datasets: Datasets = field(default_factory=dict, compare=False, repr=False)
@@ -131,7 +134,8 @@ def _is_number(value: Any) -> bool:
 
 
 CHECKS: Mapping[str, Check] = {
-    **dict.fromkeys(("name", "data", "description", "region", "metric", "cluster", "citation", "licence"), sentence),
+    **dict.fromkeys(("name", "data", "description", "region", "metric", "cluster"), sentence),
+    **dict.fromkeys(("citation", "licence", "bibtex"), sentence),
     "window": _window,
     "degrees": _degrees,
     "splits": lambda value: value,  # checked by SplitPlan

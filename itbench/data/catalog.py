@@ -34,6 +34,8 @@ class Dataset:
     files : sequence of RemoteFile
         Published files that are downloaded; none where `read` draws or simulates the recordings itself.
     description, citation, licence : str, optional
+    bibtex : str, optional
+        BibTeX entries, or keys of entries in ``references.bib``.
     edition : int
         Of a data set without files; raised when `read` changes, so that recordings packed before are made again.
     repetitions : str, optional
@@ -49,6 +51,7 @@ class Dataset:
     description: str = ""
     citation: str = ""
     licence: str = ""
+    bibtex: str = ""
     edition: int = 1
     repetitions: str = ""
     file: str = field(default="", kw_only=True)
@@ -58,6 +61,8 @@ class Dataset:
             raise TypeError(f"{self.name!r} is no name for a data set: {_name_rule()}")
         if not callable(self.read):
             raise TypeError(f"the reader of the data set {self.name!r} cannot be called")
+        if not isinstance(self.bibtex, str):
+            raise TypeError(f"bibtex of the data set {self.name!r} must be one text: BibTeX, or keys and spaces")
         if isinstance(self.files, RemoteFile) or not all(isinstance(file, RemoteFile) for file in self.files):
             raise TypeError(f"files of the data set {self.name!r} must be a sequence of RemoteFile")
         object.__setattr__(self, "files", tuple(self.files))

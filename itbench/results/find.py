@@ -76,6 +76,38 @@ def find_scores(
     return [(path, read_score(path)) for path in map(path_of, names)]
 
 
+def select_scores(folder: Path, names: Sequence[str] = (), benchmark: str = "", metric: str = "") -> list[Found]:
+    """Select every score of a folder that one of the names fits, each once: return their paths and scores.
+
+    Parameters
+    ----------
+    folder : Path
+        Of scores.
+    names : sequence of str
+        As of `find_scores`; without any, all scores of the folder.
+    benchmark, metric : str, optional
+        Only scores of these, but for paths.
+
+    Raises
+    ------
+    UnknownName
+        If a name fits no score.
+    """
+    files = [Path(name).expanduser() for name in names if name.endswith(ENDING)]
+    found = {path.resolve(): (path, read_score(path)) for path in files}
+    named = [name for name in names if not name.endswith(ENDING)]
+    if named or not names:
+        wanted = {key: value for key, value in (("benchmark", benchmark), ("metric", metric)) if value}
+        every = list(scores_in(folder, without=("predictions",)))
+        scores = [one for one in every if all(one[1].attrs[key] == value for key, value in wanted.items())]
+        for name in named:
+            if not any(name in _names(score, "") for _, score in scores):
+                raise _unknown(name, scores, folder, None, "")
+        fitting = [one for one in scores if not named or set(named) & set(_names(one[1], ""))]
+        found = {**{path.resolve(): (path, score) for path, score in fitting}, **found}
+    return list(found.values())
+
+
 def _names(score: xr.Dataset, weights: str) -> list[str]:
     """Return the names that find a score; its model alone is one if no other `weights` are wanted."""
     return [name_of(score), *([score.attrs["model"]] if weights in ("", score.attrs["weights"]) else [])]

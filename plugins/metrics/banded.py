@@ -1,6 +1,6 @@
 """Banded ridge: one regression on the features of all layers, with a penalty for each layer and site.
 
-Nunez-Elizalde, Huth & Gallant (2019), NeuroImage 197, 482-492; solved by himalaya: Dupre la Tour, Eickenberg,
+Nunez-Elizalde, Huth & Gallant (2019), NeuroImage 197, 482-492; solved by himalaya: Dupré la Tour, Eickenberg,
 Nunez-Elizalde & Gallant (2022), NeuroImage 264, 119728. Needs pip install 'itbench[banded]'; `stacked` is far faster.
 """
 
@@ -17,7 +17,12 @@ GRID = tuple(float(alpha) for alpha in np.geomspace(1e-3, 1e5, 17))
 
 @hookimpl
 def itbench_metrics(register):
-    register("banded", Banded, description="all layers at once: one ridge, a penalty per layer and site (himalaya)")
+    register(
+        "banded",
+        Banded,
+        description="all layers at once: one ridge, a penalty per layer and site (himalaya)",
+        bibtex="nunez-elizalde2019 duprelatour2022",
+    )
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,18 @@ INNER_FOLDS = 5  # of the training images, to choose the layer
 
 @hookimpl
 def itbench_metrics(register):
-    register("brainscore-pls", BrainScorePLS, description="Brain-Score's protocol, partial least squares")
-    register("brainscore-ridge", BrainScoreRidge, description="Brain-Score's protocol, ridge with penalty 1")
+    register(
+        "brainscore-pls",
+        BrainScorePLS,
+        description="Brain-Score's protocol, partial least squares",
+        bibtex="schrimpf2018 yamins2014",
+    )
+    register(
+        "brainscore-ridge",
+        BrainScoreRidge,
+        description="Brain-Score's protocol, ridge with penalty 1",
+        bibtex="schrimpf2018",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from itbench.metrics import centred_alignment, check_estimator, check_kernel, ke
 
 @hookimpl
 def itbench_metrics(register):
-    register("cka", CentredAlignment, description="centred kernel alignment of a layer and the responses")
+    register(
+        "cka",
+        CentredAlignment,
+        description="centred kernel alignment of a layer and the responses",
+        bibtex="kornblith2019cka song2012",
+    )
 
 
 @dataclass(frozen=True)

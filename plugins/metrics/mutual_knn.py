@@ -16,7 +16,12 @@ TIES = 0.01  # of the images: where it is worth a warning
 
 @hookimpl
 def itbench_metrics(register):
-    register("mutual-knn", MutualNeighbours, description="share of nearest images that layer and responses share")
+    register(
+        "mutual-knn",
+        MutualNeighbours,
+        description="share of nearest images that layer and responses share",
+        bibtex="huh2024",
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from itbench.metrics import check_alphas, check_features, non_negative_ridge_rea
 
 @hookimpl
 def itbench_metrics(register):
-    register("nonnegative-ridge", NonNegativeRidge, description="ridge on single features, weights of 0 or more")
+    register(
+        "nonnegative-ridge",
+        NonNegativeRidge,
+        description="ridge on single features, weights of 0 or more",
+        bibtex="lawson1974",
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,9 @@ from itbench.metrics import check_components, eigenbasis, leave_one_out_least_sq
 
 @hookimpl
 def itbench_metrics(register):
-    register("ols", LeastSquares, description="linear regression on principal components, no penalty")
+    register(
+        "ols", LeastSquares, description="linear regression on principal components, no penalty", bibtex="massy1965"
+    )
 
 
 @dataclass(frozen=True)

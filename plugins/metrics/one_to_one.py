@@ -14,7 +14,12 @@ from itbench import hookimpl
 
 @hookimpl
 def itbench_metrics(register):
-    register("one-to-one", OneToOne, description="linear regression on the single best feature of each site")
+    register(
+        "one-to-one",
+        OneToOne,
+        description="linear regression on the single best feature of each site",
+        bibtex="arend2018",
+    )
 
 
 @dataclass(frozen=True)

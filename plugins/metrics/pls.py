@@ -14,7 +14,12 @@ from itbench.metrics import check_components, partial_least_squares
 
 @hookimpl
 def itbench_metrics(register):
-    register("pls", PartialLeastSquares, description="partial least squares: explained variance and correlation")
+    register(
+        "pls",
+        PartialLeastSquares,
+        description="partial least squares: explained variance and correlation",
+        bibtex="wold2001 rosipal2001",
+    )
 
 
 @dataclass(frozen=True)

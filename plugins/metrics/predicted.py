@@ -2,6 +2,7 @@
 
 Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
 fit each site; the RDMs of predicted and recorded responses are then compared on images held out from the fit.
+CKA: Kornblith, Norouzi, Lee & Hinton (2019), ICML.
 """
 
 from dataclasses import dataclass, field
@@ -21,8 +22,18 @@ from itbench.metrics import (
 
 @hookimpl
 def itbench_metrics(register):
-    register("predicted-rsa", PredictedSimilarity, description="RSA between predicted and recorded responses")
-    register("predicted-cka", PredictedAlignment, description="CKA between predicted and recorded responses")
+    register(
+        "predicted-rsa",
+        PredictedSimilarity,
+        description="RSA between predicted and recorded responses",
+        bibtex="khaligh-razavi2017",
+    )
+    register(
+        "predicted-cka",
+        PredictedAlignment,
+        description="CKA between predicted and recorded responses",
+        bibtex="khaligh-razavi2017 kornblith2019cka",
+    )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,12 @@ WORTH_SAYING = 0.005  # of the variance
 
 @hookimpl
 def itbench_metrics(register):
-    register("procrustes", Procrustes, description="similarity of a layer and the responses after the best rotation")
+    register(
+        "procrustes",
+        Procrustes,
+        description="similarity of a layer and the responses after the best rotation",
+        bibtex="williams2021 ding2021 schonemann1966",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from itbench.metrics import check_alphas, check_components, reverse_prediction, 
 
 @hookimpl
 def itbench_metrics(register):
-    register("reverse", ReversePrediction, description="variance of a layer's activations that the sites explain")
+    register(
+        "reverse",
+        ReversePrediction,
+        description="variance of a layer's activations that the sites explain",
+        bibtex="muzellec2025",
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,12 @@ from itbench.metrics import check_alphas, check_components, check_kernel, kernel
 
 @hookimpl
 def itbench_metrics(register):
-    register("ridge", Ridge, description="ridge on principal components: explained variance and correlation")
+    register(
+        "ridge",
+        Ridge,
+        description="ridge on principal components: explained variance and correlation",
+        bibtex="hoerl1970",
+    )
 
 
 @dataclass(frozen=True)

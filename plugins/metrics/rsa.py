@@ -15,7 +15,10 @@ from itbench.metrics import check_comparison, check_distance, compare_rdms, rdm_
 @hookimpl
 def itbench_metrics(register):
     register(
-        "rsa", SimilarityAnalysis, description="correlation of the dissimilarity matrices of a layer and the brain"
+        "rsa",
+        SimilarityAnalysis,
+        description="correlation of the dissimilarity matrices of a layer and the brain",
+        bibtex="kriegeskorte2008rsa nili2014 diedrichsen2021",
     )
 
 

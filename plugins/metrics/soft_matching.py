@@ -14,7 +14,12 @@ from itbench.metrics import check_features, soft_matching
 
 @hookimpl
 def itbench_metrics(register):
-    register("soft-matching", SoftMatching, description="correlation of features and sites, softly assigned")
+    register(
+        "soft-matching",
+        SoftMatching,
+        description="correlation of features and sites, softly assigned",
+        bibtex="khosla2024",
+    )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,12 @@ from itbench.metrics import LayerKernels, check_alphas, check_components, check_
 
 @hookimpl
 def itbench_metrics(register):
-    register("stacked", Stacked, description="all layers at once: ridge of each, weighted per site")
+    register(
+        "stacked",
+        Stacked,
+        description="all layers at once: ridge of each, weighted per site",
+        bibtex="breiman1996 lin2024",
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,12 @@ HIGH = 0.25  # mean squared correlation by chance: where it is worth a warning
 
 @hookimpl
 def itbench_metrics(register):
-    register("svcca", CanonicalCorrelation, description="mean canonical correlation of principal components")
+    register(
+        "svcca",
+        CanonicalCorrelation,
+        description="mean canonical correlation of principal components",
+        bibtex="raghu2017",
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ TAG = "IMAGENET1K_V1"
 @hookimpl
 def itbench_models(register):
     about = "Krizhevsky 2014, ImageNet-1k"
-    register("alexnet", alexnet, layers=LAYERS, source=f"torchvision {TAG}", description=about)
+    register("alexnet", alexnet, layers=LAYERS, source=f"torchvision {TAG}", description=about, bibtex="krizhevsky2014")
 
 
 def alexnet(weights):

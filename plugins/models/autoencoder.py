@@ -12,7 +12,7 @@ from itbench import hookimpl
 @hookimpl
 def itbench_models(register):
     about = "convolutional autoencoder with the responses as its bottleneck"
-    own = {"source": "itbench", "weights": ("random",), "description": about}
+    own = {"source": "itbench", "weights": ("random",), "description": about, "bibtex": "hinton2006"}
     register("autoencoder", autoencoder, recipe="recipes/autoencoder.yaml", metric="direct", **own)
 
 

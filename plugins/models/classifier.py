@@ -17,7 +17,7 @@ def itbench_models(register):
         about = f"taught the benchmark's objects from {weights[0]} weights"
         for name in (f"{kind}/*", f"resnet50-{kind}"):
             recipe = f"recipes/{name.removesuffix('/*')}.yaml"
-            register(name, classifier, recipe=recipe, weights=weights, description=about)
+            register(name, classifier, recipe=recipe, weights=weights, description=about, bibtex="yamins2014")
 
 
 def classifier(core, layer="", pool="mean", dropout=0.0):

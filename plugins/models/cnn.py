@@ -21,6 +21,7 @@ SYSTEMS = {
 def itbench_models(register):
     for name, made in SYSTEMS.items():
         about = {"source": "itbench", "weights": ("random",), "description": f"{made}; trained on responses alone"}
+        about["bibtex"] = "mcintosh2016 cadena2019 he2015"
         register(name, cnn, recipe=f"recipes/{name}.yaml", metric="direct", **about)
 
 

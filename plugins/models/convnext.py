@@ -10,7 +10,9 @@ TAG = "IMAGENET1K_V1"
 @hookimpl
 def itbench_models(register):
     about = "Liu et al. 2022, ImageNet-1k"
-    register("convnext_base", convnext_base, layers=LAYERS, source=f"torchvision {TAG}", description=about)
+    register(
+        "convnext_base", convnext_base, layers=LAYERS, source=f"torchvision {TAG}", description=about, bibtex="liu2022"
+    )
 
 
 def convnext_base(weights):

@@ -13,7 +13,15 @@ LAYERS = ("V1", "V2", "V4", "IT", "decoder.avgpool")
 @hookimpl
 def itbench_models(register):
     about = "Kubilius et al. 2019, recurrent"
-    register("cornet_s", cornet_s, layers=LAYERS, source="itbench", weights=("random",), description=about)
+    register(
+        "cornet_s",
+        cornet_s,
+        layers=LAYERS,
+        source="itbench",
+        weights=("random",),
+        description=about,
+        bibtex="kubilius2019",
+    )
 
 
 def cornet_s(weights):

@@ -11,7 +11,7 @@ TAG = "IMAGENET1K_V1"
 
 @hookimpl
 def itbench_models(register):
-    about = {"source": f"torchvision {TAG}", "description": "Huang et al. 2017, ImageNet-1k"}
+    about = {"source": f"torchvision {TAG}", "description": "Huang et al. 2017, ImageNet-1k", "bibtex": "huang2017"}
     for name in ("densenet121", "densenet169", "densenet201"):
         register(name, partial(densenet, name=name), layers=LAYERS, **about)
 

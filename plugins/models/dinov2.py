@@ -14,7 +14,7 @@ TAG = "lvd142m"
 @hookimpl
 def itbench_models(register):
     about = "Oquab et al. 2024, LVD-142M, no labels"
-    register("dinov2_vitb14", dinov2, layers=LAYERS, source=f"timm {TAG}", description=about)
+    register("dinov2_vitb14", dinov2, layers=LAYERS, source=f"timm {TAG}", description=about, bibtex="oquab2024")
 
 
 def dinov2(weights):

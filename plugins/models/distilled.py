@@ -15,9 +15,10 @@ PIXELS = 96
 def itbench_models(register):
     about = "taught responses and what a teacher predicts"
     own = {"weights": ("random",), "description": f"small network of its own, {about}"}
-    register("distilled", distilled, recipe="recipes/distilled.yaml", metric="direct", **own)
+    both = {"metric": "direct", "bibtex": "hinton2015 cowley2023"}
+    register("distilled", distilled, recipe="recipes/distilled.yaml", **own, **both)
     recipe = "recipes/distilled-core.yaml"
-    register("distilled/*", distilled_core, recipe=recipe, metric="direct", description=f"any core, {about}")
+    register("distilled/*", distilled_core, recipe=recipe, description=f"any core, {about}", **both)
 
 
 def distilled(weights, width=32, dropout=0.0):

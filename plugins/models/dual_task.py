@@ -13,9 +13,10 @@ from itbench import hookimpl
 def itbench_models(register):
     about = "a trunk with a branch for the classes and one for the responses"
     own = {"source": "itbench", "weights": ("random",), "description": about}
-    register("dual-task", dual_task, recipe="recipes/dual-task.yaml", metric="direct", **own)
+    both = {"metric": "direct", "bibtex": "caruana1997 safarani2021"}
+    register("dual-task", dual_task, recipe="recipes/dual-task.yaml", **own, **both)
     recipe = "recipes/dual-task-core.yaml"
-    register("dual-task/*", on_core, recipe=recipe, metric="direct", description=f"any core as {about}")
+    register("dual-task/*", on_core, recipe=recipe, description=f"any core as {about}", **both)
 
 
 def dual_task(weights, widths=(32, 64, 128), hidden=256, dropout=0.0, pixels=64):

@@ -13,7 +13,14 @@ TAG = "IMAGENET1K_V1"
 @hookimpl
 def itbench_models(register):
     about = "Tan & Le 2019, ImageNet-1k, 456 px"
-    register("efficientnet_b5", efficientnet_b5, layers=LAYERS, source=f"torchvision {TAG}", description=about)
+    register(
+        "efficientnet_b5",
+        efficientnet_b5,
+        layers=LAYERS,
+        source=f"torchvision {TAG}",
+        description=about,
+        bibtex="tan2019",
+    )
 
 
 def efficientnet_b5(weights):

@@ -16,14 +16,14 @@ CORES = ("alexnet", "densenet201", "efficientnet_b5", "pnasnet5large", "resnet50
 @hookimpl
 def itbench_models(register):
     about = "fine-tuned on the responses"
-    register(
-        "finetuned/*", finetuned, recipe="recipes/finetuned.yaml", metric="direct", description=f"any core, {about}"
-    )
+    own = {"metric": "direct", "bibtex": "yosinski2014 kornblith2019transfer"}
+    register("finetuned/*", finetuned, recipe="recipes/finetuned.yaml", description=f"any core, {about}", **own)
     for core in CORES:
         name = f"{core}-finetuned"
-        register(name, finetuned, recipe=f"recipes/{name}.yaml", metric="direct", description=f"{core}, {about}")
+        register(name, finetuned, recipe=f"recipes/{name}.yaml", description=f"{core}, {about}", **own)
     about = "the mean of several networks fine-tuned on the responses"
-    register("ensemble/*", finetuned, recipe="recipes/ensemble.yaml", metric="direct", description=about)
+    own["bibtex"] += " lakshminarayanan2017"
+    register("ensemble/*", finetuned, recipe="recipes/ensemble.yaml", description=about, **own)
 
 
 def finetuned(core, layer="", pool="mean", dropout=0.0):

@@ -20,8 +20,9 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32) / 255  # Rec. 601
 
 @hookimpl
 def itbench_models(register):
-    about = "Gabor filters and their energy, a model of V1: Kay et al. 2008"
-    register("gabor", gabor, layers=("simple", "complex"), source="itbench", weights=(), description=about)
+    about = {"source": "itbench", "description": "Gabor filters and their energy, a model of V1: Kay et al. 2008"}
+    about["bibtex"] = "jones1987 adelson1985 kay2008"
+    register("gabor", gabor, layers=("simple", "complex"), weights=(), **about)
 
 
 def gabor(weights):

@@ -22,6 +22,7 @@ def itbench_models(register):
         itbench_tiny,
         layers=LAYERS,
         source="itbench",
+        bibtex="he2016",
         description="small residual network of this project, trained on drawn objects",
     )
 

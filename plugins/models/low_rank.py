@@ -13,7 +13,7 @@ def itbench_models(register):
     about = "fine-tuned by changes of low rank"
     for name, core in (("low-rank/*", "any core"), ("resnet50-low-rank", "resnet50")):
         recipe = f"recipes/{name.removesuffix('/*')}.yaml"
-        register(name, low_rank, recipe=recipe, metric="direct", description=f"{core}, {about}")
+        register(name, low_rank, recipe=recipe, metric="direct", description=f"{core}, {about}", bibtex="hu2022")
 
 
 def low_rank(core, layer="", rank=8, adapt=("*",), pool="none", dropout=0.0):

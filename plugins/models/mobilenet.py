@@ -15,13 +15,14 @@ TENSORFLOW = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "interpolation": 
 @hookimpl
 def itbench_models(register):
     about = "Sandler et al. 2018, ImageNet-1k"
-    register("mobilenetv2_100", mobilenet, layers=LAYERS, source=f"timm {TAG}", description=about)
+    register("mobilenetv2_100", mobilenet, layers=LAYERS, source=f"timm {TAG}", description=about, bibtex="sandler2018")
     register(
         "mobilenetv2_100_same",
         mobilenet_same,
         layers=LAYERS,
         source="timm",
         weights=("random",),
+        bibtex="sandler2018",
         description="the same with TensorFlow's padding and preprocessing, for --weights FILE",
     )
 

@@ -19,7 +19,9 @@ def itbench_models(register):
     for name, what in about.items():
         recipe = f"recipes/{name.replace('/*', '-core')}.yaml"
         said = f"taught responses and objects: {what}"
-        register(name, multi_objective, recipe=recipe, metric="direct", description=said)
+        register(
+            name, multi_objective, recipe=recipe, metric="direct", description=said, bibtex="caruana1997 dapello2023"
+        )
 
 
 def multi_objective(core, layer="", pool="mean", dropout=0.0):

@@ -14,7 +14,7 @@ TAG = "tf_in1k"
 @hookimpl
 def itbench_models(register):
     about = "Liu et al. 2018, ImageNet-1k, 331 px"
-    register("pnasnet5large", pnasnet, layers=LAYERS, source=f"timm {TAG}", description=about)
+    register("pnasnet5large", pnasnet, layers=LAYERS, source=f"timm {TAG}", description=about, bibtex="liu2018")
 
 
 def pnasnet(weights):

@@ -10,10 +10,10 @@ from functools import partial
 from itbench import from_torchvision, hookimpl
 
 ARTICLES = {
-    "resnet18": "He et al. 2016",
-    "resnet50": "He et al. 2016",
-    "resnet152": "He et al. 2016",
-    "resnext101_32x8d": "Xie et al. 2017",
+    "resnet18": ("He et al. 2016", "he2016"),
+    "resnet50": ("He et al. 2016", "he2016"),
+    "resnet152": ("He et al. 2016", "he2016"),
+    "resnext101_32x8d": ("Xie et al. 2017", "xie2017"),
 }
 LAYERS = ("relu", "maxpool", "layer1", "layer2", "layer3", "layer4", "avgpool")
 TAG = "IMAGENET1K_V1"
@@ -21,8 +21,8 @@ TAG = "IMAGENET1K_V1"
 
 @hookimpl
 def itbench_models(register):
-    for name, article in ARTICLES.items():
-        about = {"source": f"torchvision {TAG}", "description": f"{article}, ImageNet-1k"}
+    for name, (article, key) in ARTICLES.items():
+        about = {"source": f"torchvision {TAG}", "description": f"{article}, ImageNet-1k", "bibtex": key}
         register(name, partial(resnet, name=name), layers=LAYERS, **about)
 
 

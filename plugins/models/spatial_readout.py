@@ -18,11 +18,12 @@ KINDS = ("factorised-readout", "gaussian-readout")
 
 @hookimpl
 def itbench_models(register):
-    for kind, factory in zip(KINDS, (factorised_readout, gaussian_readout), strict=True):
+    of_kind = ((factorised_readout, "klindt2017 cadena2019"), (gaussian_readout, "lurz2021 cadena2019"))
+    for kind, (factory, keys) in zip(KINDS, of_kind, strict=True):
         about = f"frozen, with a {kind.replace('-', ' ')}"
         for name, core in ((f"{kind}/*", "any core"), (f"resnet50-{kind}", "resnet50")):
             recipe = f"recipes/{name.removesuffix('/*')}.yaml"
-            register(name, factory, recipe=recipe, metric="direct", description=f"{core}, {about}")
+            register(name, factory, recipe=recipe, metric="direct", description=f"{core}, {about}", bibtex=keys)
 
 
 def factorised_readout(core, layer="", rank=1, normalised=True, l1=0.0, l2=0.0):

@@ -10,7 +10,7 @@ TAG = "IMAGENET1K_V1"
 @hookimpl
 def itbench_models(register):
     about = "Simonyan & Zisserman 2015, ImageNet-1k"
-    register("vgg16", vgg16, layers=LAYERS, source=f"torchvision {TAG}", description=about)
+    register("vgg16", vgg16, layers=LAYERS, source=f"torchvision {TAG}", description=about, bibtex="simonyan2015")
 
 
 def vgg16(weights):

@@ -15,7 +15,9 @@ TAG = "IMAGENET1K_V1"
 @hookimpl
 def itbench_models(register):
     about = "Dosovitskiy et al. 2021, ImageNet-1k"
-    register("vit_b_16", vit_b_16, layers=LAYERS, source=f"torchvision {TAG}", description=about)
+    register(
+        "vit_b_16", vit_b_16, layers=LAYERS, source=f"torchvision {TAG}", description=about, bibtex="dosovitskiy2021"
+    )
 
 
 def vit_b_16(weights):

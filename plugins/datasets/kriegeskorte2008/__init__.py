@@ -42,6 +42,7 @@ def itbench_datasets(register):
             description=f"{species.capitalize()} IT, 92 objects: dissimilarities of {sites}, no responses",
             citation="Kriegeskorte et al. (2008), Neuron 60, 1126-1141",
             licence="MIT, of the repository that publishes it",
+            bibtex="kriegeskorte2008it",
         )
 
 

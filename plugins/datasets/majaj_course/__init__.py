@@ -19,6 +19,7 @@ def itbench_datasets(register):
         description="Macaque IT, 168 sites, 2,880 images with and 320 without responses, averaged over repetitions",
         citation="Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418",
         licence="not stated",
+        bibtex="majaj2015",
         repetitions="majajhong2015-it",
     )
 

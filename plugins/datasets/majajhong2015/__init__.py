@@ -31,6 +31,7 @@ def itbench_datasets(register):
             "as Brain-Score publishes them",
             citation="Majaj, Hong, Solomon & DiCarlo (2015), J. Neurosci. 35, 13402-13418",
             licence="not stated",
+            bibtex="majaj2015",
         )
 
 

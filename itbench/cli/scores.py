@@ -1,0 +1,101 @@
+"""itbench scores: list score files, and write them as a long table or as JSON-LD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from itbench.cli.options import Command, load_registry, with_json, with_metric, with_plugins, with_results
+from itbench.cli.output import print_rows, say
+from itbench.errors import BadOption
+
+COLUMNS = {  # that are printed, by what a row is
+    "scores": ("model", "weights", "benchmark", "metric", "measure", "value", "low", "high", "layer", "date"),
+    "layers": ("model", "weights", "benchmark", "metric", "layer", "explained_variance", "correlation", "value"),
+    "sites": ("model", "weights", "benchmark", "metric", "site", "explained_variance", "correlation", "ceiling"),
+}
+
+
+@click.command(cls=Command)
+@click.argument("names", nargs=-1, metavar="[MODEL[:WEIGHTS] | FILE.nc]...")
+@click.option("-b", "--benchmark", default="", help="Only scores on this benchmark.")
+@with_metric
+@click.option(
+    "--rows",
+    type=click.Choice(list(COLUMNS)),
+    default="scores",
+    show_default=True,
+    help="What a row is: a score, one of its layers, or one of its sites.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file: .csv, .json, .parquet (pip install 'itbench[parquet]'), or .jsonld.  [default: print]",
+)
+@click.option("--creator", default="", help="Who made the scores, for JSON-LD.")
+@with_results
+@with_plugins
+@with_json
+def scores(
+    names: tuple[str, ...],
+    benchmark: str,
+    metric: str,
+    rows: str,
+    output: Path | None,
+    creator: str,
+    results: Path | None,
+    plugin_files: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List the scores of a folder, or write them to a table.
+
+    A file has every label, figure and setting of a score in columns, and numbers as they are. JSON-LD describes the
+    score files in the vocabulary of schema.org: what was measured, how, with which references, and each file's digest.
+
+    \b
+    Examples:
+      itbench scores
+      itbench scores itbench-tiny -b synthetic-it --rows sites --output sites.csv
+      itbench scores --output scores.parquet
+      itbench scores --output scores.jsonld --creator "Our lab"
+    """
+    from itbench.results.find import select_scores
+    from itbench.results.score_table import FORMS, json_text, score_table, write_table
+    from itbench.util import folders
+    from itbench.util.files import check_writable, write_text
+
+    form = FORMS.get(output.suffix.lower(), "") if output else ""
+    if output:
+        if not form:
+            raise BadOption(f"{output}: its ending names no format.", known=f"Known endings: {', '.join(FORMS)}.")
+        check_writable(output.absolute().parent)
+    if form == "jsonld" and rows != "scores":
+        raise BadOption("JSON-LD has one part a score.", todo="Leave out --rows, or write a table: .csv, .parquet.")
+    if creator and form != "jsonld":
+        raise BadOption("--creator is for JSON-LD.", todo="Name an --output that ends in .jsonld.")
+    if results and not results.is_dir():
+        raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
+    found = select_scores(results or folders.results(), names, benchmark, metric)
+    if output and not found:
+        raise BadOption("There is no score to write.", todo="List them with: itbench scores")
+    if output and form == "jsonld":
+        write_text(output, json_text(_described(found, plugin_files, creator)) + "\n")
+        say(f"Wrote {output}" if creator else f"Wrote {output}, which names no creator: --creator NAME")
+        return
+    table = score_table([score for _, score in found], rows)
+    if output:
+        write_table(table, output, form)
+        say(f"Wrote {len(table)} rows to {output}")
+    else:
+        columns = COLUMNS[rows] if not as_json or not table else tuple(table[0])
+        print_rows(table, columns, as_json, empty="No scores yet. Make some: itbench score -m pixels -m itbench-tiny")
+
+
+def _described(found: list[Any], plugin_files: tuple[str, ...], creator: str) -> dict[str, Any]:
+    from itbench.results.citations import cite
+    from itbench.results.score_table import json_ld
+
+    bibliography = cite(load_registry(plugin_files), [str(path) for path, _ in found], Path())
+    return json_ld(found, bibliography.references, creator)
