@@ -43,26 +43,26 @@ def main(context: click.Context) -> None:
 
     \b
     Score models:
-      itbench score -m pixels -m itbench-tiny          two models on synthetic-it, without a download
-      itbench score -m densenet201 -b BENCHMARK        download recordings and weights, run, score
-      itbench rescore itbench-tiny --metric pls        score by another metric, without running the model
-      itbench baselines -b synthetic-it                score the baselines of a benchmark
-      itbench run seeds --dry-run                      list the runs of a suite of published scores
-      itbench tune cnn-2 --trials 20                   search the recipe of a trainable model
+      itbench score -m pixels -m itbench-tiny    two models, nothing to download
+      itbench score -m densenet201 -b BENCHMARK  fetch recordings and weights, run
+      itbench rescore itbench-tiny --metric pls  by another metric, from the cache
+      itbench baselines -b synthetic-it          score a benchmark's baselines
+      itbench run seeds --dry-run                list the runs of a suite
+      itbench tune cnn-2 --trials 20             search a recipe of training
 
     \b
     Read scores:
-      itbench leaderboard                              rank the models scored so far
-      itbench compare itbench-tiny pixels              difference of two models, interval and p
-      itbench explain itbench-tiny                     how a score was computed, step by step
-      itbench diff itbench-tiny pixels                 which settings of two scores differ
+      itbench leaderboard                        rank the models scored so far
+      itbench compare itbench-tiny pixels        their difference, interval and p
+      itbench explain itbench-tiny               how a score was computed
+      itbench diff itbench-tiny pixels           which settings differ
 
     \b
     Add models, metrics and recordings:
-      itbench models 'timm/*resnet*'                   list models by pattern
+      itbench models 'timm/*resnet*'             list models by pattern
       itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
-      itbench new model my-model                       write a plugin from a template
-      itbench check my-model.py                        test a plugin against the rules
+      itbench new model my-model                 write a plugin from a template
+      itbench check my-model.py                  test a plugin against the rules
 
     Completion of commands and names, log files and formats of tables: docs/terminal.md
     """

@@ -26,7 +26,7 @@ LEAST_PROSE, LEAST_NAME, LEAST_FIRST = (
     16,
     30,
 )  # widths to which a column of sentences, of names, the first, may shrink
-NAMES = ("model", "weights", "benchmark", "metric")  # which tell rows apart
+NAMES = ("row", "model", "weights", "benchmark", "metric")  # which tell rows apart
 CUT, CUT_LINES = ("description",), 3  # columns whose cells are cut short, and the lines to which they are
 GIVE_WAY = (  # columns that are left out where a terminal is narrow, the least important first
     *("seconds", "written", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features", "layers"),
