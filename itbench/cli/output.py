@@ -74,6 +74,7 @@ class MessageHandler(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self.start = time.perf_counter()
+        self.bars: Progress | None = None  # that are on the terminal now
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a message; a warning or an error of itbench begins with the word."""
@@ -83,7 +84,13 @@ class MessageHandler(logging.Handler):
         elif record.name != OF_OTHERS.name and record.levelno in BEGINNINGS:
             beginning, colour = BEGINNINGS[record.levelno]
             text = click.style(beginning.rstrip(), fg=colour, bold=True) + " " + text
-        click.echo(text, err=True, color=is_coloured(sys.stderr))
+        if self.bars:
+            from rich.text import Text
+
+            shown = click.unstyle(text) if self.bars.console.no_color else text
+            self.bars.console.print(Text.from_ansi(shown), soft_wrap=True)  # above them
+        else:
+            click.echo(text, err=True, color=is_coloured(sys.stderr))
 
 
 MESSAGES = MessageHandler()
@@ -163,6 +170,7 @@ def _is_dumb() -> bool:
     return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
 
 
+BESIDE = 52  # columns of a progress bar, its figures and the time left
 PLAIN = {"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~"}
 PLAIN |= {"±": "+-", "‘": "'", "’": "'", "“": '"', "”": '"', "²": "^2", "ᵀ": "^T", "√": "sqrt ", "∞": "inf", "█": "#"}
 PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`"}
@@ -211,24 +219,33 @@ class TerminalReporter:
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar in the terminal: `total` units, `start` of them done before; bytes as kB, MB or GB."""
+        """Show a progress bar in the terminal: `total` units, `start` of them done before; bytes as 1.5k or 120M."""
         since, done = time.perf_counter(), start
-        bars = _bars() if sys.stderr.isatty() and not _is_dumb() and MESSAGES.level <= logging.INFO else None
-        if bars:
-            bars.start()  # the first one; nothing happens where others are shown
-            task = bars.add_task(f"{self.title} {description}", total=total or None, completed=start, amount="")
 
         def figures() -> str:
             seconds = time.perf_counter() - since
+            rate = _amount((done - start) / seconds, unit) if done > start and seconds > 0.1 else "?"
             of = f"/{_amount(total, unit)}" if total else ""
-            rate = f", {_amount((done - start) / seconds, unit)}/s" if done > start and seconds > 0.1 else ""
-            return f"{_amount(done, unit)}{of} {'' if unit == 'B' else unit}".rstrip() + rate
+            return (
+                f"{_amount(done, unit)}{of}{'' if unit == 'B' else f' {unit}'}  {rate}{'B/s' if unit == 'B' else '/s'}"
+            )
+
+        def titled(title: str) -> str:
+            return f"{title}: {done / total:4.0%}" if total else title
+
+        wanted = sys.stderr.isatty() and not _is_dumb() and MESSAGES.level <= logging.INFO
+        bars = MESSAGES.bars or (_bars() if wanted else None)
+        if bars:
+            MESSAGES.bars = bars
+            title = _middle_cut(f"{self.title} {description}", max(16, bars.console.width - BESIDE))
+            bars.start()  # nothing happens where others are shown
+            task = bars.add_task(titled(title), total=total or None, completed=start, figures=figures())
 
         def advance(more: int) -> None:
             nonlocal done
             done += more
             if bars:
-                bars.update(task, completed=done, amount=figures())
+                bars.update(task, description=titled(title), completed=done, figures=figures())
 
         try:
             yield advance
@@ -237,18 +254,23 @@ class TerminalReporter:
                 bars.remove_task(task)
                 if not bars.task_ids:
                     bars.stop()
+                    MESSAGES.bars = None
             LOG.debug("%s", f"{self.title} {description}: {figures()}, {time.perf_counter() - since:.2f} s in all")
 
 
+def _middle_cut(text: str, room: int) -> str:
+    """Return the title of a progress bar, without its middle where the terminal is too narrow for it."""
+    return text if len(text) <= room else f"{text[: room // 2]}…{text[len(text) - (room - 1) // 2 :]}"
+
+
 def _amount(number: float, unit: str) -> str:
-    """Return a number of units as text; of bytes in kB, MB or GB."""
+    """Return a number of units as text; three digits of bytes."""
     if unit != "B":
         return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"
-    for letter in ("", "k", "M"):
-        if number < 1000:
-            return f"{number:.0f} B" if not letter else f"{number:.1f} {letter}B"
-        number /= 1000
-    return f"{number:.2f} GB"
+    power = 0
+    while number >= 999.5 and power < 4:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g}{('', 'k', 'M', 'G', 'T')[power]}"
 
 
 @cache
@@ -259,8 +281,8 @@ def _bars() -> Progress:
 
     return Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        TextColumn("{task.fields[amount]}", markup=False),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[figures]}", markup=False),
         TimeRemainingColumn(compact=True),
         console=Console(stderr=True, force_terminal=True, no_color=not is_coloured(sys.stderr), highlight=False),
         transient=True,

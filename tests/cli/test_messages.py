@@ -154,7 +154,8 @@ def test_bars_stand_together_and_leave_nothing():
     """Messages appear above them; the cursor comes back."""
     status, sent = in_terminal(100, code=BARS.replace("QUIET", "False"))
     assert status == 0
-    for text in ("outer trials", "1/2 trials", "inner a [red]file[/red]", "2.5 MB", "inner: a note", "2/2 trials"):
+    assert sent.count("\r\x1b[2K\x1b[1A\x1b[2Kinner: a note\n") == 1  # in the place of the bars, which follow
+    for text in ("outer trials", "1/2 trials", "inner a [red]file[/red]", "2.5M", "inner: a note", "2/2 trials"):
         assert text in sent
     assert sent.rindex("\x1b[?25h") > sent.rindex("\x1b[?25l")
     assert "Warning:" in sent
