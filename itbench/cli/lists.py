@@ -99,13 +99,20 @@ def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -
         rows = [
             {
                 "metric": entry.name,
-                "purpose": entry.description,
+                "purpose": _purpose(entry),
                 "options": [field.name for field in fields(entry.readout)],
             }
             for entry in registry.metrics.values()
         ]
         print_rows(rows, ("metric", "purpose", "options"), form)
         print_text("\nOptions of one, with types and defaults: itbench metrics NAME", form)
+
+
+def _purpose(entry: MetricEntry) -> str:
+    """Return what a metric is for: its description, else the first sentence of its class."""
+    written = (entry.readout.__doc__ or "").strip().partition("\n\n")[0].partition(". ")[0]
+    generated = written.startswith(f"{entry.readout.__name__}(")  # by dataclass
+    return entry.description or ("" if generated else " ".join(written.split()).rstrip("."))
 
 
 def _print_metric(entry: MetricEntry, form: str | None) -> None:
@@ -119,7 +126,7 @@ def _print_metric(entry: MetricEntry, form: str | None) -> None:
     if form in ("json", "csv"):
         print_rows(rows, ("metric", "option", "type", "default", "help"), form)
         return
-    print_text("\n\n".join(filter(None, [f"{entry.name}: {entry.description}", entry.formula])), form)
+    print_text("\n\n".join(filter(None, [": ".join(filter(None, [entry.name, _purpose(entry)])), entry.formula])), form)
     click.echo()
     print_rows(rows, ("option", "type", "default", "help"), form, empty="It has no options.")
 

@@ -212,3 +212,36 @@ def test_every_metric_says_what_it_is_for():
     rows = [line.split("|") for line in run("metrics").stdout.split("\n\n")[0].splitlines()[2:]]
     assert {row[1].strip() for row in rows} == {row["metric"] for row in json.loads(run("metrics", "--json").stdout)}
     assert all(len(row[2].split()) > 2 for row in rows)
+
+
+PURPOSES = '''
+from dataclasses import dataclass
+
+from itbench import hookimpl
+
+
+@hookimpl
+def itbench_metrics(register):
+    register("told", Told)
+    register("untold", Untold)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Answers one question. And says
+    more.
+    """
+
+
+@dataclass(frozen=True)
+class Untold:
+    shrink: float = 0.5
+'''
+
+
+def test_a_metric_without_a_description_has_the_first_sentence_of_its_class(tmp_path):
+    (tmp_path / "mine.py").write_text(PURPOSES)
+    lines = run("metrics", "--plugin", tmp_path / "mine.py").stdout.splitlines()
+    rows = {row[1].strip(): row[2].strip() for row in (line.split("|") for line in lines if line.count("|") > 2)}
+    assert (rows["told"], rows["untold"]) == ("Answers one question", "–")
+    assert run("metrics", "untold", "--plugin", tmp_path / "mine.py").stdout.startswith("untold\n")
