@@ -20,7 +20,7 @@ from tests.kit.workers import folder_of_all_workers
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has folders of its own and works in an empty one."""
     monkeypatch.setenv("ITBENCH_HOME", str(tmp_path / "home"))
-    for part in ("DATA", "CACHE", "TRAINED", "STUDIES", "SCRATCH", "RESULTS", "PLUGINS"):
+    for part in ("DATA", "CACHE", "TRAINED", "STUDIES", "SCRATCH", "RESULTS", "PLUGINS", "LOG"):
         monkeypatch.delenv(f"ITBENCH_{part}", raising=False)
     for variable in ("ITBENCH_OFFLINE", "HF_HUB_OFFLINE"):  # a command may set them for its process
         monkeypatch.setenv(variable, "")

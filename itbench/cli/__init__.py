@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+
 import click
 
 from itbench import __version__
@@ -11,6 +15,7 @@ from itbench.cli.ceiling import ceiling
 from itbench.cli.check import check
 from itbench.cli.cite import cite
 from itbench.cli.compare import compare
+from itbench.cli.completion import scored
 from itbench.cli.data import data
 from itbench.cli.diff import diff
 from itbench.cli.explain import explain
@@ -25,38 +30,89 @@ from itbench.cli.run import run
 from itbench.cli.score import score
 from itbench.cli.scores import scores
 from itbench.cli.tune import tune
+from itbench.util import folders
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(__version__, prog_name="itbench")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Compare vision networks with recordings from the brain.
 
     \b
     Score models:
-      itbench score -m pixels -m itbench-tiny          two models on synthetic-it, without a download
-      itbench score -m densenet201 -b BENCHMARK        download recordings and weights, run, score
-      itbench rescore itbench-tiny --metric pls        score by another metric, without running the model
-      itbench baselines -b synthetic-it                score the baselines of a benchmark
-      itbench run seeds --dry-run                      list the runs of a suite of published scores
-      itbench tune cnn-2 --trials 20                   search the recipe of a trainable model
+      itbench score -m pixels -m itbench-tiny    two models, nothing to download
+      itbench score -m densenet201 -b BENCHMARK  fetch recordings and weights, run
+      itbench rescore itbench-tiny --metric pls  by another metric, from the cache
+      itbench baselines -b synthetic-it          score a benchmark's baselines
+      itbench run seeds --dry-run                list the runs of a suite
+      itbench tune cnn-2 --trials 20             search a recipe of training
 
     \b
     Read scores:
-      itbench leaderboard                              rank the models scored so far
-      itbench scores --output scores.parquet           write them to a table: CSV, JSON, Parquet
-      itbench compare itbench-tiny pixels              difference of two models, interval and p
-      itbench explain itbench-tiny                     how a score was computed, step by step
-      itbench diff itbench-tiny pixels                 which settings of two scores differ
-      itbench cite --output references.bib             BibTeX of all that the scores used
+      itbench leaderboard                        rank the models scored so far
+      itbench scores --output scores.parquet     write them to CSV, JSON or Parquet
+      itbench compare itbench-tiny pixels        their difference, interval and p
+      itbench explain itbench-tiny               how a score was computed
+      itbench diff itbench-tiny pixels           which settings differ
+      itbench cite --output references.bib       BibTeX of all that they used
 
     \b
     Add models, metrics and recordings:
-      itbench models 'timm/*resnet*'                   list models by pattern
+      itbench models 'timm/*resnet*'             list models by pattern
       itbench data pack mine --images DIR --responses R.npy --dims site,stimulus
-      itbench new model my-model                       write a plugin from a template
-      itbench check my-model.py                        test a plugin against the rules
+      itbench new model my-model                 write a plugin from a template
+      itbench check my-model.py                  test a plugin against the rules
+
+    Completion of commands and names, log files and formats of tables: docs/terminal.md
     """
+    if context.invoked_subcommand is None:
+        click.echo(_welcome())
+
+
+FIRST_STEPS = {
+    "itbench score -m pixels -m itbench-tiny": "score two models, nothing to download",
+    "itbench leaderboard": "rank the models scored so far",
+    "itbench compare itbench-tiny pixels": "their difference, interval and p",
+}
+
+
+def _welcome() -> str:
+    """Return what a user can do next: without scores, how to get some; with scores, how to read them."""
+    folder = folders.results()
+    scores = scored(folder)
+    begin = "itbench compares vision networks with recordings from the brain. To begin:"
+    if scores:
+        models = len({score["model"] for score in scores})
+        begin = f"{len(scores)} score{'s' * (len(scores) > 1)} of {models} model{'s' * (models > 1)} in {folder}. Next:"
+    steps = _next_steps(scores) if scores else FIRST_STEPS
+    width = max(map(len, steps))
+    lines = [f"  {command.ljust(width)}  {purpose}" for command, purpose in steps.items()]
+    return "\n".join([begin, "", *lines, "", "All commands: itbench --help"])
+
+
+def _next_steps(scores: Sequence[dict[str, str]]) -> dict[str, str]:
+    """Return commands that read scores, with their purposes: of the benchmark and metric with the most of them."""
+    (benchmark, metric), _ = Counter((score["benchmark"], score["metric"]) for score in scores).most_common(1)[0]
+    here = [score for score in scores if (score["benchmark"], score["metric"]) == (benchmark, metric)]
+    times = Counter(score["model"] for score in here)
+    several = len({score["metric"] for score in scores if score["benchmark"] == benchmark}) > 1
+    on = shlex.join(["-b", benchmark, *(["--metric", metric] if several else [])])
+    names = [one["model"] if times[one["model"]] == 1 else f"{one['model']}:{one['weights']}" for one in here]
+    first, *others = dict.fromkeys(map(shlex.quote, names))
+    if others:
+        next_step = {f"itbench compare {first} {others[0]} {on}": "difference of two models"}
+    else:
+        next_step = {f"itbench baselines {on}": "score baselines beside it"}
+    return {
+        "itbench leaderboard": "rank them",
+        **next_step,
+        f"itbench explain {first} {on}": "how a score was computed",
+    }
 
 
 COMMANDS = (

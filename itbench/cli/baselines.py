@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     KEPT,
     Command,
     check_folders,
     load_registry,
     with_benchmarks,
-    with_json,
+    with_format,
     with_options,
     with_plugins,
     with_results,
-    with_running,
-    with_scratch,
 )
-from itbench.cli.output import Written, run_each, say
+from itbench.cli.output import say
+from itbench.cli.run_options import with_running, with_scratch
+from itbench.cli.score_output import Written, run_each
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
 @click.option(
     "-m",
     "--model",
+    shell_complete=completion.models,
     help="Model to score with random weights and with shuffled images.  [default: itbench-tiny and pixels]",
 )
-@click.option("--metric", help="Metric to score by.  [default: the benchmark's]")
+@click.option("--metric", shell_complete=completion.metrics, help="Metric to score by.  [default: the benchmark's]")
 @with_options
 @click.option("--again", is_flag=True, help="Score baselines again that have a score on the same recordings.")
 @with_running
 @with_scratch
 @with_results
 @with_plugins
-@with_json
+@with_format
 def baselines(
     benchmarks: tuple[str, ...],
     model: str | None,
@@ -53,7 +55,7 @@ def baselines(
     scratch: Path | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
     **settings: Any,
 ) -> None:
     """Score the baselines of a benchmark.
@@ -108,4 +110,4 @@ def baselines(
     for baseline in planned:
         if baseline.missing:
             say(f"{baseline.title}: left out: {baseline.missing}")
-    run_each([baseline for baseline in planned if not baseline.missing], score_baseline, as_json)
+    run_each([baseline for baseline in planned if not baseline.missing], score_baseline, form)

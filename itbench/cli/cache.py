@@ -6,12 +6,13 @@ import json
 
 import click
 
-from itbench.cli.options import Command, with_json
-from itbench.cli.output import print_rows
+from itbench.cli import completion
+from itbench.cli.options import Command, Group, with_format, with_json
+from itbench.cli.tables import print_rows
 from itbench.errors import UnknownName
 
 
-@click.group()
+@click.group(cls=Group)
 def cache() -> None:
     """List or clear the cache of Grams. It saves running a network twice.
 
@@ -23,8 +24,8 @@ def cache() -> None:
 
 
 @cache.command("list", cls=Command)
-@with_json
-def list_(as_json: bool) -> None:
+@with_format
+def list_(form: str | None) -> None:
     """List the cached Grams.
 
     \b
@@ -34,11 +35,11 @@ def list_(as_json: bool) -> None:
     from itbench.extraction.gram_cache import GramCache
 
     columns = ("model", "weights", "benchmark", "layer", "features", "stimuli", "MB", "written")
-    print_rows(list(GramCache().entries()), columns, as_json, empty="The cache is empty.")
+    print_rows(list(GramCache().entries()), columns, form, empty="The cache is empty.")
 
 
 @cache.command(cls=Command)
-@click.option("-m", "--model", help="Only of this model.")
+@click.option("-m", "--model", shell_complete=completion.models, help="Only of this model.")
 @click.option("--trained", is_flag=True, help="Remove trained weights, and not Grams.")
 @with_json
 def clear(model: str | None, trained: bool, as_json: bool) -> None:

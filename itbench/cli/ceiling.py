@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_benchmarks, with_json, with_plugins
-from itbench.cli.output import TerminalReporter, print_rows
+from itbench.cli.options import Command, load_registry, with_benchmarks, with_format, with_plugins
+from itbench.cli.output import TerminalReporter
+from itbench.cli.tables import print_rows
 
 OF_SITES = ("benchmark", "method", "median", "mean", "low", "high", "sites", "above 0", "repetitions")
 OF_SUBJECTS = (
@@ -34,9 +35,9 @@ INTERVALS = {"low": "95 %", "lower low": "95 % of lower", "upper low": "95 % of 
     "  [default: all of them]",
 )
 @with_plugins
-@with_json
+@with_format
 def ceiling(
-    benchmarks: tuple[str, ...], methods: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool
+    benchmarks: tuple[str, ...], methods: tuple[str, ...], plugin_files: tuple[str, ...], form: str | None
 ) -> None:
     """Show the noise ceiling of benchmarks.
 
@@ -63,8 +64,8 @@ def ceiling(
         reporter = TerminalReporter(bench.name)
         rows += [{"benchmark": bench.name, **row} for row in ceiling_rows(bench, methods, reporter)]
     columns = tuple(dict.fromkeys(name for row in rows for name in (OF_SUBJECTS if "subjects" in row else OF_SITES)))
-    if not as_json:
+    if form in (None, "markdown"):
         for row in rows:
             row |= {text: interval_text(row.get(low), row.get(f"{low[:-3]}high")) for low, text in INTERVALS.items()}
         columns = tuple(INTERVALS.get(name, name) for name in columns if not name.endswith("high"))
-    print_rows(rows, columns, as_json)
+    print_rows(rows, columns, form)

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     Command,
     find,
     load_registry,
-    with_json,
+    with_format,
     with_metric,
     with_naming,
     with_plugins,
     with_results,
 )
-from itbench.cli.output import print_json, print_rows
+from itbench.cli.output import print_json
+from itbench.cli.tables import print_rows, print_text
 
 if TYPE_CHECKING:
     from itbench.results.paired_comparison import ComparedModel, PairedComparison
@@ -28,14 +30,14 @@ FEW = "Sites are few: in simulations with 10, p was below 0.05 for one in ten pa
 
 
 @click.command(cls=Command)
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=completion.scores)
+@click.argument("b", shell_complete=completion.scores)
 @with_naming
 @with_metric
 @click.option("--margin", type=float, help="The largest difference that does not matter: adds an equivalence test.")
 @with_results
 @with_plugins
-@with_json
+@with_format
 def compare(
     a: str,
     b: str,
@@ -45,7 +47,7 @@ def compare(
     margin: float | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
 ) -> None:
     """Compare two scored models on the same images and sites.
 
@@ -75,34 +77,37 @@ def compare(
         bench = registry.benchmark(benchmark or first.attrs["benchmark"])
         responses = responses_of(first, bench, TerminalReporter(bench.name))
     compared = compare_scores(first, second, responses, margin)
-    if as_json:
+    if form == "json":
         print_json(dataclasses.asdict(compared))
     else:
-        _print(compared)
+        _print(compared, form)
 
 
-def _print(found: PairedComparison) -> None:
+def _print(found: PairedComparison, form: str | None) -> None:
     from itbench.results.paired_comparison import SWAPS
     from itbench.results.summary import LABELS
 
     label = LABELS.get(found.measure, found.measure)
-    splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
-    click.echo(f"{found.benchmark}: {found.n_stimuli} images, {found.n_sites} sites{splits}\n")
     rows = [_row(name, one, one.value, label) for name, one in (("A", found.a), ("B", found.b))]
-    between = _row("A − B", found, found.difference, label)
+    rows.append(_row("A − B", found, found.difference, label))
     columns = ["", "model", "weights", "metric", "layer", label, "SE", "95 %", "p"]
     if found.a.sites_better is not None:
         columns += ["sites better", "significantly"]
-    print_rows([*rows, between], columns, False)
-    click.echo(f"\n{found.verdict} Drawn: {found.drawn}.")
+    if form == "csv":
+        print_rows(rows, [*columns[:6], "standard_error", "low", "high", *columns[8:]], form)
+        return
+    splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
+    click.echo(f"{found.benchmark}: {found.n_stimuli} images, {found.n_sites} sites{splits}\n")
+    print_rows(rows, columns, form)
+    print_text(f"\n{found.verdict} Drawn: {found.drawn}.", form)
     if found.few_sites:
-        click.echo(FEW)
+        print_text(FEW, form)
     if found.p_at_these_sites is not None:
         click.echo(f"At these very sites, by permutation: p {_p(found.p_at_these_sites, 1 / (SWAPS + 1))}.")
     if found.p_beyond_margin is not None:
         click.echo(f"More than {found.margin:g} apart: p {_p(found.p_beyond_margin, 0.0)}.")
     for departure in found.departures:
-        click.echo(f"The setups also differ in {departure}.")
+        print_text(f"The setups also differ in {departure}.", form)
 
 
 def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: str) -> dict[str, Any]:

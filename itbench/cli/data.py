@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from itbench.cli.options import Command, FiniteRange, load_registry, with_json, with_plugins
-from itbench.cli.output import TerminalReporter, print_json, print_rows, say
+from itbench.cli import completion
+from itbench.cli.options import Command, FiniteRange, Group, load_registry, with_format, with_plugins
+from itbench.cli.output import TerminalReporter, print_json, say
+from itbench.cli.tables import print_rows
 from itbench.errors import BadOption, BadRecordings
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from itbench.data.recordings import Recordings
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Fetch, pack, list, verify and show recordings.
 
@@ -40,6 +42,7 @@ def data() -> None:
 @click.option(
     "--responses",
     required=True,
+    shell_complete=completion.files,
     help="FILE.npy, FILE.nc, FILE.h5 or FILE.mat; FILE.h5:NAME picks one of several variables.",
 )
 @click.option("--dims", help="Order of the axes, such as site,stimulus,repetition.")
@@ -90,7 +93,7 @@ def pack(
 
 
 @data.command(cls=Command, kept="What was downloaded is kept; the same command resumes.")
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=completion.datasets)
 @click.option("--mirror", help="URL or folder with files of the same names; those in a folder are used in place.")
 @click.option("--replace", is_flag=True, help="Fetch again what is in the data folder already.")
 @with_plugins
@@ -116,7 +119,7 @@ def fetch(names: tuple[str, ...], mirror: str | None, replace: bool, plugin_file
 
 
 @data.command("import", cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--replace", is_flag=True, help="Replace the data set if it is in the data folder already.")
 @with_plugins
@@ -142,8 +145,8 @@ def import_(name: str, files: tuple[Path, ...], replace: bool, plugin_files: tup
 
 @data.command("list", cls=Command)
 @with_plugins
-@with_json
-def list_(plugin_files: tuple[str, ...], as_json: bool) -> None:
+@with_format
+def list_(plugin_files: tuple[str, ...], form: str | None) -> None:
     """List the data sets that are here, can be made or fetched.
 
     \b
@@ -152,14 +155,14 @@ def list_(plugin_files: tuple[str, ...], as_json: bool) -> None:
     """
     from itbench.data.catalog import list_datasets
 
-    print_rows(list_datasets(_datasets(plugin_files)), ("name", "state", "MB", "description"), as_json)
+    print_rows(list_datasets(_datasets(plugin_files)), ("name", "state", "MB", "description"), form)
 
 
 @data.command(cls=Command)
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completion.datasets)
 @with_plugins
-@with_json
-def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool) -> None:
+@with_format
+def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], form: str | None) -> None:
     """Verify the recordings NAMES, or all, against their digests.
 
     \b
@@ -170,14 +173,14 @@ def verify(names: tuple[str, ...], plugin_files: tuple[str, ...], as_json: bool)
     from itbench.data.catalog import installed_recordings, verify_datasets
 
     rows = verify_datasets(names or tuple(installed_recordings()), _datasets(plugin_files))
-    print_rows(rows, ("name", "state", "file"), as_json, empty="No recordings here yet.")
+    print_rows(rows, ("name", "state", "file"), form, empty="No recordings here yet.")
     damaged = [row["name"] for row in rows if row["state"] == "damaged"]
     if damaged:
         raise BadRecordings(f"Not whole: {', '.join(damaged)}.", todo="Remove these files and make them again.")
 
 
 @data.command(cls=Command)
-@click.argument("name")
+@click.argument("name", shell_complete=completion.datasets)
 @with_plugins
 def show(name: str, plugin_files: tuple[str, ...]) -> None:
     """Show the contents of the recordings NAME.
@@ -195,8 +198,8 @@ def show(name: str, plugin_files: tuple[str, ...]) -> None:
 
 
 @data.command(cls=Command)
-@click.argument("averaged", required=False)
-@click.argument("repeated", required=False)
+@click.argument("averaged", required=False, shell_complete=completion.datasets)
+@click.argument("repeated", required=False, shell_complete=completion.datasets)
 @click.option("--dry-run", is_flag=True, help="Report the matches, and write nothing.")
 @with_plugins
 def link(averaged: str | None, repeated: str | None, dry_run: bool, plugin_files: tuple[str, ...]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     Command,
     find,
@@ -17,11 +18,12 @@ from itbench.cli.options import (
     with_results,
 )
 from itbench.cli.output import print_json
+from itbench.cli.tables import print_text, text_width
 
 
 @click.command(cls=Command)
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=completion.scores)
+@click.argument("b", shell_complete=completion.scores)
 @with_naming
 @with_metric
 @with_results
@@ -48,7 +50,7 @@ def diff(
       itbench diff mine/resnet50.nc theirs/resnet50.nc
       itbench diff itbench-tiny pixels --json
     """
-    from itbench.results.diff import difference, render
+    from itbench.results.diff import WIDTH, difference, render
 
     first, second = find(
         [a, b], load_registry(plugin_files), results, benchmark, weights=weights, metric=metric, command="diff"
@@ -57,4 +59,4 @@ def diff(
     if as_json:
         print_json(found.as_dict())
     else:
-        click.echo(render(found))
+        print_text(render(found, text_width(WIDTH)))

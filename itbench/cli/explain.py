@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     Command,
     find,
@@ -17,10 +18,11 @@ from itbench.cli.options import (
     with_results,
 )
 from itbench.cli.output import print_json
+from itbench.cli.tables import print_text, text_width
 
 
 @click.command(cls=Command)
-@click.argument("score")
+@click.argument("score", shell_complete=completion.scores)
 @with_naming
 @with_metric
 @with_results
@@ -48,7 +50,7 @@ def explain(
     """
     from itbench.results.explain import explain as explain_score
     from itbench.results.explain import heading
-    from itbench.results.explain.steps import render
+    from itbench.results.explain.steps import WIDTH, render
 
     registry = load_registry(plugin_files)
     (found,) = find([score], registry, results, benchmark, weights=weights, metric=metric, command="explain")
@@ -56,4 +58,4 @@ def explain(
     if as_json:
         print_json([step.as_dict() for step in steps])
     else:
-        click.echo(render(heading(found, steps), steps))
+        print_text(render(heading(found, steps), steps, text_width(WIDTH)))

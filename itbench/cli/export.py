@@ -7,13 +7,16 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_results
 from itbench.cli.output import print_json
 
 
 @click.command(cls=Command)
-@click.argument("name", metavar="ID|MODEL[:WEIGHTS]")
-@click.option("-b", "--benchmark", help="Only networks trained on this benchmark.")
+@click.argument("name", metavar="ID|MODEL[:WEIGHTS]", shell_complete=completion.trainables)
+@click.option(
+    "-b", "--benchmark", shell_complete=completion.benchmarks, help="Only networks trained on this benchmark."
+)
 @click.option("--split", help="Only the network of this split, such as fold0.  [default: all, a file each]")
 @click.option(
     "--output",

@@ -7,15 +7,18 @@ from typing import Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_running
+from itbench.cli import completion
+from itbench.cli.options import Command, load_registry, with_json, with_plugins
 from itbench.cli.output import print_json
+from itbench.cli.run_options import with_running
 
 
 @click.command(cls=Command, kept="Activations of finished images are in {output}.partial; the same command resumes.")
-@click.argument("model")
+@click.argument("model", shell_complete=completion.models)
 @click.option(
     "--images",
     required=True,
+    shell_complete=completion.images,
     help="Images to run: a benchmark's name, recordings (.h5), or a folder or zip of images (./NAME for a folder).",
 )
 @click.option(
@@ -23,6 +26,7 @@ from itbench.cli.output import print_json
     "--layer",
     "layers",
     multiple=True,
+    shell_complete=completion.layers,
     help="Layer, or a pattern such as 'blocks.*'. May be repeated.  [default: the model's candidates]",
 )
 @click.option(

@@ -6,13 +6,22 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import Command, with_results
 from itbench.cli.output import print_json, say
+from itbench.cli.tables import print_text
 from itbench.errors import BadOption
 
 
 @click.command(cls=Command)
-@click.option("-b", "--benchmark", "benchmarks", multiple=True, help="Only this benchmark.")
+@click.option(
+    "-b",
+    "--benchmark",
+    "benchmarks",
+    multiple=True,
+    shell_complete=completion.scored_benchmarks,
+    help="Only this benchmark.",
+)
 @click.option(
     "--format",
     "form",
@@ -57,7 +66,8 @@ def leaderboard(
         raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
-    form = form_of(output, "json" if as_json else form)
+    asked = "json" if as_json else form
+    form = form_of(output, asked)
     if output:
         check_writable(output.absolute().parent)
     tables = read_tables(results or folders.results(), benchmarks, every)
@@ -75,4 +85,4 @@ def leaderboard(
     elif form == "json":
         print_json(mean_rows(means) if summary else rows)
     else:
-        click.echo(text)
+        print_text(text, asked)

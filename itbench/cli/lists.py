@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import fnmatch
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins
-from itbench.cli.output import print_rows
+from itbench.cli import completion
+from itbench.cli.options import Command, load_registry, with_format, with_plugins
+from itbench.cli.output import is_coloured
+from itbench.cli.tables import print_rows, print_text, rendered, text_width
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:
     from itbench.models.model import Model
-    from itbench.registry import ModelEntry, Registry
+    from itbench.registry import MetricEntry, ModelEntry, Registry
 
 SITES, CLASSES = 8, 2  # of an untrained model whose layers are listed
 TRAINED = ("id", "model", "start", "benchmark", "split", "seed", "epochs", "inner EV", "MB", "written")
 
 
 @click.command(cls=Command)
-@click.argument("pattern", default="*")
+@click.argument("pattern", default="*", shell_complete=completion.models)
 @click.option(
     "--trained", is_flag=True, help="List the weights trained on this computer instead: a row a split and seed."
 )
 @with_plugins
-@with_json
-def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], as_json: bool) -> None:
+@with_format
+def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], form: str | None) -> None:
     """List the models whose name matches PATTERN (default: all).
 
     A name that ends in /* is a family of models; a pattern with its prefix lists its members.
@@ -43,18 +48,18 @@ def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], as_json: 
     row (unfinished). To remove them: itbench cache clear --trained
     """
     if trained:
-        print_rows(_trained(pattern), TRAINED, as_json, empty="No trained weights yet.")
+        print_rows(_trained(pattern), TRAINED, form, empty="No trained weights yet.")
         return
     registry = load_registry(plugin_files)
     rows = registry.model_rows(pattern)
     no_match = f"No model matches {pattern!r}. List all with: itbench models"
-    print_rows(rows, ("model", "source", "layers", "weights", "description"), as_json, empty=no_match)
+    print_rows(rows, ("model", "source", "layers", "weights", "description"), form, empty=no_match)
 
 
 @click.command(cls=Command)
 @with_plugins
-@with_json
-def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
+@with_format
+def benchmarks(plugin_files: tuple[str, ...], form: str | None) -> None:
     """List the benchmarks and the state of their recordings.
 
     Column data: here (stored on this computer), made when needed, fetched when needed, or missing.
@@ -66,31 +71,73 @@ def benchmarks(plugin_files: tuple[str, ...], as_json: bool) -> None:
     print_rows(
         load_registry(plugin_files).benchmark_rows(),
         ("benchmark", "region", "metric", "splits", "data", "description"),
-        as_json,
+        form,
     )
 
 
 @click.command(cls=Command)
+@click.argument("name", required=False, shell_complete=completion.metrics)
 @with_plugins
-@with_json
-def metrics(plugin_files: tuple[str, ...], as_json: bool) -> None:
-    """List the metrics with their options, defaults and help.
+@with_format
+def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -> None:
+    """List the metrics and what each is for.
+
+    With NAME, show the options of that metric, with types and defaults. JSON and CSV have a row for each option.
 
     \b
     Examples:
       itbench metrics
+      itbench metrics ridge
       itbench score -m pixels --metric ridge -o components=100 -o per_site=false
     """
-    rows = load_registry(plugin_files).metric_rows()
-    print_rows(rows, ("metric", "option", "default", "help"), as_json)
+    registry = load_registry(plugin_files)
+    if name:
+        _print_metric(registry.metric(name), form)
+    elif form in ("json", "csv"):
+        print_rows(registry.metric_rows(), ("metric", "option", "default", "help"), form)
+    else:
+        rows = [
+            {
+                "metric": entry.name,
+                "purpose": _purpose(entry),
+                "options": [field.name for field in fields(entry.readout)],
+            }
+            for entry in registry.metrics.values()
+        ]
+        print_rows(rows, ("metric", "purpose", "options"), form)
+        print_text("\nOptions of one, with types and defaults: itbench metrics NAME", form)
+
+
+def _purpose(entry: MetricEntry) -> str:
+    """Return what a metric is for: its description, else the first sentence of its class."""
+    written = (entry.readout.__doc__ or "").strip().partition("\n\n")[0].partition(". ")[0]
+    generated = written.startswith(f"{entry.readout.__name__}(")  # by dataclass
+    return entry.description or ("" if generated else " ".join(written.split()).rstrip("."))
+
+
+def _print_metric(entry: MetricEntry, form: str | None) -> None:
+    """Print the options of a metric, with what it is for and its formula."""
+    from itbench.metrics import options
+
+    types = options.types(entry.readout)
+    rows = [
+        {"metric": entry.name, **option, "type": types[option["option"]]} for option in options.describe(entry.readout)
+    ]
+    if form in ("json", "csv"):
+        print_rows(rows, ("metric", "option", "type", "default", "help"), form)
+        return
+    print_text("\n\n".join(filter(None, [": ".join(filter(None, [entry.name, _purpose(entry)])), entry.formula])), form)
+    click.echo()
+    print_rows(rows, ("option", "type", "default", "help"), form, empty="It has no options.")
 
 
 @click.command(cls=Command)
-@click.argument("model")
+@click.argument("model", shell_complete=completion.models)
+@click.option("--tree", is_flag=True, help="Show the layers as a tree of their dotted names.")
 @click.option("--size", default=224, show_default=True, type=click.IntRange(1), help="Side of the input image, pixels.")
 @with_plugins
-@with_json
-def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) -> None:
+@with_format
+def layers(model: str, tree: bool, size: int, plugin_files: tuple[str, ...], form: str | None) -> None:
     """List the layers of MODEL, their shapes and the candidates.
 
     Candidates are the layers that itbench score reads by default. A trainable model is listed untrained, for 8 sites.
@@ -98,6 +145,7 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
     \b
     Examples:
       itbench layers resnet50
+      itbench layers resnet50 --tree
       itbench layers finetuned/itbench-tiny
       itbench score -m resnet50 -l layer3.5 -l layer4.0
     """
@@ -107,6 +155,8 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
 
     from itbench.models.weights import Weights
 
+    if tree and form:
+        raise BadOption("A tree is for reading; it has no other format.", todo="Leave out --tree, or the format.")
     registry = load_registry(plugin_files)
     entry = registry.model(model)
     if entry.trainable:
@@ -126,7 +176,35 @@ def layers(model: str, size: int, plugin_files: tuple[str, ...], as_json: bool) 
         }
         for name, shape in shapes.items()
     ]
-    print_rows(rows, ("layer", "shape", "features", "candidate"), as_json)
+    if tree:
+        _print_tree(model, rows)
+    else:
+        print_rows(rows, ("layer", "shape", "features", "candidate"), form)
+
+
+def _print_tree(model: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print layers below the modules that hold them, by their dotted names."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    from itbench.util.tables import counted
+
+    root = Tree(Text(model, "bold"))
+    nodes: dict[str, Tree] = {"": root}
+    for row in rows:
+        parts = row["layer"].split(".")
+        for depth, part in enumerate(parts, 1):
+            parent, name = ".".join(parts[: depth - 1]), ".".join(parts[:depth])
+            if name not in nodes:
+                nodes[name] = nodes[parent].add(Text(part))
+        shape, features = row["shape"], row["features"]
+        size = "" if features is None else f"{features:,} features"
+        about = " = ".join(filter(None, [shape if "×" in shape or not size else "", size]))
+        label = Text(parts[-1]).append(f"  {about}", "dim").append("  candidate" * bool(row["candidate"]), "green")
+        nodes[row["layer"]].label = label
+    colour = is_coloured(sys.stdout)
+    click.echo(rendered(root, text_width(10_000), colour), color=colour)
+    click.echo(f"\n{counted(len(rows), 'layer')}, {sum(bool(row['candidate']) for row in rows)} of them candidates.")
 
 
 def _untrained(registry: Registry, entry: ModelEntry) -> Model:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 import re
+import shlex
+import time
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.output import legible_streams, say, show_warning
-from itbench.errors import readable
+from itbench import __version__
+from itbench.cli import completion
+from itbench.cli.output import LOG, legible_streams, logged, report_error, show_warning
+from itbench.errors import BadOption
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,10 +32,51 @@ KEPT = (
     "Finished scores are in the results folder, finished forward passes in the cache, finished epochs of training "
     "beside the trained weights; the same command uses them."
 )
+OUTPUT, WORDS = "itbench.output", "itbench.words"  # of a command's context: what it prints and logs, its command line
 INTERRUPTED = 130  # exit status of a command that Ctrl-C ended: 128 + SIGINT
 
 
-class Program(click.Group):
+def _keep_output(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep what a command prints and logs, said before or after its name.
+
+    Raises
+    ------
+    click.UsageError
+        If the two contradict each other.
+    """
+    chosen = context.meta.setdefault(OUTPUT, {})
+    if value and parameter.name:
+        if chosen.setdefault(parameter.name, value) != value:
+            raise click.UsageError(f"--{parameter.name} is given 2 times; give it once.", context)
+        if {"quiet", "verbose"} <= chosen.keys():
+            raise click.UsageError("--quiet and --verbose contradict each other; give one of them.", context)
+
+
+def _output_options() -> list[click.Parameter]:
+    """Return the command-line options ``--quiet``, ``--verbose`` and ``--log`` of every command and group."""
+    about: dict[str, Any] = {"expose_value": False, "callback": _keep_output}
+    return [
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print results and errors only.", **about),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Print what is done, and the seconds it takes.", **about),
+        click.Option(
+            ["--log"],
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Append all messages and timings to this file.  [default: ITBENCH_LOG]",
+            **about,
+        ),
+    ]
+
+
+class Group(click.Group):
+    """Group of commands, with the options of output that every command has."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params += _output_options()
+
+
+class Program(Group):
     """Group of all commands, whose output is legible in any encoding of the terminal."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -37,12 +84,17 @@ class Program(click.Group):
         legible_streams()
         return super().main(*args, **kwargs)
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and keep them for the log."""
+        context.meta[WORDS] = shlex.join(["itbench", *args])
+        return super().parse_args(context, args)
+
     def invoke(self, context: click.Context) -> Any:
         """Run a command; Ctrl-C while its arguments are read exits as one that comes later."""
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            say("\nInterrupted.")
+            LOG.critical("\nInterrupted.")
             context.exit(INTERRUPTED)
 
 
@@ -59,11 +111,10 @@ class Command(click.Command):
     def __init__(self, *args: Any, kept: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kept = kept
-        self.params.append(
-            click.Option(
-                ["--debug"], is_flag=True, expose_value=False, callback=_store_debug, help="Print tracebacks of errors."
-            )
+        debug = click.Option(
+            ["--debug"], is_flag=True, expose_value=False, callback=_store_debug, help="Print tracebacks of errors."
         )
+        self.params += [*_output_options(), debug]
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; of an option given twice, click would take the last value in silence."""
@@ -78,20 +129,34 @@ class Command(click.Command):
 
     def invoke(self, context: click.Context) -> Any:
         """Run; print errors and warnings."""
-        with warnings.catch_warnings():
+        with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
             warnings.showwarning = partial(show_warning, set())
             try:
+                stack.enter_context(logged(**context.meta.get(OUTPUT, {})))
+                stack.enter_context(_timed(context))
                 return super().invoke(context)
             except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
-                say(f"\nInterrupted. {self.kept.format(**context.params)}".rstrip())
+                LOG.critical("%s", f"\nInterrupted. {self.kept.format(**context.params)}".rstrip())
                 context.exit(INTERRUPTED)
             except Exception as error:
                 if context.meta.get("itbench.debug"):
                     raise
-                say(f"Error: {readable(error)}")
+                report_error(error)
                 context.exit(1)
+
+
+@contextmanager
+def _timed(context: click.Context) -> Iterator[None]:
+    """Log the command, and at its end the seconds it took."""
+    since = time.perf_counter()
+    LOG.debug("%s", f"itbench {__version__}, Python {platform.python_version()}: {context.meta.get(WORDS, '')}")
+    try:
+        yield
+    finally:
+        LOG.debug("%s", f"{context.info_name} took {time.perf_counter() - since:.2f} s")
 
 
 def _takes_one(option: click.Option) -> bool:
@@ -115,6 +180,7 @@ def with_benchmarks(function: Decorated) -> Decorated:
         multiple=True,
         default=("synthetic-it",),
         show_default=True,
+        shell_complete=completion.benchmarks,
         help="Benchmark: a name, or the path of a YAML file. May be repeated.",
     )(function)
 
@@ -127,7 +193,8 @@ def with_options(function: Decorated) -> Decorated:
         "option_texts",
         multiple=True,
         metavar="KEY=VALUE",
-        help="Option of the metric, such as components=100 (all: itbench metrics). May be repeated.",
+        shell_complete=completion.metric_options,
+        help="Option of the metric, such as components=100 (all: itbench metrics NAME). May be repeated.",
     )(function)
 
 
@@ -138,6 +205,7 @@ def with_plugins(function: Decorated) -> Decorated:
         "plugin_files",
         multiple=True,
         metavar="FILE",
+        shell_complete=completion.files,
         help="Plugin file or folder to load as well; ITBENCH_PLUGINS names some for all commands.",
     )(function)
 
@@ -145,6 +213,31 @@ def with_plugins(function: Decorated) -> Decorated:
 def with_json(function: Decorated) -> Decorated:
     """Add the command-line option ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def with_format(function: Decorated) -> Decorated:
+    """Add the command-line options ``--format`` and ``--json`` of a command that prints a table.
+
+    The command gets the format that was asked for as `form`: markdown, csv, json, or None.
+    """
+
+    @wraps(function)
+    def formatted(*args: Any, form: str | None, as_json: bool, **values: Any) -> Any:
+        if as_json and form not in (None, "json"):
+            raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")
+        return function(*args, form="json" if as_json else form, **values)
+
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="The same as --format json."),
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["markdown", "csv", "json"]),
+            help="Format of the table, whole.  [default: fitted to a terminal; markdown in a pipe or file]",
+        ),
+    ):
+        formatted = option(formatted)
+    return formatted
 
 
 def with_results(function: Decorated) -> Decorated:
@@ -172,9 +265,16 @@ def check_folders(results: Path | None, scratch: Path | None, *more: Path) -> No
 
 def load_registry(plugin_files: Sequence[str]) -> Registry:
     """Load all plugins, those of the option ``--plugin`` too, and return their registry."""
+    since = time.perf_counter()
     from itbench.plugins import load_plugins
 
-    return load_plugins(plugin_files)
+    registry = load_plugins(plugin_files)
+    LOG.debug(
+        "%s",
+        f"{len(registry.models)} models and {len(registry.metrics)} metrics registered by plugins, "
+        f"{time.perf_counter() - since:.2f} s",
+    )
+    return registry
 
 
 SIZE = re.compile(r"(\d+\.?\d*|\.\d+)(e\d+)?\s*(?:([KMGT])(I?))?(B?)", re.IGNORECASE)
@@ -207,112 +307,21 @@ class FiniteRange(click.FloatRange):
         return number
 
 
-SETTINGS = (
-    click.option(
-        "--pool",
-        default="none",
-        show_default=True,
-        type=click.Choice(["none", "cls", "mean"]),
-        help="Pooling of token layers: all tokens, the class token, or the mean over patches.",
-    ),
-    click.option(
-        "--degrees",
-        type=FiniteRange(0, min_open=True),
-        help="Visual angle of the model's input, degrees; a benchmark's images are cropped or padded with grey to it.",
-    ),
-    click.option(
-        "--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of random weights and of training."
-    ),
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        type=click.Choice(["auto", "cpu", "cuda"]),
-        help="Device that runs the model; auto takes a GPU if there is one.",
-    ),
-    click.option(
-        "--precision",
-        default="float32",
-        show_default=True,
-        type=click.Choice(["float32", "bfloat16"]),
-        help="Precision of the model; bfloat16 is faster and less exact. The score records it.",
-    ),
-    click.option(
-        "--batch-size",
-        type=click.IntRange(1),
-        help="Images per forward pass.  [default: set by the width of the layers]",
-    ),
-    click.option("--memory", default="4GB", show_default=True, callback=parse_bytes, help="Limit of memory."),
-    click.option(
-        "--offline",
-        is_flag=True,
-        expose_value=False,
-        callback=lambda context, parameter, value: _go_offline(value),
-        help="Download nothing; use the files on this computer.  [default: ITBENCH_OFFLINE]",
-    ),
-)
-
-
-def with_settings(function: Decorated) -> Decorated:
-    """Add the command-line options ``--seed``, ``--device`` and all other `ExtractionSettings` except ``--scratch``.
-
-    ``--offline`` takes effect at once, before any name is looked up.
-    """
-    for option in reversed(SETTINGS):
-        function = option(function)
-    return function
-
-
-def with_running(function: Decorated) -> Decorated:
-    """Add the command-line option ``--weights`` and those of `with_settings`."""
-    return click.option(
-        "--weights",
-        default="pretrained",
-        show_default=True,
-        help="Weights of the model: pretrained, random, or the path of a file.",
-    )(with_settings(function))
-
-
-def with_recipe(function: Decorated) -> Decorated:
-    """Add the command-line option ``--recipe``, which may be repeated."""
-    return click.option(
-        "--recipe",
-        multiple=True,
-        metavar="KEY=VALUE|FILE",
-        callback=_refuse_key_twice,
-        help="Change of a trainable model's recipe, such as epochs=20, or a YAML file of changes. May be repeated.",
-    )(function)
-
-
-def _refuse_key_twice(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    keys = [key for key, equals, _ in (change.partition("=") for change in value) if equals]
-    for key in dict.fromkeys(keys):
-        if keys.count(key) > 1:
-            raise click.BadParameter(f"{key} is given {keys.count(key)} times; give it once.")
-    return value
-
-
-def with_scratch(function: Decorated) -> Decorated:
-    """Add the command-line option ``--scratch``, a folder for large temporary files."""
-    return click.option(
-        "--scratch",
-        type=click.Path(path_type=Path, file_okay=False),
-        help="Folder of temporary files larger than the memory.  [default: ITBENCH_SCRATCH]",
-    )(function)
-
-
-def _go_offline(value: bool) -> None:
-    from itbench.util.offline import go_offline
-
-    if value:
-        go_offline()
-
-
 def with_naming(function: Decorated) -> Decorated:
     """Add the command-line options ``--benchmark`` and ``--weights``, which select score files."""
     for option in (
-        click.option("--weights", default="", help="Only scores with these weights, as the leaderboard names them."),
-        click.option("-b", "--benchmark", help="Only scores on this benchmark: a name, or the path of a YAML file."),
+        click.option(
+            "--weights",
+            default="",
+            shell_complete=completion.scored_weights,
+            help="Only scores with these weights, as the leaderboard names them.",
+        ),
+        click.option(
+            "-b",
+            "--benchmark",
+            shell_complete=completion.scored_benchmarks,
+            help="Only scores on this benchmark: a name, or the path of a YAML file.",
+        ),
     ):
         function = option(function)
     return function
@@ -320,7 +329,9 @@ def with_naming(function: Decorated) -> Decorated:
 
 def with_metric(function: Decorated) -> Decorated:
     """Add the command-line option ``--metric``, which selects score files."""
-    return click.option("--metric", default="", help="Only scores by this metric.")(function)
+    return click.option(
+        "--metric", default="", shell_complete=completion.scored_metrics, help="Only scores by this metric."
+    )(function)
 
 
 def find(

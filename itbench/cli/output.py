@@ -1,35 +1,48 @@
-"""Terminal output of commands: print scores, tables, JSON, messages and progress bars."""
+"""Messages of commands: on the terminal and in a log file, in any encoding, and progress bars."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import json
+import logging
+import os
 import sys
+import time
 import unicodedata
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.errors import ItbenchError, ItbenchWarning, readable
-
-FIRST_COLUMNS, LAST_COLUMNS = ("model", "weights", "benchmark", "metric", "layer"), ("sites", "seconds")
-FIGURES = ("EV", "EV/ceiling", "correlation", "weight", "share", "unique", "95 % of unique", "inner EV")
-
+from itbench.errors import BadOption, ItbenchWarning, readable
 
 if TYPE_CHECKING:
-    import xarray as xr
+    from rich.progress import Progress
 
-Written = tuple["xr.Dataset", Path]  # a score, and the file that holds it
+LOG = logging.getLogger("itbench")
+OF_OTHERS = logging.getLogger("itbench.warnings")  # warnings of other libraries, printed as Python writes them
+LOG_VARIABLE = "ITBENCH_LOG"  # names the log file of all commands, and of processes that a command starts
+BEGINNINGS = {logging.WARNING: ("Warning: ", "yellow"), logging.ERROR: ("Error: ", "red")}
 
 
 def say(message: str) -> None:
-    """Print a message to stderr."""
-    click.echo(message, err=True)
+    """Print a message to stderr, unless the command is quiet."""
+    LOG.info("%s", message)
+
+
+def warn(message: str) -> None:
+    """Print a warning to stderr, unless the command is quiet."""
+    LOG.warning("%s", message)
+
+
+def report_error(error: Exception, title: str = "") -> None:
+    """Print an error to stderr, after the title of a run; a log file has its traceback too."""
+    LOG.error("%s", f"{title}: {readable(error)}" if title else readable(error), exc_info=error)
 
 
 def show_warning(
@@ -43,10 +56,10 @@ def show_warning(
 ) -> None:
     """Print a warning to stderr, one of itbench once for a set of those `shown`, in place of `warnings.showwarning`."""
     if not issubclass(category, ItbenchWarning):
-        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+        OF_OTHERS.warning("%s", warnings.formatwarning(message, category, filename, lineno, line).rstrip())
     elif str(message) not in shown:
         shown.add(str(message))
-        say(f"Warning: {message}")
+        warn(str(message))
 
 
 def print_json(value: Any) -> None:
@@ -55,8 +68,112 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=not every, default=str))
 
 
+class MessageHandler(logging.Handler):
+    """Handler of log records that prints their messages to stderr; debug messages with the seconds since the start."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.start = time.perf_counter()
+        self.bars: Progress | None = None  # that are on the terminal now
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message; a warning or an error of itbench begins with the word."""
+        text = record.getMessage()
+        if record.levelno < logging.INFO:
+            text = click.style(f"{time.perf_counter() - self.start:8.2f} s  {text}", dim=True)
+        elif record.name != OF_OTHERS.name and record.levelno in BEGINNINGS:
+            beginning, colour = BEGINNINGS[record.levelno]
+            text = click.style(beginning.rstrip(), fg=colour, bold=True) + " " + text
+        if self.bars:
+            from rich.text import Text
+
+            shown = click.unstyle(text) if self.bars.console.no_color else text
+            self.bars.console.print(Text.from_ansi(shown), soft_wrap=True)  # above them
+        else:
+            click.echo(text, err=True, color=is_coloured(sys.stderr))
+
+
+MESSAGES = MessageHandler()
+LOG.addHandler(MESSAGES)
+LOG.setLevel(logging.INFO)
+
+
+class LogFile(logging.FileHandler):
+    """Handler that appends log records to a file: time, level, process and message; further lines are indented."""
+
+    @classmethod
+    def open(cls, path: Path) -> LogFile:
+        """Return the handler of a file.
+
+        Raises
+        ------
+        BadOption
+            If it cannot be written.
+        """
+        try:
+            file = cls(path, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            todo = "Name a file in a folder that exists and that you can write in."
+            raise BadOption(f"Cannot write the log file {path}: {error.strerror}.", todo=todo) from error
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(process)d %(message)s"))
+        return file
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        return super().format(record).strip().replace("\n", "\n    ")
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Warn, and write no more, where the disk is full."""
+        LOG.removeHandler(self)
+        warn(f"The log file {self.baseFilename} ends here: {sys.exception()}.")
+
+
+@contextmanager
+def logged(quiet: bool = False, verbose: bool = False, log: Path | None = None) -> Iterator[None]:
+    """Set what a command prints to stderr, and append all its records to a log file, by default ``ITBENCH_LOG``.
+
+    Raises
+    ------
+    BadOption
+        If the file cannot be written.
+    """
+    before = os.environ.get(LOG_VARIABLE)
+    path = log or (Path(before) if before else None)
+    file = LogFile.open(path.expanduser().absolute()) if path else None
+    MESSAGES.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+    MESSAGES.start = time.perf_counter()
+    LOG.propagate = False  # a plugin that configures logging would print every message again
+    if verbose or file:
+        LOG.setLevel(logging.DEBUG)
+    if file:
+        LOG.addHandler(file)
+        os.environ[LOG_VARIABLE] = file.baseFilename
+    try:
+        yield
+    finally:
+        MESSAGES.setLevel(logging.INFO)
+        LOG.setLevel(logging.INFO)
+        LOG.propagate = True
+        if file:
+            LOG.removeHandler(file)
+            file.close()
+            os.environ.pop(LOG_VARIABLE)
+            os.environ |= {} if before is None else {LOG_VARIABLE: before}
+
+
+def is_coloured(stream: Any) -> bool:
+    """Return whether a stream is a terminal that shows colours, and the user has not set ``NO_COLOR``."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and not _is_dumb()
+
+
+def _is_dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+
+
+BESIDE = 52  # columns of a progress bar, its figures and the time left
 PLAIN = {"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~"}
 PLAIN |= {"±": "+-", "‘": "'", "’": "'", "“": '"', "”": '"', "²": "^2", "ᵀ": "^T", "√": "sqrt ", "∞": "inf", "█": "#"}
+PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`"}
 ASCII = "itbench_ascii"
 
 
@@ -90,154 +207,6 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     return "".join(part or "?" for part in parts), error.end
 
 
-def print_rows(
-    rows: Sequence[dict[str, Any]], columns: Sequence[str], as_json: bool, empty: str = "Nothing yet."
-) -> None:
-    """Print rows to the terminal as a markdown table or as JSON; `empty` is printed if there are none."""
-    from itbench.util.tables import markdown
-
-    if as_json:
-        print_json([{key: row.get(key) for key in columns} for row in rows])
-    else:
-        click.echo(markdown(rows, columns) if rows else empty)
-
-
-class Titled(Protocol):
-    """Protocol of a run that a command does in turn: its title begins the messages printed of it."""
-
-    @property
-    def title(self) -> str: ...
-
-
-Run = TypeVar("Run", bound=Titled)
-
-
-def run_each(
-    runs: Sequence[Run],
-    do: Callable[[Run], Written],
-    as_json: bool,
-    failed: Callable[[Run, Exception], None] = lambda run, error: None,
-    over_seeds: bool = False,
-) -> None:
-    """Execute runs one after another and print their scores; a failed run does not stop the others.
-
-    With `over_seeds`, a row for the mean over scores that differ in their seed alone follows the others.
-
-    Raises
-    ------
-    ItbenchError
-        At the end, if any run failed.
-    """
-    written = []
-    for run in runs:
-        try:
-            written.append(do(run))
-        except Exception as error:  # a plugin may raise anything
-            failed(run, error)
-            if len(runs) == 1 or click.get_current_context().meta.get("itbench.debug"):
-                raise
-            say(f"Error: {run.title}: {readable(error)}")
-    _print_scores(written, as_json, over_seeds)
-    if len(written) < len(runs):
-        raise ItbenchError(f"{len(runs) - len(written)} of {len(runs)} runs failed; see above.")
-
-
-def _print_scores(written: Sequence[Written], as_json: bool, over_seeds: bool = False) -> None:
-    """Print scores to stdout as a table or JSON, and their files and the seconds of each stage to stderr."""
-    from itbench.results.score_file import provenance
-    from itbench.results.summary import summary
-
-    rows = [{**summary(score), "file": str(path)} for score, path in written]
-    pooled = _over_seeds(written) if over_seeds else []
-    rows += pooled
-    if as_json:
-        print_json(rows)
-    elif rows:
-        _print_figures([_row(row) for row in rows], FIRST_COLUMNS, LAST_COLUMNS)
-        if len(rows) == 1 and len(rows[0]["layers"]) > 1:
-            click.echo()
-            parts = [
-                *rows[0]["layers"],
-                *({**model, "layer": _part(model["model"])} for model in rows[0]["models"]),
-            ]
-            _print_figures([_layer_row(part, rows[0]) for part in parts], ("layer", "features"))
-            _say_gap(rows[0])
-    for row in pooled:
-        by_seed = ", ".join(f"{seed}: {value:.4f}" for seed, value in zip(row["seeds"], row["by_seed"], strict=True))
-        about = f"{row['model']} on {row['benchmark']}, {row['weights']}"
-        say(f"{about}: {by_seed}; standard deviation between seeds {row['between_seeds']:.4f}.")
-    for score, path in written:
-        stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in provenance(score)["seconds"].items())
-        say(f"{path} ({stages})")
-
-
-def _say_gap(row: dict[str, Any]) -> None:
-    """Print how the layers of a score were chosen, and how far it is from the best layer on these images."""
-    chosen = row["layers_chosen"]
-    if len(chosen) > 1:
-        counts = ", ".join(f"{layer} {count}" for layer, count in chosen.items())
-        say(f"{row['value']:.3f} is of layers chosen on other images, each by parts of them: {counts}.")
-    if row["gap_to_oracle"] is not None:
-        gap = f"{row['oracle_layer']}; gap to it {row['gap_to_oracle']:.4f}"
-        say(f"Best layer on these images: {gap}, biased upwards: the best of several looks better than it is.")
-
-
-def _over_seeds(written: Sequence[Written]) -> list[dict[str, Any]]:
-    """Return a row for the mean over scores that differ in their seed alone."""
-    from itbench.results.seeds import pool_alike, seed_row
-
-    pooled = pool_alike([seed_row(score) for score, _ in written])
-    for row in pooled:
-        if row["between_seeds"] == 0:
-            say(f"Warning: all {len(row['seeds'])} seeds of {row['model']} gave the same score: it does not use them.")
-    return [{key: value for key, value in row.items() if key not in ("draws", "alike", "seed")} for row in pooled]
-
-
-def _print_figures(rows: list[dict[str, Any]], first: Sequence[str], last: Sequence[str] = ()) -> None:
-    from itbench.results.summary import LABELS
-
-    headlines = (LABELS.get(row["measure"], row["measure"]) for row in rows)
-    figures = dict.fromkeys((*headlines, "95 %", *FIGURES))
-    present = [name for name in figures if any(row.get(name) not in (None, "") for row in rows)]
-    print_rows(rows, (*first, *present, *last), False)
-
-
-def _row(run: dict[str, Any]) -> dict[str, Any]:
-    from itbench.results.summary import LABELS, interval_text, layer_text, sites_text
-
-    return {
-        **run,
-        "layer": layer_text(run),
-        "EV": run.get("explained_variance"),
-        "EV/ceiling": run.get("explained_variance_corrected"),
-        LABELS.get(run["measure"], run["measure"]): run["value"],
-        "95 %": interval_text(run["low"], run["high"]),
-        "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
-        "seconds": f"{run['seconds']:.1f}",
-    }
-
-
-def _part(model: str) -> str:
-    from itbench.results.score_variables import SHARED
-
-    return "shared by both" if model == SHARED else f"all of {model}"
-
-
-def _layer_row(layer: dict[str, Any], run: dict[str, Any]) -> dict[str, Any]:
-    from itbench.results.summary import LABELS, interval_text
-
-    value = {LABELS.get(run["measure"], run["measure"]): layer["value"]} if "value" in layer else {}
-    return {
-        **layer,
-        "measure": run["measure"],
-        "features": layer.get("n_features"),
-        "EV": layer.get("explained_variance"),
-        "inner EV": layer.get("inner_explained_variance"),
-        "95 % of unique": interval_text(layer.get("low"), layer.get("high")),
-        **value,
-    }
-
-
 class TerminalReporter:
     """`Reporter` for the terminal: messages, and a progress bar with the rate and the time left."""
 
@@ -250,19 +219,73 @@ class TerminalReporter:
 
     @contextmanager
     def progress(self, description: str, total: int, unit: str, start: int = 0) -> Iterator[Callable[[int], None]]:
-        """Show a progress bar in the terminal: `total` units, `start` of them done before; bytes as kB, MB or GB."""
-        from tqdm import tqdm
+        """Show a progress bar in the terminal: `total` units, `start` of them done before; bytes as 1.5k or 120M."""
+        since, done = time.perf_counter(), start
 
-        with tqdm(
-            total=total or None,
-            initial=start,
-            desc=f"{self.title} {description}",
-            unit=unit if unit == "B" else f" {unit}",
-            unit_scale=unit == "B",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-            leave=False,
-            dynamic_ncols=True,
-            smoothing=0.1,
-        ) as bar:
-            yield lambda done: (bar.update(done), None)[1]
+        def figures() -> str:
+            seconds = time.perf_counter() - since
+            rate = _amount((done - start) / seconds, unit) if done > start and seconds > 0.1 else "?"
+            of = f"/{_amount(total, unit)}" if total else ""
+            return (
+                f"{_amount(done, unit)}{of}{'' if unit == 'B' else f' {unit}'}  {rate}{'B/s' if unit == 'B' else '/s'}"
+            )
+
+        def titled(title: str) -> str:
+            return f"{title}: {done / total:4.0%}" if total else title
+
+        wanted = sys.stderr.isatty() and not _is_dumb() and MESSAGES.level <= logging.INFO
+        bars = MESSAGES.bars or (_bars() if wanted else None)
+        if bars:
+            MESSAGES.bars = bars
+            title = _middle_cut(f"{self.title} {description}", max(16, bars.console.width - BESIDE))
+            bars.start()  # nothing happens where others are shown
+            task = bars.add_task(titled(title), total=total or None, completed=start, figures=figures())
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            if bars:
+                bars.update(task, description=titled(title), completed=done, figures=figures())
+
+        try:
+            yield advance
+        finally:
+            if bars:
+                bars.remove_task(task)
+                if not bars.task_ids:
+                    bars.stop()
+                    MESSAGES.bars = None
+            LOG.debug("%s", f"{self.title} {description}: {figures()}, {time.perf_counter() - since:.2f} s in all")
+
+
+def _middle_cut(text: str, room: int) -> str:
+    """Return the title of a progress bar, without its middle where the terminal is too narrow for it."""
+    return text if len(text) <= room else f"{text[: room // 2]}…{text[len(text) - (room - 1) // 2 :]}"
+
+
+def _amount(number: float, unit: str) -> str:
+    """Return a number of units as text; three digits of bytes."""
+    if unit != "B":
+        return f"{number:,.0f}" if number >= 10 or number == round(number) else f"{number:.1f}"
+    power = 0
+    while number >= 999.5 and power < 4:
+        number, power = number / 1000, power + 1
+    return f"{number:.3g}{('', 'k', 'M', 'G', 'T')[power]}"
+
+
+@cache
+def _bars() -> Progress:
+    """Return the progress bars of this process, shown together while there are any; messages appear above them."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=12),
+        TextColumn("{task.fields[figures]}", markup=False),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True, force_terminal=True, no_color=not is_coloured(sys.stderr), highlight=False),
+        transient=True,
+        redirect_stdout=False,  # it is for results
+        refresh_per_second=5,
+    )

@@ -6,29 +6,30 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     KEPT,
     Command,
     check_folders,
     find,
     load_registry,
-    with_json,
+    with_format,
     with_naming,
     with_options,
     with_plugins,
     with_results,
 )
-from itbench.cli.output import Written, run_each
+from itbench.cli.score_output import Written, run_each
 
 
 @click.command(cls=Command, kept=KEPT)
-@click.argument("scores", metavar="SCORE...", nargs=-1, required=True)
-@click.option("--metric", help="A metric.  [default: the score's own]")
+@click.argument("scores", metavar="SCORE...", nargs=-1, required=True, shell_complete=completion.scores)
+@click.option("--metric", shell_complete=completion.metrics, help="A metric.  [default: the score's own]")
 @with_options
 @with_naming
 @with_results
 @with_plugins
-@with_json
+@with_format
 def rescore(
     scores: tuple[str, ...],
     metric: str | None,
@@ -37,7 +38,7 @@ def rescore(
     weights: str,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
 ) -> None:
     """Score again by another metric or with other options. The model is not run.
 
@@ -72,4 +73,4 @@ def rescore(
         again = rescore_plan(plan, GramCache(), TerminalReporter(plan.title))
         return again, write_score(again, folder)
 
-    run_each(plans, one, as_json)
+    run_each(plans, one, form)

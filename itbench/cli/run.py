@@ -7,19 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import (
-    KEPT,
-    Command,
-    check_folders,
-    load_registry,
-    with_json,
-    with_plugins,
-    with_recipe,
-    with_results,
-    with_scratch,
-    with_settings,
-)
-from itbench.cli.output import print_json, print_rows, say
+from itbench.cli import completion
+from itbench.cli.options import KEPT, Command, check_folders, load_registry, with_format, with_plugins, with_results
+from itbench.cli.output import print_json, say
+from itbench.cli.run_options import with_recipe, with_scratch, with_settings
+from itbench.cli.tables import print_rows, print_text
 from itbench.errors import ItbenchError
 
 if TYPE_CHECKING:
@@ -28,9 +20,13 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, kept=KEPT)
-@click.argument("suite")
+@click.argument("suite", shell_complete=completion.suites)
 @click.option(
-    "-b", "--benchmark", default="", help="Benchmark: a name, or the path of a YAML file.  [default: the suite's]"
+    "-b",
+    "--benchmark",
+    default="",
+    shell_complete=completion.benchmarks,
+    help="Benchmark: a name, or the path of a YAML file.  [default: the suite's]",
 )
 @click.option(
     "--only",
@@ -51,7 +47,7 @@ if TYPE_CHECKING:
 @with_scratch
 @with_results
 @with_plugins
-@with_json
+@with_format
 def run(
     suite: str,
     benchmark: str,
@@ -65,7 +61,7 @@ def run(
     scratch: Path | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
     **settings: Any,
 ) -> None:
     """Score every row of a SUITE, beside the published scores.
@@ -92,7 +88,7 @@ def run(
     from itbench.util import folders
     from itbench.util.files import write_text
 
-    form = form_of(output, "json" if as_json else None)
+    asked, form = form, form_of(output, form)
     plan, folder = Suite.read(find_suite(suite)), results or folders.results()
     extraction = ExtractionSettings(**settings, scratch=scratch or folders.scratch())
     registry = load_registry(plugin_files)
@@ -100,7 +96,7 @@ def run(
         registry, plan, benchmark, only=only, recipe=recipe, small=small, seed=seed, settings=extraction
     )
     if dry_run:
-        _print_estimate(estimate(planned, folder, plan.images, again), extraction.device, as_json)
+        _print_estimate(estimate(planned, folder, plan.images, again), extraction.device, asked)
         return
     check_folders(results, scratch, folders.trained(), *([output.absolute().parent] if output else []))
     comparable = plan.is_about(registry.benchmark(benchmark or plan.benchmark))
@@ -113,7 +109,7 @@ def run(
     if output:
         write_text(output, table + "\n")
     else:
-        click.echo(table)
+        print_text(table, asked)
     failed = sum(outcome.error is not None for outcome in outcomes)
     if failed:
         raise ItbenchError(f"{failed} of {len(outcomes)} rows failed; see above.")
@@ -133,24 +129,27 @@ def _line(outcome: Outcome, number: int, total: int) -> str:
     return f"{number}/{total} {outcome.row.name}: {result}{', scored before' if outcome.before else ''}"
 
 
-def _print_estimate(found: Estimate, device: str, as_json: bool) -> None:
+def _print_estimate(found: Estimate, device: str, form: str | None) -> None:
     from itbench.models.zoo import multiplications_per_second
     from itbench.sweeps.estimate import TO_RUN
 
     seconds = found.multiplications / multiplications_per_second(device) if found.multiplications else 0.0
-    if as_json:
+    if form == "json":
         about = {"rows": found.rows, "downloads": found.downloads, "seconds": seconds}
         print_json({**about, "unknown": found.unknown, "bytes": found.disk})
         return
-    print_rows(found.rows, ("row", "model", "weights", "layers", "metric", "state"), False)
+    print_rows(found.rows, ("row", "model", "weights", "layers", "metric", "state"), form)
+    if form == "csv":
+        return
     if found.downloads:
         click.echo("\nDownloads:\n")
-        print_rows(found.downloads, ("file", "MB"), False)
+        print_rows(found.downloads, ("file", "MB"), form)
     to_run = sum(row["state"] == TO_RUN for row in found.rows)
     unknown = f", and {found.unknown} rows of unknown cost" if found.unknown else ""
-    click.echo(
+    print_text(
         f"\n{to_run} of {len(found.rows)} rows to run. Networks: at most {_duration(seconds)} on this machine{unknown};"
-        f" readouts take further time. Disk: about {found.disk / 1e9:.1f} GB, and files of unknown size."
+        f" readouts take further time. Disk: about {found.disk / 1e9:.1f} GB, and files of unknown size.",
+        form,
     )
 
 

@@ -7,21 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import (
     KEPT,
     Command,
     check_folders,
     load_registry,
     with_benchmarks,
-    with_json,
+    with_format,
     with_options,
     with_plugins,
-    with_recipe,
     with_results,
-    with_running,
-    with_scratch,
 )
-from itbench.cli.output import Written, run_each
+from itbench.cli.run_options import with_recipe, with_running, with_scratch
+from itbench.cli.score_output import Written, run_each
 
 if TYPE_CHECKING:
     from itbench.scoring.run import Run
@@ -36,22 +35,29 @@ PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split", "row
     "models",
     multiple=True,
     required=True,
+    shell_complete=completion.models,
     help="Model to score (list: itbench models). May be repeated.",
 )
 @with_benchmarks
-@click.option("--metric", help="Metric (list: itbench metrics).  [default: the benchmark's]")
+@click.option(
+    "--metric",
+    shell_complete=completion.metrics,
+    help="Metric (list: itbench metrics).  [default: the benchmark's]",
+)
 @with_options
 @click.option(
     "-l",
     "--layer",
     "layers",
     multiple=True,
+    shell_complete=completion.layers,
     help="Layer to score, a pattern such as 'blocks.*', or layers read together, A+B. May be repeated."
     "  [default: the model's candidates]",
 )
 @click.option(
     "--layer-from",
     metavar="BENCHMARK",
+    shell_complete=completion.benchmarks,
     help="Score the layer that the same metric chose on this benchmark, from its score file.",
 )
 @with_running
@@ -74,7 +80,7 @@ PREDICTIONS = ("predictions", "response_mean", "row_stimulus", "row_split", "row
 @with_scratch
 @with_results
 @with_plugins
-@with_json
+@with_format
 def score(
     models: tuple[str, ...],
     benchmarks: tuple[str, ...],
@@ -91,7 +97,7 @@ def score(
     scratch: Path | None,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
     **settings: Any,
 ) -> None:
     """Score models on benchmarks.
@@ -154,4 +160,4 @@ def score(
         stored = result if predictions else result.drop_vars(PREDICTIONS, errors="ignore")
         return stored, write_score(stored, folder)
 
-    run_each(runs, score_run, as_json, lambda run, error: keep_failure(folder, run, error), over_seeds=bool(seeds))
+    run_each(runs, score_run, form, lambda run, error: keep_failure(folder, run, error), over_seeds=bool(seeds))

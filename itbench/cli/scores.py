@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_metric, with_plugins, with_results
-from itbench.cli.output import print_rows, say
+from itbench.cli.options import Command, load_registry, with_format, with_metric, with_plugins, with_results
+from itbench.cli.output import say
+from itbench.cli.tables import print_rows
 from itbench.errors import BadOption
 
 COLUMNS = {  # that are printed, by what a row is
@@ -37,7 +38,7 @@ COLUMNS = {  # that are printed, by what a row is
 @click.option("--creator", default="", help="Who made the scores, for JSON-LD.")
 @with_results
 @with_plugins
-@with_json
+@with_format
 def scores(
     names: tuple[str, ...],
     benchmark: str,
@@ -47,7 +48,7 @@ def scores(
     creator: str,
     results: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
 ) -> None:
     """List the scores of a folder, or write them to a table.
 
@@ -66,31 +67,31 @@ def scores(
     from itbench.util import folders
     from itbench.util.files import check_writable, write_text
 
-    form = FORMS.get(output.suffix.lower(), "") if output else ""
+    ending = FORMS.get(output.suffix.lower(), "") if output else ""
     if output:
-        if not form:
+        if not ending:
             raise BadOption(f"{output}: its ending names no format.", known=f"Known endings: {', '.join(FORMS)}.")
         check_writable(output.absolute().parent)
-    if form == "jsonld" and rows != "scores":
+    if ending == "jsonld" and rows != "scores":
         raise BadOption("JSON-LD has one part a score.", todo="Leave out --rows, or write a table: .csv, .parquet.")
-    if creator and form != "jsonld":
+    if creator and ending != "jsonld":
         raise BadOption("--creator is for JSON-LD.", todo="Name an --output that ends in .jsonld.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
     found = select_scores(results or folders.results(), names, benchmark, metric)
     if output and not found:
         raise BadOption("There is no score to write.", todo="List them with: itbench scores")
-    if output and form == "jsonld":
+    if output and ending == "jsonld":
         write_text(output, json_text(_described(found, plugin_files, creator)) + "\n")
         say(f"Wrote {output}" if creator else f"Wrote {output}, which names no creator: --creator NAME")
         return
     table = score_table([score for _, score in found], rows)
     if output:
-        write_table(table, output, form)
+        write_table(table, output, ending)
         say(f"Wrote {len(table)} rows to {output}")
     else:
-        columns = COLUMNS[rows] if not as_json or not table else tuple(table[0])
-        print_rows(table, columns, as_json, empty="No scores yet. Make some: itbench score -m pixels -m itbench-tiny")
+        columns = tuple(table[0]) if form in ("csv", "json") and table else COLUMNS[rows]
+        print_rows(table, columns, form, empty="No scores yet. Make some: itbench score -m pixels -m itbench-tiny")
 
 
 def _described(found: list[Any], plugin_files: tuple[str, ...], creator: str) -> dict[str, Any]:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.options import Command, load_registry, with_json, with_plugins, with_recipe, with_running, with_scratch
-from itbench.cli.output import print_json, print_rows
+from itbench.cli import completion
+from itbench.cli.options import Command, load_registry, with_format, with_plugins
+from itbench.cli.output import print_json
+from itbench.cli.run_options import with_recipe, with_running, with_scratch
+from itbench.cli.tables import print_rows, print_text
 
 if TYPE_CHECKING:
     from itbench.training.optuna_study import Trial
@@ -16,12 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command, kept="Finished trials are kept; the same command resumes the study.")
-@click.argument("model")
+@click.argument("model", shell_complete=completion.trainables)
 @click.option(
     "-b",
     "--benchmark",
     default="synthetic-it",
     show_default=True,
+    shell_complete=completion.benchmarks,
     help="Benchmark: a name, or the path of a YAML file.",
 )
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(1), help="Trials of each split.")
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 @with_running
 @with_scratch
 @with_plugins
-@with_json
+@with_format
 def tune(
     model: str,
     benchmark: str,
@@ -40,7 +44,7 @@ def tune(
     splits: tuple[str, ...],
     scratch: Path | None,
     plugin_files: tuple[str, ...],
-    as_json: bool,
+    form: str | None,
     recipe: tuple[str, ...],
     weights: str,
     seed: int,
@@ -81,17 +85,23 @@ def tune(
     studies = []
     for study in tune_run(run, trials, TerminalReporter(run.title), splits):
         studies.append(study)
-        if not as_json:
-            _print(study)
-    if as_json:
+        if form in (None, "markdown"):
+            _print(study, form)
+    if form == "json":
         print_json([_as_json(study) for study in studies])
+    elif form == "csv":
+        rows = [{"split": study.split, **_row(trial, study)} for study in studies for trial in study.trials]
+        print_rows(rows, ["split", *_columns(studies[0])], form)
 
 
-def _print(study: Study) -> None:
+def _print(study: Study, form: str | None) -> None:
     click.echo(f"{study.split}\n")
-    rows = [_row(trial, study) for trial in study.trials]
-    print_rows(rows, ["trial", *study.trials[0].changes, study.judge.label, "epochs", "seconds", "state"], False)
-    click.echo(f"\nBest recipe: {study.best}\n")
+    print_rows([_row(trial, study) for trial in study.trials], _columns(study), form)
+    print_text(f"\nBest recipe: {study.best}\n", form)
+
+
+def _columns(study: Study) -> list[str]:
+    return ["trial", *study.trials[0].changes, study.judge.label, "epochs", "seconds", "state"]
 
 
 def _row(trial: Trial, study: Study) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from itbench.util.checksum import check_digest, digest
 from itbench.util.progress import Reporter, SilentReporter
 from itbench.util.store import Store
 
+LOG = logging.getLogger(__name__)
 # Relative difference of a cached Gram from the model's, and rounding error of activations in another batch or device
 TOLERANCES = {"float32": (1e-3, 1e-5), "bfloat16": (3e-2, 1e-2)}
 AMPLE = 2**62  # bytes: a forward pass of two stimuli needs no limit
@@ -137,6 +139,7 @@ class CachedGrams:
                 absent.append(layer)
             else:
                 yield layer, gram
+        LOG.debug("Grams of %d of %d layers are in the cache", len(layers) - len(absent), len(layers))
         if stale:
             self.reporter.note(
                 f"the model does not compute what the cache holds of {', '.join(stale)}: made again (its code, a value "

@@ -61,6 +61,26 @@ def describe(factory: type) -> list[dict[str, Any]]:
     ]
 
 
+def types(factory: type) -> dict[str, str]:
+    """Return the type of every option of a metric in words, by its name: ``whole number or none``, ``numbers``."""
+    hints = typing.get_type_hints(factory)
+    return {
+        field.name: " or ".join("none" if kind is NoneType else _in_words(kind) for kind in _kinds(hints[field.name]))
+        for field in dataclasses.fields(factory)
+    }
+
+
+def _kinds(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _in_words(kind: Any) -> str:
+    if typing.get_origin(kind) is tuple:
+        return "words" if typing.get_args(kind)[0] is str else "numbers"
+    words = {bool: "true or false", int: "whole number", float: "number", str: "word"}
+    return words.get(kind, getattr(kind, "__name__", str(kind)))
+
+
 def text(value: Any) -> str:
     """Format a metric option's value as it may be typed; a long log-spaced grid as ``low:high:count``."""
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
@@ -86,7 +106,7 @@ def _short(number: float) -> str:
 
 
 def _parse(key: str, value: str, kind: Any) -> Any:
-    kinds = typing.get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    kinds = _kinds(kind)
     if NoneType in kinds and value.lower() == "none":
         return None
     kind = next(item for item in kinds if item is not NoneType)

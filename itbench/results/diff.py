@@ -128,14 +128,18 @@ def value_difference(a: xr.Dataset, b: xr.Dataset) -> ValueDifference | None:
     return ValueDifference(measure, first, second, first - second, low, high, moved, due, sites, changed)
 
 
-def render(found: Difference) -> str:
-    """Return the difference of two scores as text of at most 88 columns."""
+def render(found: Difference, width: int = WIDTH) -> str:
+    """Return the difference of two scores as text of at most `width` columns."""
+
+    def wrapped(text: str, rest: str) -> str:
+        return textwrap.fill(text, width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
+
     lines = [f"A  {found.a}", f"B  {found.b}", "", found.verdict]
     for number, item in enumerate(found.departures, 1):
-        lines += ["", _wrap(f"{number}. {item.text}", "   ")]
-        lines += [_wrap(f"   {side}  {value}", "      ") for side, value in (("A", item.a), ("B", item.b))]
+        lines += ["", wrapped(f"{number}. {item.text}", "   ")]
+        lines += [wrapped(f"   {side}  {value}", "      ") for side, value in (("A", item.a), ("B", item.b))]
     if found.numbers:
-        lines += ["", *(_wrap(line, "   ") for line in _value_sentences(found.numbers))]
+        lines += ["", *(wrapped(line, "   ") for line in _value_sentences(found.numbers))]
     return "\n".join(lines)
 
 
@@ -156,10 +160,6 @@ def _value_sentences(found: ValueDifference) -> Iterator[str]:
     if found.sites_changed is not None:
         where = f"at {found.sites_changed} of {found.sites} sites"
         yield f"EV differs by more than half the wider of the two intervals {where}."
-
-
-def _wrap(text: str, rest: str) -> str:
-    return textwrap.fill(text, WIDTH, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def _common_measure(a: xr.Dataset, b: xr.Dataset) -> str | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
+
+LOG = logging.getLogger(__name__)
+LONG = 0.1  # seconds of a stage that is logged
 
 
 class Reporter(Protocol):
@@ -45,14 +49,18 @@ class StageTimer:
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        """Time the block as a stage."""
+        """Time the block as a stage; log one of more than `LONG` that is inside no other."""
         self._lap()
         self._running.append(stage)
+        since = time.perf_counter()
         try:
             yield
         finally:
             self._lap()
             self._running.pop()
+            seconds = time.perf_counter() - since
+            if not self._running and seconds > LONG:
+                LOG.debug("%s: %.2f s", stage, seconds)
 
     def each(self, stage: str, items: Iterator[Any]) -> Iterator[Any]:
         """Yield the items of an iterator, adding the seconds until each comes to a stage of the timer."""

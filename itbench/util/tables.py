@@ -35,11 +35,13 @@ def markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as the text of a CSV table; missing cells are empty."""
+    """Return rows as the text of a CSV table; missing cells are empty, lists have commas."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        lists = {key: ", ".join(map(str, value)) for key, value in row.items() if isinstance(value, list | tuple)}
+        writer.writerow({**row, **lists})
     return buffer.getvalue().rstrip("\n")
 
 

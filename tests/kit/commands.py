@@ -1,4 +1,4 @@
-"""Run itbench commands in this process, and Python code in another process."""
+"""Run itbench commands in this process or in a pseudo-terminal, and Python code in another process."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from itbench.cli import main
@@ -45,3 +47,23 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
     )
+
+
+def in_terminal(columns: int, *arguments: str | Path, code: str = "", **environment: str) -> tuple[int, str]:
+    """Run an itbench command, or code, in a pseudo-terminal; return its exit status and what the terminal was sent."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    ours, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (40, columns))
+    started = subprocess.Popen(
+        [sys.executable, *(["-c", code] if code else ["-m", "itbench"]), *map(str, arguments)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env={**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), "COLUMNS": "", **environment},
+    )
+    os.close(terminal)
+    sent = b""
+    with suppress(OSError), open(ours, "rb", buffering=0) as reader:  # Linux raises at the end of a terminal
+        while block := reader.read(65536):
+            sent += block
+    return started.wait(), sent.decode().replace("\r\n", "\n")

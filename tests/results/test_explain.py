@@ -13,7 +13,7 @@ from itbench.results.explain import explain, heading
 from itbench.results.explain.steps import render
 from itbench.results.explain.training import splits_in_words
 from itbench.results.score_file import provenance, read_score, write_score
-from itbench.results.summary import summary
+from itbench.results.summary import interval_text, summary
 from tests.kit.commands import run, score_file
 from tests.kit.toy import toy_recordings, toy_with
 
@@ -112,7 +112,8 @@ def test_numbers_are_those_of_the_summary_and_of_the_text(form, toy):
         if isinstance(value, float) and abs(value) >= 1e-4:
             assert f"{value:.4f}" in words or f"{value:.4g}" in words, name
     assert text.startswith(f"{expected['model']} ({expected['weights']}) on toy by {expected['metric']}: ")
-    assert f" {expected['value']:.3f} (95 %: " in text
+    between = interval_text(expected["low"], expected["high"])
+    assert f" {expected['value']:.3f} (95 %: {between})" in text
 
 
 def test_numbers_follow_the_arrays_and_nothing_else(toy):

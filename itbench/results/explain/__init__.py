@@ -66,7 +66,8 @@ def heading(score: xr.Dataset, steps: Sequence[Step]) -> str:
     """Return the heading of an explanation: model, benchmark, metric, value and 95 % interval."""
     names, measure = score.attrs, measure_of(score)
     numbers: dict[str, Any] = {name: value for step in reversed(steps) for name, value in step.numbers.items()}
-    between = f" (95 %: {interval_text(numbers['low'], numbers['high'])})" if "low" in numbers else ""
+    drawn: Any = next((step.numbers for step in steps if "draws" in step.numbers), None)  # a ceiling has low, high too
+    between = f" (95 %: {interval_text(drawn['low'], drawn['high'])})" if drawn else ""
     what = f"{names['model']} ({names['weights']}) on {names['benchmark']} by {names['metric']}"
     rules = f", {BY_EARLIER_RULES}" if is_earlier(score) else ""
     return f"{what}: {in_words(measure)} {numbers[measure]:.3f}{between}{rules}"

@@ -41,9 +41,10 @@ class Step:
         return asdict(self)
 
 
-def render(heading: str, steps: Iterable[Step]) -> str:
-    """Return the steps of an explanation as plain text of at most 88 columns; only tables can be wider."""
-    return "\n\n".join([_wrap(heading, "", ""), *(_render(number, step) for number, step in enumerate(steps, 1))])
+def render(heading: str, steps: Iterable[Step], width: int = WIDTH) -> str:
+    """Return the steps of an explanation as plain text of at most `width` columns; only tables can be wider."""
+    rendered = (_render(number, step, width) for number, step in enumerate(steps, 1))
+    return "\n\n".join([_wrap(heading, "", "", width), *rendered])
 
 
 def sentences(*parts: str) -> str:
@@ -56,8 +57,8 @@ def in_words(measure: str) -> str:
     return "explained variance" if measure == "explained_variance" else LABELS.get(measure, measure.replace("_", " "))
 
 
-def _render(number: int, step: Step) -> str:
-    blocks = [_paragraph(lines.splitlines()) for lines in step.text.split("\n\n")]
+def _render(number: int, step: Step, width: int) -> str:
+    blocks = [_paragraph(lines.splitlines(), width) for lines in step.text.split("\n\n")]
     if step.formula:
         blocks.append(textwrap.indent(step.formula, INDENT * 2))
     for is_table, group in groupby(step.numbers.items(), lambda item: _is_table(item[1])):
@@ -66,14 +67,14 @@ def _render(number: int, step: Step) -> str:
     return "\n".join([f"{number}. {step.title}", "\n\n".join(blocks)])
 
 
-def _paragraph(lines: Sequence[str]) -> str:
+def _paragraph(lines: Sequence[str], width: int) -> str:
     """Return a paragraph; of several lines, a list."""
-    return "\n".join(_wrap(line, INDENT, INDENT if len(lines) == 1 else INDENT * 2) for line in lines)
+    return "\n".join(_wrap(line, INDENT, INDENT if len(lines) == 1 else INDENT * 2, width) for line in lines)
 
 
-def _wrap(line: str, first: str, rest: str) -> str:
+def _wrap(line: str, first: str, rest: str, width: int) -> str:
     return textwrap.fill(
-        line, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        line, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
 
 
