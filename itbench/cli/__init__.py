@@ -19,6 +19,7 @@ from itbench.cli.leaderboard import leaderboard
 from itbench.cli.lists import benchmarks, layers, metrics, models
 from itbench.cli.new import new
 from itbench.cli.options import Program
+from itbench.cli.plot import plot
 from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
@@ -45,6 +46,7 @@ def main() -> None:
       itbench compare itbench-tiny pixels              difference of two models, interval and p
       itbench explain itbench-tiny                     how a score was computed, step by step
       itbench diff itbench-tiny pixels                 which settings of two scores differ
+      itbench plot itbench-tiny                        draw scores: layers, models, sites, images
 
     \b
     Add models, metrics and recordings:
@@ -65,6 +67,7 @@ COMMANDS = (
     diff,
     leaderboard,
     compare,
+    plot,
     ceiling,
     models,
     benchmarks,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
@@ -196,9 +198,23 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     its ``setup``, its ``table``, ``changes`` of a recipe, and ``entrants``, its model and weights. Scores that differ
     in their seed alone are one, see `itbench.results.seeds.pooled_seeds`.
     """
-    runs, scored = [], []
-    for _, score in scores_in(folder, without=("predictions",)):
-        scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
+    scored = []
+
+    def each() -> Iterator[xr.Dataset]:
+        for _, score in scores_in(folder, without=("predictions",)):
+            scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
+            yield score
+
+    runs = runs_of(each())
+    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
+    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
+    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+
+
+def runs_of(scores: Iterable[xr.Dataset]) -> list[Row]:
+    """Return what a leaderboard needs of every score, as `read_runs` does of a folder."""
+    runs = []
+    for score in scores:
         figures, setup = seed_row(score), Setup.of(score)
         more = {
             "entrants": [(figures["model"], figures["weights"])],
@@ -208,15 +224,24 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             "changes": _recipe_changes(setup),
         }
         runs.append({**figures, **more})
-    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
     pooled = [
         {**row, "entrants": [run["entrants"][0] for run in runs if run["alike"] == row["alike"]]}
         for row in pool_alike(runs)
     ]
-    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
-    return alone + pooled + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+    return alone + pooled
+
+
+def rank_scores(scores: Iterable[xr.Dataset]) -> list[Row]:
+    """Return the rows of a leaderboard of scores in memory, as `compile_leaderboard` does of a folder."""
+    runs = runs_of(scores)
+    tables = sorted({(run["benchmark"], run["table"]) for run in runs})
+    return [
+        {**dict.fromkeys(KEYS), "benchmark": benchmark, "table": table, **row}
+        for benchmark, table in tables
+        for row in _rows([run for run in runs if (run["benchmark"], run["table"]) == (benchmark, table)])
+    ]
 
 
 def _recipe_changes(setup: Setup) -> str:
