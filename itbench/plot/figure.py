@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -200,6 +201,11 @@ def look(number: int) -> dict[str, Any]:
 ABOVE = "legend above the axes"
 
 
+def in_characters(inches: float) -> float:
+    """Return how many characters a width has room for, by their mean width in DejaVu Sans with a reserve."""
+    return inches * 72 / (0.57 * float(mpl.rcParams["font.size"]))
+
+
 def many() -> float:
     """Return the size of one of many dots, in points."""
     return float(mpl.rcParams["lines.markersize"]) * 0.6
@@ -214,8 +220,9 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
         ax.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5))
     if not handles or side:
         return
-    width = ax.get_window_extent().width / ax.figure.dpi * 72 / (0.6 * mpl.rcParams["font.size"])  # in characters
-    longest = max(map(len, labels)) + 5
+    width = in_characters(ax.get_window_extent().width / ax.figure.dpi)
+    labels = [textwrap.fill(label, max(20, int(width) - 5), break_long_words=False) for label in labels]
+    longest = max(len(line) for label in labels for line in label.split("\n")) + 5
     columns = int(np.clip(width // longest, 1, len(labels)))
     legend = ax.legend(
         handles,
@@ -234,7 +241,8 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
 def entitle(figure: Figure, panels: Sequence[Axes], title: str, own: bool) -> None:
     """Put a title above all panels of a figure of its own, or above the first of those in given axes."""
     if own:
-        figure.suptitle(title, x=0.01, ha="left")
+        width = int(in_characters(figure.get_figwidth()))
+        figure.suptitle(textwrap.fill(title, width, break_long_words=False), x=0.01, ha="left")
     else:
         panels[0].set_title(title)
 

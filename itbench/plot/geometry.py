@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.neural_data import centred_from_distances
-from itbench.plot.figure import Size, drawing, entitle, look, many
+from itbench.plot.figure import Size, characters, drawing, entitle, look, many
 from itbench.plot.recordings import MOST_GROUPS, Plugins, Source, groups_of, rdms_of_score, recordings_of_score
 from itbench.plot.scores import Given, one_score
 from itbench.results.score_setup import name_of
@@ -69,18 +70,19 @@ def rdms(
     name, values = groups_of(recordings.stimuli, by)
     order = np.argsort(values, kind="stable") if values else np.arange(len(model))
     with drawing(ax, style, size, aspect=0.5, panels=2) as (figure, panels):
-        titles, heading = (
-            (layer, str(one.attrs.get("region") or "brain")),
-            f"{name_of(one)}, {one.attrs['benchmark']}, {distance} distance",
-        )
+        titles, heading = (layer, str(one.attrs.get("region") or "brain")), _heading(one, distance, len(model), name)
         for panel, rdm, title in zip(panels, (model, brain), titles, strict=True):
             image = panel.imshow(_percentiles(rdm)[np.ix_(order, order)], vmin=0, vmax=100, interpolation="none")
             panel.set_title(title)
             _name_groups(panel, sorted(values), len(model), named=panel is panels[0])
-            panel.set_xlabel(f"{len(model)} images{f', by {name}' if name else ''}")
         entitle(figure, panels, f"{heading}{'' if ax is None else f', {layer}'}", ax is None)
         figure.colorbar(image, ax=panels, label="percentile of distances", shrink=0.8, pad=0.02)
     return figure
+
+
+def _heading(score: xr.Dataset, distance: str, n: int, by: str) -> str:
+    images = f"{n} images{f' by {by}' if by else ''}"
+    return f"{name_of(score)}, {score.attrs['benchmark']}, {distance} distance, {images}"
 
 
 def _percentiles(rdm: Array) -> Array:
@@ -153,10 +155,7 @@ def mds(
     name, values = groups_of(recordings.stimuli, by)
     kinds = sorted(set(values)) or [""]
     with drawing(ax, style, size, aspect=0.55, panels=2) as (figure, panels):
-        titles, heading = (
-            (layer, str(one.attrs.get("region") or "brain")),
-            f"{name_of(one)}, {one.attrs['benchmark']}, {distance} distance",
-        )
+        titles, heading = (layer, str(one.attrs.get("region") or "brain")), _heading(one, distance, len(model), name)
         drawn = zip(panels, (places @ (left @ right), others), (shares, brain_shares), titles, strict=True)
         for panel, at, share, title in drawn:
             for number, kind in enumerate(kinds):
@@ -175,11 +174,12 @@ def mds(
             panel.set_yticks([])
             panel.set_aspect("equal", adjustable="datalim")
             panel.set_title(title)
-            panel.set_xlabel(f"2 dimensions: {100 * share:.0f} % of the variance")
+            panel.set_xlabel(f"{100 * share:.0f} % of the variance")
         entitle(figure, panels, f"{heading}{'' if ax is None else f', {layer}'}", ax is None)
         if values:
             handles, labels = panels[0].get_legend_handles_labels()
-            figure.legend(handles, labels, title=name, loc="outside lower center", ncols=4)
+            columns = max(1, characters(style, size) // (max(map(len, labels)) + 4))
+            figure.legend(handles, labels, title=name, loc="outside lower center", ncols=min(columns, 6))
     return figure
 
 

@@ -96,7 +96,8 @@ def predictions(
             _frames(right, thumbnails(recordings.stimuli, stimulus[at]), column, colour)
         right.set(xlim=(-0.05, 2.15), ylim=(SHOWN * 1.08, -0.3), aspect="equal")
         right.set_axis_off()
-        title = f"{name_of(one)}, {one.attrs['benchmark']}: site {names[number]}, EV {ev[number]:.3f}{several}"
+        place = names[number] if names[number].startswith("site") else f"site {names[number]}"
+        title = f"{name_of(one)}, {one.attrs['benchmark']}, {place}, EV {ev[number]:.3f}{several}"
         entitle(figure, [left, right], title, ax is None)
     return figure
 

@@ -39,6 +39,7 @@ from itbench.util.tables import counted
 
 BY = ("animal", "region")  # site coordinates that divide sites unless another is named
 MOST = 8  # values of such a coordinate
+LONG = 30  # characters of a label that stands in two lines
 RATE = 0.05  # false discovery rate of sites that differ
 
 
@@ -170,8 +171,8 @@ def scatter(
     y, x = (at_sites(score, name) for score in both)
     known = np.isfinite(x) & np.isfinite(y)
     parts: list[tuple[str, NDArray[np.bool_], str, str, bool]] = [
-        (f"{labels[0]} better", differs & known & (y > x), COLOURS[0], MARKERS[2], True),
-        (f"{labels[1]} better", differs & known & (y < x), COLOURS[1], MARKERS[4], True),
+        ("above", differs & known & (y > x), COLOURS[0], MARKERS[2], True),
+        ("below", differs & known & (y < x), COLOURS[1], MARKERS[4], True),
         ("not told apart", known & ~differs, GREY, MARKERS[0], False),
     ]
     with drawing(ax, style, size, aspect=1.0 if style == "paper" else 0.8) as (figure, (axes,)):
@@ -195,9 +196,10 @@ def scatter(
             label=f"{MISSING} ({counted(int((~known).sum()), 'site')})",
         )
         axes.set(xlim=ends, ylim=ends, aspect="equal")
-        axes.set_xlabel(f"{label_of(name)} of {labels[1]}")
-        axes.set_ylabel(f"{label_of(name)} of {labels[0]}")
-        head(axes, f"{title_of(both)}; permutation, 5 % false discoveries")
+        names = [label.replace(":", ":\n") if len(label) > LONG else label for label in labels]
+        axes.set_xlabel(f"{label_of(name)} of {names[1]}")
+        axes.set_ylabel(f"{label_of(name)} of {names[0]}")
+        head(axes, f"{title_of(both)}\npermutation, 5 % false discoveries")
     return figure
 
 

@@ -27,7 +27,7 @@ def test_predictions_shows_the_site_of_the_median_ev(good, recordings):
     total = good["sst"].values
     ev = 1 - ((1 - good["explained_variance"].values[:, 1]) * total).sum(axis=0) / total.sum(axis=0)
     order = np.argsort(ev)[:11]  # the site without a value comes last
-    assert f"site site{order[5]:03d}, EV {ev[order[5]]:.3f}" in figure.get_suptitle()
+    assert f"toy, site{order[5]:03d}, EV {ev[order[5]]:.3f}" in figure.get_suptitle()
 
 
 def test_predictions_of_several_splits_are_averaged(make, recordings):

@@ -57,7 +57,7 @@ def test_scatter_marks_sites_that_differ_at_a_false_discovery_rate_over_all(good
     differs = tested[stats.false_discovery_control(found.site_p[tested]) <= 0.05]
     x, y = at_sites(poor), at_sites(good)
     better = [site for site in differs if y[site] > x[site]]
-    shown = line(axes, f"good better: {len(better)} sites")
+    shown = line(axes, f"above: {len(better)} sites")
     assert 5 < len(better) < 12
     np.testing.assert_allclose(xy(shown), [x[better], y[better]])
     rest = [site for site in tested if site not in differs]
