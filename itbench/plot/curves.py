@@ -137,6 +137,8 @@ def _ceilings(axes: Axes, scores: Sequence[xr.Dataset], labels: Sequence[str], m
             found.setdefault((1.0, np.inf, np.inf), label)
         elif measure == "explained_variance" and ceiling is not None and np.isfinite(ceiling).any():
             scored = np.isfinite(pooled(score, measure, chosen=True).values)
+            if not (scored & np.isfinite(ceiling)).any():
+                continue
             found.setdefault(student(np.where(scored, ceiling, np.nan)), label)
     for number, ((mean, low, high), label) in enumerate(found.items()):
         of, line = f" of {label}" if len(found) > 1 else "", ("--", ":", "-.")[number % 3]

@@ -268,9 +268,9 @@ def name_ticks(ax: Axes, names: Sequence[str], *, room: int = 60) -> None:
     room : int
         Characters that fit along the axis.
     """
-    step = max(1, int(np.ceil(len(names) / (room * 0.6))))
+    turned = sum(map(len, names)) + 2 * len(names) > room
+    step = max(1, int(np.ceil(len(names) * 2.8 / room))) if turned else 1
     shown = list(range(0, len(names), step))
-    turned = sum(len(names[i]) + 2 for i in shown) > room
     ax.set_xticks(shown, [names[i] for i in shown], rotation=45 if turned else 0, ha="right" if turned else "center")
     if turned:
         for text in ax.get_xticklabels():

@@ -152,7 +152,7 @@ def mds(
     )
     (places, shares), (others, brain_shares) = scaled(model), scaled(brain)
     left, _, right = np.linalg.svd(places.T @ others)
-    name, values = groups_of(recordings.stimuli, by)
+    name, values = groups_of(recordings.stimuli, by, MOST_GROUPS)
     kinds = sorted(set(values)) or [""]
     with drawing(ax, style, size, aspect=0.55, panels=2) as (figure, panels):
         titles, heading = (layer, str(one.attrs.get("region") or "brain")), _heading(one, distance, len(model), name)

@@ -23,6 +23,7 @@ from itbench.results.score_variables import has_predictions, held_out_rows, site
 from itbench.results.score_variables import predictions as predicted_responses
 from itbench.util.arrays import Array
 
+MOST_ROWS = 24  # of a montage: categories
 SHOWN = 4  # images predicted best, and as many predicted worst
 
 
@@ -162,7 +163,7 @@ def montage(
     if n < 1:
         raise BadOption(f"A montage of {n} images.", known="At least 1 is needed.")
     stimuli, title = _stimuli(source, benchmark, plugins)
-    name, values = groups_of(stimuli, by)
+    name, values = groups_of(stimuli, by, min(n, MOST_ROWS))
     kinds = list(dict.fromkeys(values)) or [""]
     each = max(1, n // len(kinds))
     rows = [_spread(np.flatnonzero([value == kind for value in values or [""] * len(stimuli)]), each) for kind in kinds]

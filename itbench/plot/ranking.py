@@ -15,16 +15,28 @@ from matplotlib.patches import Rectangle
 
 from itbench.errors import BadScore
 from itbench.plot.curves import title_of
-from itbench.plot.figure import COLOURS, GREY, LIGHT, VALUES, Size, characters, drawing, head, mark_missing, style_of
+from itbench.plot.figure import (
+    COLOURS,
+    GREY,
+    LIGHT,
+    MISSING,
+    VALUES,
+    Size,
+    characters,
+    drawing,
+    head,
+    mark_missing,
+    style_of,
+)
 from itbench.plot.scores import Given, label_of, read_scores
 from itbench.results.leaderboard import rank_scores
-from itbench.results.score_variables import drawn_text
+from itbench.results.score_variables import drawn_text, measure_of
 from itbench.util.tables import counted
 
 MOST_COLUMNS = 6  # benchmarks side by side, if there are fewer models
 POINT = 25.4 / 72  # mm
 Row = Mapping[str, Any]
-UNRANKED = "another setup, not ranked"
+UNRANKED = "not comparable, not ranked"
 KINDS = {  # of a row: mark, colour and filling
     "ranked": ("o", COLOURS[0], COLOURS[0]),
     "baseline, not ranked": ("s", "black", "white"),
@@ -38,7 +50,7 @@ def models(
     """Plot models as dots with 95 % intervals, and their ranks at the right, as a leaderboard has them.
 
     Models that the data cannot tell apart share a rank such as 2–3; scores that differ in their seed alone are one dot.
-    Baselines, and scores of another setup than most, have no rank.
+    Baselines, and scores that are not comparable with most (of another setup, or by earlier rules), have no rank.
 
     Parameters
     ----------
@@ -87,8 +99,7 @@ def models(
         for text, row in zip(axes.get_yticklabels(), rows, strict=True):
             text.set_fontstyle("italic" if row["baseline"] else "normal")
         axes.axvline(0, color=LIGHT, linewidth=0.8, zorder=0)
-        shown = next((row["measure"] for row in rows if row["measure"]), "")
-        axes.set_xlabel(f"{label_of(shown)}{_interval(read)}")
+        axes.set_xlabel(f"{label_of(measure_of(read[0]))}{_interval(read)}")
         head(axes, title_of(read))
     return figure
 
@@ -120,11 +131,11 @@ def _height(lines: Sequence[int], style: str) -> float:
 def heatmap(
     *scores: Given, measure: str = "", ax: Axes | None = None, style: str = "default", size: Size | None = None
 ) -> Figure:
-    """Plot models × benchmarks as a table of coloured values; a score that does not exist is hatched.
+    """Plot models × benchmarks as a table of coloured values; a cell without a value is hatched.
 
     Colours are those of the values; where columns have several measures, of their share of the largest value of the
-    column. Models stand by their mean place in the columns. Scores of another setup than most are left out, which the
-    title says; scores that differ in their seed alone are one.
+    column. Models stand by their mean place in the columns. Scores that are not comparable with most, of another setup
+    or by earlier rules, are left out, which the title says; scores that differ in their seed alone are one.
 
     Parameters
     ----------
@@ -138,7 +149,10 @@ def heatmap(
         If several scores belong into one cell.
     """
     every = rank_scores(read_scores(scores, measure))
-    rows = [row for row in every if _kind(row) != UNRANKED]
+    rows = [row for row in every if row["value"] is None or _kind(row) != UNRANKED]
+    if not rows:
+        notes = list(dict.fromkeys(str(row["note"]) for row in every))
+        raise BadScore(f"None of {counted(len(every), 'score')} can be compared.", known=f"{'; '.join(notes)}.")
     columns = list(dict.fromkeys((row["benchmark"], row["table"]) for row in rows))
     shown = list(dict.fromkeys((row["model"], row["weights"]) for row in rows))
     values = np.full((len(shown), len(columns)), np.nan)
@@ -194,9 +208,9 @@ def heatmap(
         below_0 = bool((colours[np.isfinite(colours)] < 0).any())
         figure.colorbar(image, ax=axes, label=label, pad=0.02, aspect=25, extend="min" if below_0 else "neither")
         left_out = len(every) - len(rows)
-        title = f"{counted(left_out, 'score')} of another setup left out" if left_out else ""
+        title = f"{counted(left_out, 'score')} left out: not comparable" if left_out else ""
         if not np.isfinite(values).all():
-            axes.fill_between([], [], facecolor="white", edgecolor=GREY, hatch="////", label="no score")
+            axes.fill_between([], [], facecolor="white", edgecolor=GREY, hatch="////", label=MISSING)
         head(axes, title)
     return figure
 

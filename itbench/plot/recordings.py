@@ -24,7 +24,7 @@ from itbench.results.paired_comparison import recordings_of
 from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import Setup, name_of
-from itbench.results.score_variables import most_chosen_layer
+from itbench.results.score_variables import model_layers, most_chosen_layer
 from itbench.scoring.rescore import benchmark_of, cached_gram
 from itbench.training.trained_weights import ENDING, read_about
 from itbench.util import folders
@@ -73,7 +73,12 @@ def rdms_of_score(
     BadScore
         If the Gram of the layer is not cached.
     """
-    layer = layer or most_chosen_layer(score)
+    if not layer and (layer := most_chosen_layer(score)) not in model_layers(score):
+        raise BadOption(
+            f"The score of {name_of(score)} reads all layers together, as {layer}; which one shall be shown?",
+            known=f"Layers: {', '.join(model_layers(score))}.",
+            todo="Name one with --layer.",
+        )
     used = Setup.of(score).options
     own = {**used["defaulted"], **used["given"]}.get("distance", "")
     distance = distance or own or str(recordings.about.get("distance") or "correlation")
@@ -83,7 +88,7 @@ def rdms_of_score(
     return layer, distance, rdm_of_gram(gram, distance), rdm_of_neural_data(recorded, distance)
 
 
-def groups_of(stimuli: StimulusSet, by: str = "") -> tuple[str, list[str]]:
+def groups_of(stimuli: StimulusSet, by: str = "", most: int | None = None) -> tuple[str, list[str]]:
     """Return a stimulus coordinate and its value for each image; empty where none has few enough values.
 
     Parameters
@@ -91,15 +96,21 @@ def groups_of(stimuli: StimulusSet, by: str = "") -> tuple[str, list[str]]:
     stimuli : StimulusSet
     by : str
         The coordinate; by default the category or object, if it has 2 to 12 values.
+    most : int, optional
+        Values that a plot can show.
 
     Raises
     ------
     UnknownName
+    BadOption
+        If the coordinate has more values.
     """
     if by and by not in stimuli.metadata:
         raise UnknownName.of("stimulus coordinate", by, stimuli.metadata)
     for name in (by,) if by else GROUPS:
         values = [str(value) for value in stimuli.metadata.get(name, ())]
+        if by and most is not None and len(set(values)) > most:
+            raise BadOption(f"{by} has {len(set(values))} values; this plot shows {most} at most.")
         if values and (by or 1 < len(set(values)) <= MOST_GROUPS):
             return name, values
     return "", []

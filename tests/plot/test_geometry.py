@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 import itbench
-from itbench.errors import BadScore, UnknownName
+from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.plot.geometry import scaled
 from itbench.results.score_file import read_score
 from tests.kit.artists import line, xy
@@ -43,7 +43,9 @@ def test_rdms_draws_percentiles_of_distances_ordered_by_category(scored, toy):
         expected = percentiles(pdist(patterns, "correlation"))[np.ix_(CATEGORY, CATEGORY)]
         upper = np.triu_indices(80, 1)
         np.testing.assert_allclose(shown[upper], expected[upper], atol=0.04)  # ties of rounding may swap
-        assert np.isnan(np.diag(shown.filled(np.nan) if hasattr(shown, "filled") else shown)).all()
+        shown = np.ma.filled(shown, np.nan)
+        assert np.isnan(np.diag(shown)).all()
+        assert (np.nanmin(shown), np.nanmax(shown)) == (0, 100)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["cat", "dog"]
     assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["good", "V4"]
 
@@ -57,6 +59,9 @@ def test_rdms_draws_percentiles_of_distances_ordered_by_category(scored, toy):
         places[number::2] = np.transpose(xy(line(figure.axes[1], kind)))
     np.testing.assert_allclose(pdist(places), pdist(torgerson(squareform(pdist(means, "correlation")))), rtol=1e-6)
 
+    joint = scored.assign_coords(part=["noise"], chosen_layer=("split", ["good"] * 4))
+    with pytest.raises(BadOption, match="reads all layers together, as good"):
+        itbench.plot.rdms(joint, benchmark=toy)
     with pytest.raises(UnknownName, match="good, noise"):
         itbench.plot.rdms(scored, layer="god", benchmark=toy)
     with pytest.raises(BadScore, match="no cached Gram"):

@@ -64,5 +64,7 @@ def test_montage_of_a_score_shows_its_benchmark(good, recordings):
     assert len(axes.images) == 2
     with pytest.raises(UnknownName, match="category"):
         itbench.plot.montage(recordings, by="colour")
+    with pytest.raises(BadOption, match="category has 2 values; this plot shows 1"):
+        itbench.plot.montage(recordings, n=1, by="category")
     with pytest.raises(BadOption, match="At least 1"):
         itbench.plot.montage(recordings, n=0)

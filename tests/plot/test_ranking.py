@@ -56,7 +56,7 @@ def test_a_baseline_has_no_rank_and_a_mark_of_its_own(several):
 def test_a_score_of_another_setup_is_not_ranked(several, make):
     other = make(0.95, 30, model="e", precision="bfloat16")
     (axes,) = itbench.plot.models(*several, other).axes
-    assert xy(line(axes, "another setup, not ranked"))[1].tolist() == [5]
+    assert xy(line(axes, "not comparable, not ranked"))[1].tolist() == [5]
 
 
 def test_a_model_without_a_value_is_marked_and_not_0(several):
@@ -110,7 +110,7 @@ def test_heatmap_draws_values_and_hatches_what_is_missing(several, make):
     assert missing not in written
     (hatched,) = [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_hatch()]
     assert (hatched.get_y() + 0.5, hatched.get_x() + 0.5) == missing
-    assert labels(axes) == ["no score"]
+    assert labels(axes) == ["no value"]
     assert figure.axes[1].get_ylabel() == "EV"
 
 
@@ -129,9 +129,18 @@ def test_heatmap_of_several_measures_colours_shares_of_the_largest(several):
     assert figure.axes[1].get_ylabel() == "share of the largest in its column"
 
 
+def test_heatmap_hatches_a_score_of_no_site_and_refuses_earlier_rules_alone(several):
+    broken = several[0].copy(deep=True).assign_attrs(model="none scored")
+    broken["explained_variance"][:] = np.nan
+    values, _ = cells(itbench.plot.heatmap(broken))
+    assert np.isnan(values).all()
+    with pytest.raises(BadScore, match=r"scored by earlier rules"):
+        itbench.plot.heatmap(several[0].assign_attrs(edition=1))
+
+
 def test_heatmap_refuses_two_scores_in_a_cell_and_says_what_is_left_out(several, make):
     twin = make(0.5, 60, model="a")
     with pytest.raises(BadScore, match=r"Several scores of a:pretrained on toy by ridge"):
         itbench.plot.heatmap(several[0], twin)
     other = make(0.95, 30, model="e", precision="bfloat16")
-    assert itbench.plot.heatmap(*several, other).axes[0].get_title(loc="left") == "1 score of another setup left out"
+    assert itbench.plot.heatmap(*several, other).axes[0].get_title(loc="left") == "1 score left out: not comparable"
