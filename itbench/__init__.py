@@ -148,7 +148,7 @@ _PUBLIC = {
     "with_low_rank": "training.low_rank",
     "with_weights": "models.weights",
 }
-_FACES = ("data", "metrics", "models", "statistics", "training")  # packages with public names of their own
+_FACES = ("data", "metrics", "models", "plot", "statistics", "training")  # packages with public names of their own
 _FORMER = {  # public names of earlier versions: what they are called now, and where they are found
     "Comparing": ("ComparisonResult", "metrics.comparison", "ComparisonResult"),
     "JointReading": ("JointReadoutResult", "metrics.readout", "JointReadoutResult"),

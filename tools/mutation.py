@@ -59,6 +59,7 @@ TESTS = {  # by file that makes numbers, in itbench/: its tests, in tests/
     "metrics/ridge": ["metrics/test_ridge"],
     "metrics/rsa": ["metrics/test_similarity"],
     "metrics/stacking": ["metrics/test_stacking"],
+    "plot/scores": ["plot/test_curves"],
     "results/benchmark_mean": ["results/test_benchmark_mean"],
     "results/paired_comparison": ["results/test_compare"],
     "results/seeds": ["results/test_seeds"],

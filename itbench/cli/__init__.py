@@ -25,6 +25,7 @@ from itbench.cli.leaderboard import leaderboard
 from itbench.cli.lists import benchmarks, layers, metrics, models
 from itbench.cli.new import new
 from itbench.cli.options import Program
+from itbench.cli.plot import plot
 from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
@@ -56,6 +57,7 @@ def main(context: click.Context) -> None:
     Read scores:
       itbench leaderboard                        rank the models scored so far
       itbench scores --output scores.parquet     write them to CSV, JSON or Parquet
+      itbench plot itbench-tiny                  layers, models, sites or images
       itbench compare itbench-tiny pixels        their difference, interval and p
       itbench explain itbench-tiny               how a score was computed
       itbench diff itbench-tiny pixels           which settings differ
@@ -126,6 +128,7 @@ COMMANDS = (
     leaderboard,
     scores,
     compare,
+    plot,
     cite,
     ceiling,
     models,

@@ -140,7 +140,7 @@ def _ambiguous(
     for key, (path, score) in zip(keys[:LISTED], fitting, strict=False):
         named = not by_path and keys.count(key) == 1
         precise = name_of(score) if named else str(path)
-        words = ["itbench", command, *(precise if other == name else other for other in names)]
+        words = ["itbench", *command.split(), *(precise if other == name else other for other in names)]
         on = _argument(benchmark) if benchmark else score.attrs["benchmark"]
         options = ["-b", on] if by_path else ["-b", on, "--metric", score.attrs["metric"]]
         commands.append("  " + shlex.join([*words, *options]))

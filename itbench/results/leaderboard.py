@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,9 +195,15 @@ def read_tables(folder: Path, benchmarks: Sequence[str] = (), every: bool = Fals
             raise UnknownName.of("benchmark in the scores", name, known, todo=todo)
     entrants = list(dict.fromkeys(one for run in runs if not run.get("baseline") for one in run["entrants"]))
     tables = {(run["benchmark"], run["table"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}
+    return _tables(runs, tables, entrants if every else ())
+
+
+def _tables(
+    runs: Sequence[Row], names: Collection[tuple[str, str]], entrants: Sequence[tuple[str, str]] = ()
+) -> list[Table]:
     return [
-        _compiled(name, [run for run in runs if (run["benchmark"], run["table"]) == name], entrants if every else ())
-        for name in sorted(tables)
+        _compiled(name, [run for run in runs if (run["benchmark"], run["table"]) == name], entrants)
+        for name in sorted(names)
     ]
 
 
@@ -269,9 +275,23 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
     (``limit``), and ``entrants``, its model and weights. Scores that differ in their seed alone are one, see
     `itbench.results.seeds.pooled_seeds`.
     """
-    runs, scored = [], []
-    for _, score in scores_in(folder, without=("predictions",)):
-        scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
+    scored = []
+
+    def each() -> Iterator[xr.Dataset]:
+        for _, score in scores_in(folder, without=("predictions",)):
+            scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
+            yield score
+
+    runs = runs_of(each())
+    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
+    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
+    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+
+
+def runs_of(scores: Iterable[xr.Dataset]) -> list[Row]:
+    """Return what a leaderboard needs of every score, as `read_runs` does of a folder."""
+    runs = []
+    for score in scores:
         figures, setup = seed_row(score), Setup.of(score)
         more = {
             "entrants": [(figures["model"], figures["weights"])],
@@ -284,15 +304,19 @@ def read_runs(folder: Path) -> list[dict[str, Any]]:
             "value": figures["value"] if np.isfinite(figures["value"] or 0.0) else None,
         }
         runs.append({**figures, **more})
-    failed = [record for _, record in failures(folder) if not superseded(record, scored)]
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
     pooled = [
         {**row, "entrants": [run["entrants"][0] for run in runs if run["alike"] == row["alike"]]}
         for row in pool_alike(runs)
     ]
-    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
-    return alone + pooled + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+    return alone + pooled
+
+
+def rank_scores(scores: Iterable[xr.Dataset]) -> list[Row]:
+    """Return the rows of a leaderboard of scores in memory, as `compile_leaderboard` does of a folder."""
+    runs = runs_of(scores)
+    return [row for table in _tables(runs, {(run["benchmark"], run["table"]) for run in runs}) for row in table.rows]
 
 
 def _recipe_changes(setup: Setup) -> str:

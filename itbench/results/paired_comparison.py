@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from itbench.data.benchmark import Benchmark
+from itbench.data.recordings import Recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.errors import BadOption, BadRecordings, BadScore
 from itbench.results.score_command import score_command
@@ -156,7 +157,7 @@ def compare_scores(
     measure = measure_of(a)
     drawn = [draws for score in (a, b) if (draws := draws_of(score)) is not None]
     difference = drawn[0] - drawn[1]
-    swapped = None if is_comparison(a) or measure not in MEASURES else _swap(a, b, responses, measure)
+    swapped = None if is_comparison(a) or measure not in MEASURES else swap_predictions(a, b, responses, measure)
     first, second = _compared(a, swapped, 1), _compared(b, swapped, -1)
     low, high = map(_finite, percentile_interval(difference))
     p, beyond = two_sided_p(difference), None if margin is None else _p_beyond(difference, margin)
@@ -216,6 +217,11 @@ def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | N
     BadRecordings
         If the recordings of the benchmark are no longer those of the score.
     """
+    return mean_over_repetitions(recordings_of(score, benchmark, reporter).require_responses())
+
+
+def recordings_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | None = None) -> Recordings:
+    """Load the recordings of a score's benchmark; raise BadRecordings if they are no longer those of the score."""
     recordings = benchmark.load(reporter)
     changed = Setup.of(score).changed_digests(recordings.digests, RECORDED)
     if changed:
@@ -224,10 +230,11 @@ def responses_of(score: xr.Dataset, benchmark: Benchmark, reporter: Reporter | N
             known=f"Digests: {'; '.join(changed)}.",
             todo=f"Score again: {score_command(score)}",
         )
-    return mean_over_repetitions(recordings.require_responses())
+    return recordings
 
 
-def _swap(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> PermutationResult:
+def swap_predictions(a: xr.Dataset, b: xr.Dataset, responses: Array | None, measure: str) -> PermutationResult:
+    """Return the permutation test of two scores' predictions for a paired comparison: of all sites, and of each."""
     if responses is None:
         raise BadScore(
             "The paired comparison of scores with predictions needs the recorded responses, and none were given.",

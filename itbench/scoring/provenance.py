@@ -163,6 +163,7 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "asked": dict(scored.asked),
         "splits": splits_of(metric, task),
         "groups": task.groups,
+        "window": _window(task),
         "repetitions": None if recordings.responses is None else repetitions_per_stimulus(recordings.responses),
         **scored.about,
         "options": {"given": metric.options_given, "defaulted": metric.options_defaulted},
@@ -172,6 +173,13 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "git": code_versions.git_commit(checkout()),
         "machine": code_versions.machine(),
     }
+
+
+def _window(task: Task) -> list[float] | None:
+    """Return start and end of the time window of the responses that a score is of, ms; None where it is not known."""
+    window = task.benchmark.window
+    window = task.recordings.about.get("window") if window is None else window
+    return None if window is None else [float(edge) for edge in window]
 
 
 def _now() -> str:

@@ -226,6 +226,29 @@ def _cached(score: xr.Dataset, source: Source, cache: GramCache, layers: Sequenc
         yield layer, gram
 
 
+def cached_gram(score: xr.Dataset, layer: str, cache: GramCache) -> Gram:
+    """Return the cached Gram of one layer that a score to rescore names.
+
+    Raises
+    ------
+    UnknownName
+    BadScore
+        If the Gram is not in the cache any more, or the score is of no frozen model.
+    """
+    if Setup.of(score).trained:
+        raise BadScore(
+            f"{score.attrs['model']} is trained on recordings: every split has a network, and Grams, of its own.",
+            todo="Choose the score of a model with fixed weights.",
+        )
+    for source in sources_of(score):
+        own = layer.removeprefix(source.prefix)
+        if layer == source.prefix + own and own in source.layers:
+            only = [source._replace(layers=(own,))]
+            _check_cache(score, only, cache)
+            return next(gram for _, gram in _grams(score, only, cache))
+    raise UnknownName.of(f"layer of {score.attrs['model']}", layer, model_layers(score))
+
+
 def _not_cached(score: xr.Dataset, layers: Sequence[str]) -> BadScore:
     plural = "s" if len(layers) > 1 else ""
     return BadScore(

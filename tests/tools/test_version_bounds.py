@@ -27,11 +27,11 @@ def libraries(folder):
 
 @pytest.mark.parametrize("folder", ["itbench", "plugins"])
 def test_every_library_that_is_imported_is_a_requirement(folder):
-    assert libraries(folder) <= {Requirement(each).name for each in requirements("banded", "tune")}
+    assert libraries(folder) <= {Requirement(each).name for each in requirements("banded", "plot", "tune")}
 
 
 def test_the_lowest_version_of_every_requirement_stands_in_the_constraints():
-    extras = ("banded", "parquet", "tune", "dev")
+    extras = ("banded", "parquet", "plot", "tune", "dev")
     wanted = [Requirement(each) for each in requirements(*extras)]
     pinned = [Requirement(each) for each in lowest_versions(requirements(*extras))]
     for want, pin in zip(wanted, pinned, strict=True):
@@ -42,7 +42,7 @@ def test_the_lowest_version_of_every_requirement_stands_in_the_constraints():
 
 def test_a_library_has_the_same_bound_in_all_extras():
     bounds = {}
-    for each in requirements("banded", "tune", "dev"):
+    for each in requirements("banded", "plot", "tune", "dev"):
         bounds.setdefault(Requirement(each).name, set()).add(each)
     assert [each for each in bounds.values() if len(each) > 1] == []
 
