@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -138,10 +139,19 @@ def most_chosen_layer(score: xr.Dataset) -> str:
 
 def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
     """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …)."""
-    layers = score.indexes["layer"].get_indexer(score["chosen_layer"].values)
-    return score[variable].isel(
-        split=xr.DataArray(np.arange(len(layers)), dims="split"), layer=xr.DataArray(layers, dims="split")
-    )
+    values = _in_each_split(score, variable)
+    return _labelled(score, values.dims, values.values)
+
+
+def _in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+    of_layers = score.variables[variable].transpose("split", "layer", ...)
+    layers = score.indexes["layer"].get_indexer(score.variables["chosen_layer"].values)
+    return xr.Variable(("split", *of_layers.dims[2:]), of_layers.values[np.arange(len(layers)), layers])
+
+
+def _labelled(score: xr.Dataset, dims: Sequence[Hashable], values: Array) -> xr.DataArray:
+    """Return values with the names of splits, layers and sites of a score, and none of its other coordinates."""
+    return xr.DataArray(values, {name: score.indexes[name] for name in dims if name in score.indexes}, dims)
 
 
 def pooled(score: xr.Dataset, variable: str, *, chosen: bool = False) -> xr.DataArray:
@@ -152,18 +162,22 @@ def pooled(score: xr.Dataset, variable: str, *, chosen: bool = False) -> xr.Data
     of a score by earlier rules, which has no sums of squares.
     """
 
-    def value(name: str) -> xr.DataArray:
-        return in_each_split(score, name) if chosen else score[name]
+    def value(name: str) -> xr.Variable:
+        return _in_each_split(score, name) if chosen else score.variables[name]
 
-    values = value(variable)
-    if "sst" in score and variable in SHARES_OF_VARIANCE:
-        return (values * score["sst"]).sum("split", skipna=False) / score["sst"].sum("split", skipna=False)
-    if "sst" in score and variable == "correlation":
-        total, predicted = score["sst"].sum("split", skipna=False), value("ssp").sum("split", skipna=False)
-        product = (values * np.sqrt(score["sst"] * value("ssp"))).sum("split", skipna=False)
-        scale = np.sqrt(total * xr.where(predicted == 0, 1.0, predicted))  # of a constant prediction, the product is 0
-        return (product / scale).clip(-1.0, 1.0)
-    return values.mean("split", skipna=False)
+    of_splits = value(variable)
+    kept, values = of_splits.dims[1:], of_splits.values  # plain arrays: in xarray, each product takes a millisecond
+    if "sst" not in score or variable not in (*SHARES_OF_VARIANCE, "correlation"):
+        return _labelled(score, kept, values.mean(axis=0))
+    sst = score["sst"].values.reshape(len(values), *[1] * (len(kept) - 1), -1)  # (split, layer or none, site)
+    total = sst.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if variable != "correlation":
+            return _labelled(score, kept, (values * sst).sum(axis=0) / total)
+        ssp = value("ssp").values
+        predicted = ssp.sum(axis=0)
+        scale = np.sqrt(total * np.where(predicted == 0, 1.0, predicted))  # of a constant prediction, the product is 0
+        return _labelled(score, kept, ((values * np.sqrt(sst * ssp)).sum(axis=0) / scale).clip(-1.0, 1.0))
 
 
 def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
@@ -172,12 +186,12 @@ def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
     return {layer: float(np.nanmean(of_sites.sel(layer=layer))) for layer in layer_names(score)}
 
 
-def dimensionality_of(score: xr.Dataset, layer: str) -> float | None:
-    """Return the variable ``effective_dimensionality`` of a layer; None where it is not held."""
+def dimensionality_of_layers(score: xr.Dataset) -> list[float | None]:
+    """Return the variable ``effective_dimensionality`` (layer,); None for each layer where it is not held."""
     if "effective_dimensionality" not in score:
-        return None
-    value = float(score["effective_dimensionality"].sel(layer=layer))
-    return value if np.isfinite(value) else None
+        return [None] * score.sizes["layer"]
+    values = score.variables["effective_dimensionality"].values.tolist()
+    return [value if np.isfinite(value) else None for value in values]
 
 
 def value_at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
