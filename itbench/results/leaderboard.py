@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import xarray as xr
 
 from itbench.errors import BadOption, UnknownName
 from itbench.results.score_command import command_line
@@ -20,6 +24,7 @@ from itbench.results.score_file import (
     superseded,
 )
 from itbench.results.score_setup import Setup, most_common, unusual
+from itbench.results.score_variables import ceiling_of, measure_of, scored_sites
 from itbench.results.seeds import pool_alike, seed_row
 from itbench.results.summary import LABELS, interval_text, layer_text, sites_text
 from itbench.statistics.ranks import rank_intervals
@@ -92,7 +97,57 @@ def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 Row = dict[str, Any]
+More = Callable[[Path, xr.Dataset], Row]  # what else is kept of a score
 CEILING = "ceiling"  # the baseline above all models
+NOT_RUN, NO_SITE = "not run", "no value: no site scored"
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """Entry of a leaderboard's table: a run, a note that it is not comparable, and its rank interval.
+
+    Parameters
+    ----------
+    run : dict
+        As `read_runs` returns it, or a model and its weights, with a `note` why there is no value.
+    note : str
+        Why the run is not comparable with the others, or has no value.
+    rank : pair of int, optional
+    """
+
+    run: Row
+    note: str = ""
+    rank: tuple[int, int] | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the entry has a value, and the leaderboard's usual setup."""
+        return self.run.get("value") is not None and not self.note
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Leaderboard of one benchmark and metric.
+
+    Parameters
+    ----------
+    benchmark, metric : str
+    entries : sequence of Entry
+        In the order of the table.
+    usual : mapping of str to str
+        The most common setup, which comparable entries have.
+    """
+
+    benchmark: str
+    metric: str
+    entries: Sequence[Entry]
+    usual: Mapping[str, str | None]
+
+    @property
+    def rows(self) -> list[Row]:
+        """Rows of the leaderboard, with the keys `KEYS`."""
+        names = {"benchmark": self.benchmark, "table": self.metric, "metric": self.metric}
+        return [{**dict.fromkeys(KEYS), **names, **_row(entry)} for entry in self.entries]
 
 
 def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: bool = False) -> list[Row]:
@@ -117,7 +172,21 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
         - scores by earlier rules, and those whose setup is not the most common one, below the others, with a note;
         - models whose run failed, and with `every` those never run, which have no numbers either.
     """
-    runs = read_runs(folder)
+    return [row for table in read_tables(folder, benchmarks, every) for row in table.rows]
+
+
+def read_tables(
+    folder: Path,
+    benchmarks: Sequence[str] = (),
+    every: bool = False,
+    without: Collection[str] = ("predictions",),
+    more: More | None = None,
+) -> list[Table]:
+    """Return the leaderboard of a folder of scores as tables, one a benchmark and metric, as `compile_leaderboard`.
+
+    Scores are read, and runs have more keys, as by `read_runs`.
+    """
+    runs = read_runs(folder, without, more)
     known = sorted({run["benchmark"] for run in runs})
     for name in benchmarks:
         if name not in known:
@@ -125,46 +194,35 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
             raise UnknownName.of("benchmark in the scores", name, known, todo=todo)
     entrants = list(dict.fromkeys(one for run in runs if not run.get("baseline") for one in run["entrants"]))
     tables = {(run["benchmark"], run["table"]) for run in runs if not benchmarks or run["benchmark"] in benchmarks}
-    rows = []
-    for table in sorted(tables):
-        here = [run for run in runs if (run["benchmark"], run["table"]) == table]
-        present = {one for run in here for one in run["entrants"]}
-        absent = [
-            {"model": model, "weights": weights, "note": "not run"}
-            for model, weights in entrants
-            if every and (model, weights) not in present
-        ]
-        for row in [*_rows(here), *sorted(absent, key=lambda row: row["model"])]:
-            rows.append({**dict.fromkeys(KEYS), "benchmark": table[0], "table": table[1], "metric": table[1], **row})
-    return rows
+    return [
+        _compiled(name, [run for run in runs if (run["benchmark"], run["table"]) == name], entrants if every else ())
+        for name in sorted(tables)
+    ]
 
 
-def _rows(runs: Sequence[Row]) -> list[Row]:
+def _compiled(name: tuple[str, str], runs: Sequence[Row], entrants: Sequence[tuple[str, str]]) -> Table:
     scored = sorted((run for run in runs if run.get("value") is not None), key=lambda run: -run["value"])
     current = [run for run in scored if not run["earlier"]]
     usual = most_common([run["setup"] for run in current if not run["baseline"]] or [run["setup"] for run in current])
     notes = [BY_EARLIER_RULES if run["earlier"] else _difference(run["setup"], usual) for run in scored]
     above = [run for run in current if run["baseline"] == CEILING]
     among = [run for run, note in zip(scored, notes, strict=True) if not note and run not in above]
-    below = [(run, note) for run, note in zip(scored, notes, strict=True) if note and run not in above]
+    below = [Entry(run, note) for run, note in zip(scored, notes, strict=True) if note and run not in above]
     ranked = [run for run in among if not run["baseline"]]
     ranks = rank_intervals([run["value"] for run in ranked], [run["draws"] for run in ranked])
     places = {id(run): rank for run, rank in zip(ranked, ranks, strict=True)}
-    failed = [
-        {
-            "model": run["model"],
-            "weights": run["weights"],
-            "note": f"failed: {run.get('failed', 'no site scored')}",
-        }
-        for run in runs
-        if run.get("value") is None
-    ]
-    return [
-        *(_row(run, "") for run in above),
-        *(_row(run, "", places.get(id(run))) for run in among),
-        *(_row(run, note) for run, note in below),
+    unscored = [run for run in runs if run.get("value") is None]
+    failed = [Entry(run, f"failed: {run['failed']}" if "failed" in run else NO_SITE) for run in unscored]
+    present = {one for run in runs for one in run["entrants"]}
+    absent = sorted((one for one in entrants if one not in present), key=lambda one: one[0])
+    entries = [
+        *(Entry(run) for run in above),
+        *(Entry(run, rank=places.get(id(run))) for run in among),
+        *below,
         *failed,
+        *(Entry({"model": model, "weights": weights}, NOT_RUN) for model, weights in absent),
     ]
+    return Table(*name, entries, usual)
 
 
 def _difference(setup: Mapping[str, str], usual: Mapping[str, str | None]) -> str:
@@ -172,11 +230,19 @@ def _difference(setup: Mapping[str, str], usual: Mapping[str, str | None]) -> st
     return f"not comparable: {'; '.join(items)}" if items else ""
 
 
-def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
-    low, high = rank or (None, None)
+def rank_text(rank: tuple[int, int] | None) -> str | None:
+    """Return a rank interval of a leaderboard as text: ``1`` or ``2–3``."""
+    return None if rank is None else str(rank[0]) if rank[0] == rank[1] else f"{rank[0]}–{rank[1]}"
+
+
+def _row(entry: Entry) -> Row:
+    run = entry.run
+    if run.get("value") is None:
+        return {"model": run["model"], "weights": run["weights"], "note": entry.note}
+    low, high = entry.rank or (None, None)
     baseline = f"baseline: {run['baseline']}" if run["baseline"] else ""
     return {
-        "rank": None if rank is None else str(low) if low == high else f"{low}–{high}",
+        "rank": rank_text(entry.rank),
         "rank_low": low,
         "rank_high": high,
         **{key: run[key] for key in ("metric", "model", "weights", "baseline", "measure", "value", "low", "high")},
@@ -185,38 +251,44 @@ def _row(run: Row, note: str, rank: tuple[int, int] | None = None) -> Row:
         "EV/ceiling": run.get("explained_variance_corrected"),
         "correlation": run.get("correlation"),
         "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
-        "note": "; ".join(filter(None, (baseline, run["changes"], note))),
+        "note": "; ".join(filter(None, (baseline, run["changes"], entry.note))),
     }
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
+def read_runs(
+    folder: Path, without: Collection[str] = ("predictions",), more: More | None = None
+) -> list[dict[str, Any]]:
     """Return what a leaderboard needs of every score in a folder, and the records of failures that no score followed.
 
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, whether its rules are ``earlier``,
-    its ``setup``, its ``table``, ``changes`` of a recipe, and ``entrants``, its model and weights. Scores that differ
-    in their seed alone are one, see `itbench.results.seeds.pooled_seeds`.
+    its ``setup``, its ``table``, ``changes`` of a recipe, the digest of its ``stimuli``, the ceiling of its measure
+    (``limit``), and ``entrants``, its model and weights; and what `more` returns of its path and the score, which is
+    read `without` some variables. Scores that differ in their seed alone are one, see
+    `itbench.results.seeds.pooled_seeds`, with their own runs as ``members``.
     """
     runs, scored = [], []
-    for _, score in scores_in(folder, without=("predictions",)):
+    for path, score in scores_in(folder, without):
         scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
         figures, setup = seed_row(score), Setup.of(score)
-        more = {
+        about = {
             "entrants": [(figures["model"], figures["weights"])],
             "earlier": is_earlier(score),
             "setup": _comparability(setup, figures["baseline"]),
             "table": score.attrs.get("beside") or figures["metric"],
             "changes": _recipe_changes(setup),
+            "stimuli": setup.digests.get("stimuli"),
+            "limit": _limit(score),
         }
-        runs.append({**figures, **more})
+        runs.append({**figures, **about, **(more(path, score) if more else {})})
     failed = [record for _, record in failures(folder) if not superseded(record, scored)]
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
-    pooled = [
-        {**row, "entrants": [run["entrants"][0] for run in runs if run["alike"] == row["alike"]]}
-        for row in pool_alike(runs)
-    ]
-    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
-    return alone + pooled + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+    pooled = []
+    for row in pool_alike(runs):
+        members = [run for run in runs if run["alike"] == row["alike"]]
+        pooled.append({**row, "members": members, "entrants": [run["entrants"][0] for run in members]})
+    lost = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
+    return alone + pooled + [{**record, "table": record["beside"] or record["metric"]} for record in lost]
 
 
 def _recipe_changes(setup: Setup) -> str:
@@ -229,3 +301,16 @@ def _comparability(setup: Setup, baseline: str) -> dict[str, str]:
     return (
         setup.task_values() if baseline else {**setup.task_values(), "measure": setup.measure, **setup.metric_values()}
     )
+
+
+def _limit(score: xr.Dataset) -> float | None:
+    """Return the ceiling of a score's measure, a mean over its scored sites; None where it is not known.
+
+    Of explained variance it is the reliability of a site, of a correlation its square root.
+    """
+    ceiling, scored, measure = ceiling_of(score), scored_sites(score), measure_of(score)
+    if ceiling is None or scored is None or measure not in ("explained_variance", "correlation"):
+        return None
+    known = ceiling[scored & np.isfinite(ceiling)]
+    limits = known if measure == "explained_variance" else np.sqrt(np.maximum(known, 0.0))
+    return float(limits.mean()) if len(limits) else None

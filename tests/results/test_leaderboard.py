@@ -143,7 +143,7 @@ def test_a_model_that_failed_is_no_zero(folder):
 def test_a_score_of_no_site_is_no_zero(folder):
     put(folder, "fine", 0.5)
     put(folder, "empty", 0.5, skipped=3)
-    assert rows_of(folder)[1] == ("b", None, "empty", None, "failed: no site scored")
+    assert rows_of(folder)[1] == ("b", None, "empty", None, "no value: no site scored")
 
 
 def test_weights_of_one_model_are_rows_of_their_own(folder):
