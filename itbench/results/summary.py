@@ -27,6 +27,7 @@ from itbench.results.score_variables import (
     measure_of,
     partition_of,
     pooled,
+    pooled_values,
 )
 from itbench.statistics.brainscore import brainscore_ratio
 from itbench.statistics.noise_ceiling import ceiling_corrected
@@ -108,7 +109,7 @@ def brainscore(score: xr.Dataset) -> float | None:
 
 def r2_over_ceiling(score: xr.Dataset) -> float | None:
     """Return r² / ceiling of a score's medians over sites, with the sign of r; None without ceiling."""
-    r, ceiling = pooled(score, "correlation", chosen=True).values, ceiling_of(score)
+    r, ceiling = pooled_values(score, "correlation", chosen=True), ceiling_of(score)
     limit = float(np.nanmedian(ceiling)) if ceiling is not None and np.isfinite(ceiling).any() else np.nan
     if not limit > 0 or not np.isfinite(r).any():
         return None
@@ -117,25 +118,24 @@ def r2_over_ceiling(score: xr.Dataset) -> float | None:
 
 
 def _readout(score: xr.Dataset) -> dict[str, Any]:
-    ev, r = (pooled(score, name, chosen=True) for name in SITE_MEASURES)
+    ev, r = (pooled_values(score, name, chosen=True) for name in SITE_MEASURES)
     chosen = chosen_layers(score)
-    of_layers = pooled(score, "explained_variance")
-    by_layer = dict(zip(layer_names(score), map(_mean, of_layers.values), strict=True))
+    by_layer = dict(zip(layer_names(score), map(_mean, pooled_values(score, "explained_variance")), strict=True))
     scored = {layer: value for layer, value in by_layer.items() if value is not None}
     oracle = max(scored, key=scored.__getitem__) if scored else None
     found = {
         "layer": next(iter(chosen)),
         "layers_chosen": chosen,
         "oracle_layer": oracle,
-        "gap_to_oracle": scored[oracle] - float(np.nanmean(ev.values)) if oracle else None,
+        "gap_to_oracle": scored[oracle] - float(np.nanmean(ev)) if oracle else None,
         "explained_variance": _mean(ev),
         "correlation": _mean(r),
         "explained_variance_median": _mean(ev, np.median),
         "correlation_median": _mean(r, np.median),
-        **_ceiling(score, ev.values),
+        **_ceiling(score, ev),
     }
     measure = measure_of(score)
-    value = found[measure] if measure in found else _mean(pooled(score, "agreement", chosen=True))
+    value = found[measure] if measure in found else _mean(pooled_values(score, "agreement", chosen=True))
     return {"measure": measure, "value": value, **found}
 
 
@@ -178,9 +178,9 @@ def _layers(score: xr.Dataset) -> list[dict[str, Any]]:
     if is_comparison(score):
         by_layer: dict[str, Any] = {"value": score["value"].values}
     else:
-        by_layer = {name: pooled(score, name).values for name in (*SITE_MEASURES, "inner_explained_variance")}
+        by_layer = {name: pooled_values(score, name) for name in (*SITE_MEASURES, "inner_explained_variance")}
         if has_split_measure(score):
-            by_layer["value"] = pooled(score, "agreement").values
+            by_layer["value"] = pooled_values(score, "agreement")
     widths = score.variables["n_features"].values
     dimensionality = dimensionality_of_layers(score)
     rows: list[dict[str, Any]] = [
