@@ -97,7 +97,7 @@ def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 Row = dict[str, Any]
-More = Callable[[Path, xr.Dataset], Row]  # what else is kept of a score
+More = Callable[[Path, xr.Dataset, Row, Setup], Row]  # path, score, summary and setup: what else is kept of them
 CEILING = "ceiling"  # the baseline above all models
 NOT_RUN, NO_SITE = "not run", "no value: no site scored"
 
@@ -262,8 +262,8 @@ def read_runs(
 
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, whether its rules are ``earlier``,
     its ``setup``, its ``table``, ``changes`` of a recipe, the digest of its ``stimuli``, the ceiling of its measure
-    (``limit``), and ``entrants``, its model and weights; and what `more` returns of its path and the score, which is
-    read `without` some variables. Scores that differ in their seed alone are one, see
+    (``limit``), and ``entrants``, its model and weights; and what `more` returns of its path, the score, read `without`
+    some variables, its summary and its setup. Scores that differ in their seed alone are one, see
     `itbench.results.seeds.pooled_seeds`, with their own runs as ``members``.
     """
     runs, scored = [], []
@@ -279,7 +279,7 @@ def read_runs(
             "stimuli": setup.digests.get("stimuli"),
             "limit": _limit(score),
         }
-        runs.append({**figures, **about, **(more(path, score) if more else {})})
+        runs.append({**figures, **about, **(more(path, score, figures, setup) if more else {})})
     failed = [record for _, record in failures(folder) if not superseded(record, scored)]
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
