@@ -12,7 +12,7 @@ from tests.kit.commands import ROOT, run_python
 # Each folder, or file at the top, may import those before it.
 RANKS = (
     *("errors", "util", "gram", "data", "statistics", "metrics", "models", "hookspecs", "registry", "plugins"),
-    *("extraction", "results", "training", "scoring", "sweeps", "check", "api", "plot", "cli", "__main__"),
+    *("extraction", "results", "site", "training", "scoring", "sweeps", "check", "api", "plot", "cli", "__main__"),
 )
 TORCH = ("models", "training")
 PACKAGE = ROOT / "itbench"

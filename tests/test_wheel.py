@@ -152,7 +152,9 @@ def test_the_wheel_holds_all_that_is_built_in(wheel):
     }
     assert len(expected) > 8
     assert expected <= names
-    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "itbench").rglob("*.py")} <= names
+    ours = [path for path in (ROOT / "itbench").rglob("*.*") if path.is_file() and "__pycache__" not in path.parts]
+    assert "site.css" in {path.name for path in ours}
+    assert {path.relative_to(ROOT).as_posix() for path in ours} <= names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert not [name for name in names if "__pycache__" in name or name.startswith(("tests", "tools", "perf"))]
 

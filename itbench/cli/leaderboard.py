@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Command, with_results
+from itbench.cli.options import Command, load_registry, with_results
 from itbench.cli.output import print_json, say
 from itbench.cli.tables import print_text
 from itbench.errors import BadOption
@@ -25,11 +25,11 @@ from itbench.errors import BadOption
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["markdown", "csv", "json"]),
-    help="Format of the table.  [default: by the ending of --output, or markdown]",
+    type=click.Choice(["markdown", "csv", "json", "html"]),
+    help="Format; html is a site of pages in the folder --output.  [default: by the ending of --output, or markdown]",
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.  [default: print]")
+@click.option("--output", type=click.Path(path_type=Path), help="Write to this file, or folder.  [default: print]")
 @click.option("--all", "every", is_flag=True, help="Also list models that were not run on a benchmark or metric.")
 @click.option("--summary", is_flag=True, help="Only models × benchmarks, with the mean over benchmarks.")
 @with_results
@@ -56,9 +56,11 @@ def leaderboard(
       itbench leaderboard
       itbench leaderboard -b synthetic-it --output leaderboard.csv
       itbench leaderboard --summary -b synthetic-it -b synthetic-it-noisy
+      itbench leaderboard --format html --output site
     """
     from itbench.results.benchmark_mean import benchmark_means, mean_rows, render_means
-    from itbench.results.leaderboard import form_of, read_tables, render, write_leaderboard
+    from itbench.results.leaderboard import read_tables
+    from itbench.results.leaderboard_formats import form_of, render, write_leaderboard
     from itbench.util import folders
     from itbench.util.files import check_writable
 
@@ -66,6 +68,11 @@ def leaderboard(
         raise BadOption(f"--json and --format {form} contradict each other.", todo="Leave out one of them.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
+    if form == "html":
+        _write_site(results or folders.results(), output, benchmarks)
+        return
+    if output and output.is_dir():
+        raise BadOption(f"{output} is a folder.", todo="Name a file; or a site is meant: --format html")
     asked = "json" if as_json else form
     form = form_of(output, asked)
     if output:
@@ -86,3 +93,15 @@ def leaderboard(
         print_json(mean_rows(means) if summary else rows)
     else:
         print_text(text, asked)
+
+
+def _write_site(scores: Path, output: Path | None, benchmarks: tuple[str, ...]) -> None:
+    from itbench.site.site import write_site
+    from itbench.util.tables import counted
+
+    if output is None:
+        raise BadOption(
+            "--format html needs a folder.", todo="Name one: itbench leaderboard --format html --output site"
+        )
+    n = write_site(scores, output, load_registry(()), benchmarks)
+    say(f"Wrote {output / 'index.html'} of {counted(n, 'score')}; open it in a browser, or serve the folder")

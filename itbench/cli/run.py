@@ -80,7 +80,7 @@ def run(
     from itbench.cli.output import TerminalReporter
     from itbench.extraction.forward import ExtractionSettings
     from itbench.extraction.gram_cache import GramCache
-    from itbench.results.leaderboard import form_of
+    from itbench.results.leaderboard_formats import form_of
     from itbench.sweeps.estimate import estimate
     from itbench.sweeps.runner import run_suite
     from itbench.sweeps.suite import Suite, find_suite, plan_suite

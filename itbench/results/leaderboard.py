@@ -1,10 +1,10 @@
-"""Leaderboard of score files: its rows, and their formats markdown, CSV and JSON."""
+"""Leaderboard of score files: its tables, entries and ranks."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from itbench.errors import BadOption, UnknownName
+from itbench.errors import UnknownName
 from itbench.results.score_command import command_line
 from itbench.results.score_file import (
     BY_EARLIER_RULES,
@@ -26,87 +26,17 @@ from itbench.results.score_file import (
 from itbench.results.score_setup import Setup, most_common, unusual
 from itbench.results.score_variables import ceiling_of, measure_of, scored_sites
 from itbench.results.seeds import pool_alike, seed_row
-from itbench.results.summary import LABELS, interval_text, layer_text, sites_text
+from itbench.results.summary import layer_text, sites_text
 from itbench.statistics.ranks import rank_intervals
-from itbench.util.files import refuse_ending, write_text
-from itbench.util.tables import csv_text, markdown
 
 KEYS = (
     *("benchmark", "table", "metric", "rank", "rank_low", "rank_high", "model", "weights", "baseline", "layer"),
     *("measure", "value", "low", "high", "ceiling", "EV", "EV/ceiling", "correlation", "sites", "note"),
 )
-FORMS = {"markdown": (".md", ".markdown"), "csv": (".csv",), "json": (".json",)}  # and the endings of their files
-FIGURES = ("95 %", "EV", "EV/ceiling", "correlation")  # beside the headline; left out where no row has any
-
-
-def render(rows: Sequence[dict[str, Any]], form: str = "markdown") -> str:
-    """Return the rows of a leaderboard in a format: markdown (one table a benchmark and metric), CSV or JSON."""
-    if form == "json":
-        return json.dumps(list(rows), indent=2, ensure_ascii=False)
-    if form == "csv":
-        return csv_text(rows, KEYS)
-    if not rows:
-        return "No scores yet. Make some: itbench score -m pixels -m itbench-tiny"
-    tables = []
-    for table in dict.fromkeys((row["benchmark"], row["table"]) for row in rows):
-        here = [row for row in rows if (row["benchmark"], row["table"]) == table]
-        tables.append("\n\n".join(filter(None, (f"## {table[0]} · {table[1]}", _ceiling_line(here), _table(here)))))
-    return "\n\n".join(tables)
-
-
-def write_leaderboard(text: str, path: Path) -> None:
-    """Write a formatted leaderboard to a file, whole or not at all."""
-    write_text(path, text + "\n")
-
-
-def form_of(output: Path | None, form: str | None) -> str:
-    """Return the format of a leaderboard by its name or by the ending of the output file; by default markdown.
-
-    Raises
-    ------
-    BadOption
-        If the two contradict each other, or the ending is of no format.
-    """
-    endings = {ending: name for name, known in FORMS.items() for ending in known}
-    ending = output.suffix.lower() if output else ""
-    by_ending = endings.get(ending)
-    if output and not form:
-        refuse_ending(output, [*endings, ".txt"])
-    if form and by_ending and form != by_ending:
-        raise BadOption(
-            f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
-            todo=f"Leave out the format, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
-        )
-    return form or by_ending or "markdown"
-
-
-def _ceiling_line(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a line with the ceiling of the ranked rows; empty where it is not known, or not one."""
-    known = {(row["ceiling"], row["measure"]) for row in rows if row["rank"] is not None}
-    if len(known) != 1 or next(iter(known))[0] is None:
-        return ""
-    ((ceiling, measure),) = known
-    what = {"explained_variance": "mean reliability", "correlation": "mean square root of the reliability"}[measure]
-    return f"Noise ceiling of {LABELS.get(measure, measure)}: {ceiling:.3f} ({what} of the sites)."
-
-
-def _table(rows: Sequence[dict[str, Any]]) -> str:
-    measure = next((row["measure"] for row in rows if row["measure"]), "explained_variance")
-    label = LABELS.get(measure, measure)
-    cells = [_cells(row, label) for row in rows]
-    columns = dict.fromkeys(("rank", "model", "weights", "layer", label, *FIGURES, "sites", "note"))
-    filled = {name for name in (*FIGURES, "note") if any(row.get(name) not in (None, "") for row in cells)}
-    empty = {*FIGURES, "note"} - filled - {label}
-    return markdown(cells, [name for name in columns if name not in empty])
-
-
-def _cells(row: dict[str, Any], label: str) -> dict[str, Any]:
-    """Return a row of the table; baselines in italics."""
-    headline = {"95 %": interval_text(row["low"], row["high"]), label: row["value"]}
-    return {**row, **headline, "model": f"*{row['model']}*" if row["baseline"] else row["model"]}
 
 
 Row = dict[str, Any]
+More = Callable[[Path, xr.Dataset, Row, Setup], Row]  # path, score, summary and setup: what else is kept of them
 CEILING = "ceiling"  # the baseline above all models
 NOT_RUN = "not run"
 
@@ -185,9 +115,18 @@ def compile_leaderboard(folder: Path, benchmarks: Sequence[str] = (), every: boo
     return [row for table in read_tables(folder, benchmarks, every) for row in table.rows]
 
 
-def read_tables(folder: Path, benchmarks: Sequence[str] = (), every: bool = False) -> list[Table]:
-    """Return the leaderboard of a folder of scores as tables, one a benchmark and metric, as `compile_leaderboard`."""
-    runs = read_runs(folder)
+def read_tables(
+    folder: Path,
+    benchmarks: Sequence[str] = (),
+    every: bool = False,
+    without: Collection[str] = ("predictions",),
+    more: More | None = None,
+) -> list[Table]:
+    """Return the leaderboard of a folder of scores as tables, one a benchmark and metric, as `compile_leaderboard`.
+
+    Scores are read, and runs have more keys, as by `read_runs`.
+    """
+    runs = read_runs(folder, without, more)
     known = sorted({run["benchmark"] for run in runs})
     for name in benchmarks:
         if name not in known:
@@ -267,33 +206,35 @@ def _row(entry: Entry) -> Row:
     }
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
+def read_runs(
+    folder: Path, without: Collection[str] = ("predictions",), more: More | None = None
+) -> list[dict[str, Any]]:
     """Return what a leaderboard needs of every score in a folder, and the records of failures that no score followed.
 
     Of a score: its `summary`, the ``draws`` of its measure (draw,), None without, whether its rules are ``earlier``,
     its ``setup``, its ``table``, ``changes`` of a recipe, the digest of its ``stimuli``, the ceiling of its measure
-    (``limit``), and ``entrants``, its model and weights. Scores that differ in their seed alone are one, see
-    `itbench.results.seeds.pooled_seeds`.
+    (``limit``), and ``entrants``, its model and weights; and what `more` returns of its path, the score, read `without`
+    some variables, its summary and its setup. Scores that differ in their seed alone are one, see
+    `itbench.results.seeds.pooled_seeds`, with their own runs as ``members``.
     """
     scored = []
 
-    def each() -> Iterator[xr.Dataset]:
-        for _, score in scores_in(folder, without=("predictions",)):
+    def each() -> Iterator[tuple[Path, xr.Dataset]]:
+        for path, score in scores_in(folder, without):
             scored.append({**{key: score.attrs[key] for key in NAMES}, "date": provenance(score).get("date", "")})
-            yield score
+            yield path, score
 
-    runs = runs_of(each())
+    runs = _runs(each(), more)
     failed = [record for _, record in failures(folder) if not superseded(record, scored)]
-    about = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
-    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in about]
+    lost = [{**one, "entrants": [(one["model"], one["weights"])]} for one in failed]
+    return runs + [{**record, "table": record["beside"] or record["metric"]} for record in lost]
 
 
-def runs_of(scores: Iterable[xr.Dataset]) -> list[Row]:
-    """Return what a leaderboard needs of every score, as `read_runs` does of a folder."""
+def _runs(scores: Iterable[tuple[Path, xr.Dataset]], more: More | None = None) -> list[Row]:
     runs = []
-    for score in scores:
+    for path, score in scores:
         figures, setup = seed_row(score), Setup.of(score)
-        more = {
+        about = {
             "entrants": [(figures["model"], figures["weights"])],
             "earlier": is_earlier(score),
             "setup": _comparability(setup, figures["baseline"]),
@@ -303,19 +244,19 @@ def runs_of(scores: Iterable[xr.Dataset]) -> list[Row]:
             "limit": _limit(score),
             "value": figures["value"] if np.isfinite(figures["value"] or 0.0) else None,
         }
-        runs.append({**figures, **more})
+        runs.append({**figures, **about, **(more(path, score, figures, setup) if more else {})})
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
-    pooled = [
-        {**row, "entrants": [run["entrants"][0] for run in runs if run["alike"] == row["alike"]]}
-        for row in pool_alike(runs)
-    ]
+    pooled = []
+    for row in pool_alike(runs):
+        members = [run for run in runs if run["alike"] == row["alike"]]
+        pooled.append({**row, "members": members, "entrants": [run["entrants"][0] for run in members]})
     return alone + pooled
 
 
 def rank_scores(scores: Iterable[xr.Dataset]) -> list[Row]:
     """Return the rows of a leaderboard of scores in memory, as `compile_leaderboard` does of a folder."""
-    runs = runs_of(scores)
+    runs = _runs((Path(), score) for score in scores)
     return [row for table in _tables(runs, {(run["benchmark"], run["table"]) for run in runs}) for row in table.rows]
 
 

@@ -66,6 +66,36 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
+class PairedDifference:
+    """Difference of two scores of the same stimuli, sites and splits, by their paired draws.
+
+    Parameters
+    ----------
+    difference : float
+        The value of the first less that of the second.
+    standard_error : float
+        Standard deviation of the paired draws.
+    low, high : float, optional
+        Its 95 % interval.
+    p : float
+        Two-sided, of no difference; NaN where images are too few.
+    """
+
+    difference: float
+    standard_error: float
+    low: float | None
+    high: float | None
+    p: float
+
+    @classmethod
+    def of(cls, values: tuple[float, float], draws: tuple[Array, Array]) -> PairedDifference:
+        """Return the difference of two values by their draws (draw,), which are of the same images and sites."""
+        drawn = draws[0] - draws[1]
+        low, high = map(_finite, percentile_interval(drawn))
+        return cls(values[0] - values[1], float(np.nanstd(drawn)), low, high, two_sided_p(drawn))
+
+
+@dataclass(frozen=True)
 class PairedComparison:
     """Paired comparison of two models on the same stimuli, sites and splits.
 
@@ -155,25 +185,24 @@ def compare_scores(
         raise BadOption(f"The margin must be above 0, not {margin}.", known="It is in the unit of the measure.")
     refuse_unlike(a, b)
     measure = measure_of(a)
-    drawn = [draws for score in (a, b) if (draws := draws_of(score)) is not None]
-    difference = drawn[0] - drawn[1]
+    first_draws, second_draws = (draws for score in (a, b) if (draws := draws_of(score)) is not None)
     swapped = None if is_comparison(a) or measure not in MEASURES else swap_predictions(a, b, responses, measure)
     first, second = _compared(a, swapped, 1), _compared(b, swapped, -1)
-    low, high = map(_finite, percentile_interval(difference))
-    p, beyond = two_sided_p(difference), None if margin is None else _p_beyond(difference, margin)
+    found = PairedDifference.of((first.value, second.value), (first_draws, second_draws))
+    beyond = None if margin is None else _p_beyond(first_draws - second_draws, margin)
     rows = held_out_rows(a)
     return PairedComparison(
         str(a.attrs["benchmark"]),
         measure,
         first,
         second,
-        first.value - second.value,
-        float(np.nanstd(difference)),
-        low,
-        high,
-        p,
+        found.difference,
+        found.standard_error,
+        found.low,
+        found.high,
+        found.p,
         drawn_text(a),
-        _verdict(first, second, p, margin, beyond),
+        _verdict(first, second, found.p, margin, beyond),
         swapped.p if swapped else None,
         margin,
         beyond,

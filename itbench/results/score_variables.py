@@ -111,7 +111,7 @@ def measures_site_by_site(score: xr.Dataset) -> bool:
 
 def layer_names(score: xr.Dataset) -> list[str]:
     """Return the values of the variable ``layer``: all layers, and the joint readout of several."""
-    return [str(name) for name in score["layer"].values]
+    return [str(name) for name in score.variables["layer"].values]
 
 
 def model_layers(score: xr.Dataset) -> list[str]:
@@ -126,7 +126,9 @@ def layer_groups(score: xr.Dataset) -> list[str]:
 
 def chosen_layers(score: xr.Dataset) -> dict[str, int]:
     """Count the values of the variable ``chosen_layer``, the most frequent first; of equals the better inner one."""
-    count = Counter(str(layer) for layer in score["chosen_layer"].values)
+    count = Counter(str(layer) for layer in score.variables["chosen_layer"].values)
+    if len(count) == 1:
+        return dict(count)
     value = score["value"] if is_comparison(score) else score["inner_explained_variance"].mean(("split", "site"))
     return dict(sorted(count.items(), key=lambda item: (-item[1], -float(value.sel(layer=item[0])))))
 
@@ -138,10 +140,20 @@ def most_chosen_layer(score: xr.Dataset) -> str:
 
 def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
     """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …)."""
-    layers = score.indexes["layer"].get_indexer(score["chosen_layer"].values)
-    return score[variable].isel(
-        split=xr.DataArray(np.arange(len(layers)), dims="split"), layer=xr.DataArray(layers, dims="split")
-    )
+    values = _in_each_split(score, variable)
+    return _labelled(score, values)
+
+
+def _in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+    of_layers = score.variables[variable].transpose("split", "layer", ...)
+    rows = {layer: row for row, layer in enumerate(score.variables["layer"].values.tolist())}
+    layers = [rows[layer] for layer in score.variables["chosen_layer"].values.tolist()]
+    return xr.Variable(("split", *of_layers.dims[2:]), of_layers.values[np.arange(len(layers)), layers])
+
+
+def _labelled(score: xr.Dataset, values: xr.Variable) -> xr.DataArray:
+    """Return values with the names of splits, layers and sites of a score, and none of its other coordinates."""
+    return xr.DataArray(values, {name: score.indexes[name] for name in values.dims if name in score.indexes})
 
 
 def pooled(score: xr.Dataset, variable: str, *, chosen: bool = False) -> xr.DataArray:
@@ -151,19 +163,31 @@ def pooled(score: xr.Dataset, variable: str, *, chosen: bool = False) -> xr.Data
     shares and unique parts likewise. Correlation is Σ Cov / √(Σ SST Σ SSP). Any other variable is averaged, as are all
     of a score by earlier rules, which has no sums of squares.
     """
+    return _labelled(score, _pooled(score, variable, chosen))
 
-    def value(name: str) -> xr.DataArray:
-        return in_each_split(score, name) if chosen else score[name]
 
-    values = value(variable)
-    if "sst" in score and variable in SHARES_OF_VARIANCE:
-        return (values * score["sst"]).sum("split", skipna=False) / score["sst"].sum("split", skipna=False)
-    if "sst" in score and variable == "correlation":
-        total, predicted = score["sst"].sum("split", skipna=False), value("ssp").sum("split", skipna=False)
-        product = (values * np.sqrt(score["sst"] * value("ssp"))).sum("split", skipna=False)
-        scale = np.sqrt(total * xr.where(predicted == 0, 1.0, predicted))  # of a constant prediction, the product is 0
-        return (product / scale).clip(-1.0, 1.0)
-    return values.mean("split", skipna=False)
+def pooled_values(score: xr.Dataset, variable: str, *, chosen: bool = False) -> Array:
+    """Return the values of a variable of a score `pooled` over splits, without labels, which take most of the time."""
+    return np.asarray(_pooled(score, variable, chosen).values)
+
+
+def _pooled(score: xr.Dataset, variable: str, chosen: bool) -> xr.Variable:
+    def value(name: str) -> xr.Variable:
+        return _in_each_split(score, name) if chosen else score.variables[name]
+
+    of_splits = value(variable)
+    kept, values = of_splits.dims[1:], of_splits.values
+    if "sst" not in score.variables or variable not in (*SHARES_OF_VARIANCE, "correlation"):
+        return xr.Variable(kept, values.mean(axis=0))
+    sst = score.variables["sst"].values.reshape(len(values), *[1] * (len(kept) - 1), -1)  # (split, layer or none, site)
+    total = sst.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if variable != "correlation":
+            return xr.Variable(kept, (values * sst).sum(axis=0) / total)
+        ssp = value("ssp").values
+        predicted = ssp.sum(axis=0)
+        scale = np.sqrt(total * np.where(predicted == 0, 1.0, predicted))  # of a constant prediction, the product is 0
+        return xr.Variable(kept, ((values * np.sqrt(sst * ssp)).sum(axis=0) / scale).clip(-1.0, 1.0))
 
 
 def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
@@ -172,12 +196,12 @@ def mean_by_layer(score: xr.Dataset, variable: str) -> dict[str, float]:
     return {layer: float(np.nanmean(of_sites.sel(layer=layer))) for layer in layer_names(score)}
 
 
-def dimensionality_of(score: xr.Dataset, layer: str) -> float | None:
-    """Return the variable ``effective_dimensionality`` of a layer; None where it is not held."""
+def dimensionality_of_layers(score: xr.Dataset) -> list[float | None]:
+    """Return the variable ``effective_dimensionality`` (layer,); None for each layer where it is not held."""
     if "effective_dimensionality" not in score:
-        return None
-    value = float(score["effective_dimensionality"].sel(layer=layer))
-    return value if np.isfinite(value) else None
+        return [None] * score.sizes["layer"]
+    values = score.variables["effective_dimensionality"].values.tolist()
+    return [value if np.isfinite(value) else None for value in values]
 
 
 def value_at_layer(score: xr.Dataset, layer: str, measure: str) -> float | None:
@@ -194,12 +218,12 @@ def scored_sites(score: xr.Dataset) -> NDArray[np.bool_] | None:
     """Return which values of the variable ``site`` were scored (site,); None of a comparison, which has no sites."""
     if not measures_site_by_site(score):
         return None
-    return np.asarray(np.isfinite(pooled(score, SITE_MEASURES[0], chosen=True).values))
+    return np.asarray(np.isfinite(pooled_values(score, SITE_MEASURES[0], chosen=True)))
 
 
 def ceiling_of(score: xr.Dataset) -> Array | None:
     """Return the variable ``ceiling`` of a score (site,), NaN without repetitions; None where it is not held."""
-    return np.asarray(score["ceiling"].values) if "ceiling" in score else None
+    return np.asarray(score.variables["ceiling"].values) if "ceiling" in score else None
 
 
 def ceilings_of(score: xr.Dataset) -> Array | None:
@@ -219,9 +243,8 @@ def penalties_of(score: xr.Dataset) -> Array:
 def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:
     """Return the variable ``draws`` of a measure (draw,), by default the headline; None where it is not held."""
     measure = measure or measure_of(score)
-    if "draws" not in score or measure not in score["measure"].values:
-        return None
-    return score["draws"].sel(measure=measure).values.astype(np.float64)
+    names = [] if "draws" not in score else score.variables["measure"].values.tolist()
+    return score.variables["draws"].values[names.index(measure)].astype(np.float64) if measure in names else None
 
 
 def partition_of(score: xr.Dataset) -> dict[str, tuple[float, float, float]]:
@@ -259,9 +282,9 @@ def held_out_rows(score: xr.Dataset) -> tuple[NDArray[np.int32], NDArray[np.int3
     """Return the variables ``row_stimulus`` and ``row_split`` (row,); None where a score holds no predictions."""
     if "row_stimulus" not in score:  # no coordinate where the predictions were not read
         return None
-    return score["row_stimulus"].values, score["row_split"].values
+    return score.variables["row_stimulus"].values, score.variables["row_split"].values
 
 
 def site_names(score: xr.Dataset) -> list[str] | None:
     """Return the values of the variable ``site`` of a score; None where it has no sites."""
-    return [str(name) for name in score["site"].values] if "site" in score.coords else None
+    return [str(name) for name in score.variables["site"].values] if "site" in score.coords else None

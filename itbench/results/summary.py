@@ -15,7 +15,7 @@ from itbench.results.score_variables import (
     ceiling_of,
     ceilings_of,
     chosen_layers,
-    dimensionality_of,
+    dimensionality_of_layers,
     drawn_text,
     has_split_measure,
     in_each_split,
@@ -25,9 +25,9 @@ from itbench.results.score_variables import (
     layer_groups,
     layer_names,
     measure_of,
-    model_layers,
     partition_of,
     pooled,
+    pooled_values,
 )
 from itbench.statistics.brainscore import brainscore_ratio
 from itbench.statistics.noise_ceiling import ceiling_corrected
@@ -78,7 +78,7 @@ def summary(score: xr.Dataset) -> dict[str, Any]:
         "drawn": drawn_text(score),
         **{key: int(score.attrs[key]) for key in ("n_sites", "n_sites_scored", "n_stimuli")},
         "seconds": round(sum(provenance(score)["seconds"].values()), 2),
-        "layers": [_layer(score, layer) for layer in layer_names(score)],
+        "layers": _layers(score),
         "models": _models(score),
     }
 
@@ -109,7 +109,7 @@ def brainscore(score: xr.Dataset) -> float | None:
 
 def r2_over_ceiling(score: xr.Dataset) -> float | None:
     """Return r² / ceiling of a score's medians over sites, with the sign of r; None without ceiling."""
-    r, ceiling = pooled(score, "correlation", chosen=True).values, ceiling_of(score)
+    r, ceiling = pooled_values(score, "correlation", chosen=True), ceiling_of(score)
     limit = float(np.nanmedian(ceiling)) if ceiling is not None and np.isfinite(ceiling).any() else np.nan
     if not limit > 0 or not np.isfinite(r).any():
         return None
@@ -118,25 +118,24 @@ def r2_over_ceiling(score: xr.Dataset) -> float | None:
 
 
 def _readout(score: xr.Dataset) -> dict[str, Any]:
-    ev, r = (pooled(score, name, chosen=True) for name in SITE_MEASURES)
+    ev, r = (pooled_values(score, name, chosen=True) for name in SITE_MEASURES)
     chosen = chosen_layers(score)
-    of_layers = pooled(score, "explained_variance")
-    by_layer = {layer: _mean(of_layers.sel(layer=layer)) for layer in layer_names(score)}
+    by_layer = dict(zip(layer_names(score), map(_mean, pooled_values(score, "explained_variance")), strict=True))
     scored = {layer: value for layer, value in by_layer.items() if value is not None}
     oracle = max(scored, key=scored.__getitem__) if scored else None
     found = {
         "layer": next(iter(chosen)),
         "layers_chosen": chosen,
         "oracle_layer": oracle,
-        "gap_to_oracle": scored[oracle] - float(np.nanmean(ev.values)) if oracle else None,
+        "gap_to_oracle": scored[oracle] - float(np.nanmean(ev)) if oracle else None,
         "explained_variance": _mean(ev),
         "correlation": _mean(r),
         "explained_variance_median": _mean(ev, np.median),
         "correlation_median": _mean(r, np.median),
-        **_ceiling(score, ev.values),
+        **_ceiling(score, ev),
     }
     measure = measure_of(score)
-    value = found[measure] if measure in found else _mean(pooled(score, "agreement", chosen=True))
+    value = found[measure] if measure in found else _mean(pooled_values(score, "agreement", chosen=True))
     return {"measure": measure, "value": value, **found}
 
 
@@ -173,24 +172,30 @@ def _interval(score: xr.Dataset) -> dict[str, float | None]:
     return {"low": low, "high": high} if low <= high else {"low": None, "high": None}  # of too few draws it is NaN
 
 
-def _layer(score: xr.Dataset, layer: str) -> dict[str, Any]:
-    one = score.sel(layer=[layer])
+def _layers(score: xr.Dataset) -> list[dict[str, Any]]:
+    """Return one row a layer: its width and, of a readout, means over sites pooled over splits."""
+    names = layer_names(score)
     if is_comparison(score):
-        return {**_width(score, layer), "value": float(one["value"][0])}
-    figures = {name: _mean(pooled(one, name)) for name in (*SITE_MEASURES, "inner_explained_variance")}
-    if has_split_measure(one):
-        figures["value"] = _mean(pooled(one, "agreement"))
-    if is_joint_readout(score) and layer in model_layers(score):
-        for name in ("weight", "share"):
-            figures[name] = _mean(pooled(score, name).sel(part=layer))
-    if layer in layer_groups(score):
-        figures["unique"] = _mean(pooled(score, "unique").sel(group=layer))
-    return {**_width(score, layer), **figures}
-
-
-def _width(score: xr.Dataset, layer: str) -> dict[str, Any]:
-    n_features, dimensionality = int(score["n_features"].sel(layer=layer)), dimensionality_of(score, layer)
-    return {"layer": layer, "n_features": n_features, "effective_dimensionality": dimensionality}
+        by_layer: dict[str, Any] = {"value": score["value"].values}
+    else:
+        by_layer = {name: pooled_values(score, name) for name in (*SITE_MEASURES, "inner_explained_variance")}
+        if has_split_measure(score):
+            by_layer["value"] = pooled_values(score, "agreement")
+    widths = score.variables["n_features"].values
+    dimensionality = dimensionality_of_layers(score)
+    rows: list[dict[str, Any]] = [
+        {"layer": layer, "n_features": int(widths[i]), "effective_dimensionality": dimensionality[i]}
+        | {name: _mean(values[i]) for name, values in by_layer.items()}
+        for i, layer in enumerate(names)
+    ]
+    parts = [*((name, "part") for name in ("weight", "share")), ("unique", "group")] if is_joint_readout(score) else []
+    for figure, dimension in parts:
+        of_parts = pooled(score, figure)
+        known = [str(name) for name in of_parts[dimension].values]
+        for row in rows:
+            if row["layer"] in known:
+                row[figure] = _mean(of_parts.sel({dimension: row["layer"]}))
+    return rows
 
 
 def _models(score: xr.Dataset) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from itbench.errors import ItbenchWarning, UnknownName
-from itbench.results.leaderboard import KEYS, compile_leaderboard, render
+from itbench.results.leaderboard import KEYS, compile_leaderboard
+from itbench.results.leaderboard_formats import render
 from itbench.results.score_file import read_score, write_score
 from itbench.results.summary import summary
 from itbench.statistics.bootstrap import percentile_interval

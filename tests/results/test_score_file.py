@@ -18,7 +18,7 @@ from itbench.errors import BadScore, DamagedFile, NoSpace
 from itbench.results.score_file import provenance, read_score, write_score
 from itbench.results.score_variables import pooled
 from tests.kit.commands import ROOT, run
-from tests.kit.scores import small_score
+from tests.kit.scores import readout_score, small_score
 
 
 def test_round_trip(tmp_path):
@@ -44,6 +44,26 @@ def test_plain_xarray_reads_it(engine, tmp_path):
         np.testing.assert_array_equal(plain["explained_variance"], score["explained_variance"])
         assert list(plain["chosen_layer"].values) == ["early", "late", "late"]
         assert plain.attrs["model"] == "m"
+
+
+@pytest.mark.parametrize("without", [(), ("predictions",), ("ceiling", "row_split")])
+@pytest.mark.parametrize(
+    "labels", [{}, {"day": np.array(["2026-01-01", "2026-02-03"], "M8[ns]"), "kept": [True, False]}]
+)
+def test_it_is_read_as_xarray_reads_it(without, labels, tmp_path):
+    recorded = np.random.default_rng(0).normal(size=(12, 2))
+    score = readout_score(recorded, 0.5 * recorded, ceiling=np.array([0.9, np.nan]), n_draws=20)
+    texts = {"animal": ["Ü", ""], "depth": [0.5, np.nan], "electrode": np.array([3, 4], np.int16)}
+    score = score.assign_coords({key: ("site", values) for key, values in {**texts, **labels}.items()})
+    path = write_score(score.assign(headline=0.25), tmp_path)
+    with xr.open_dataset(path, engine="h5netcdf", drop_variables=list(without)) as plain:
+        expected = plain.load().drop_attrs(deep=False).assign_attrs(score.attrs)
+    found = read_score(path, without)
+    xr.testing.assert_identical(found, expected)
+    assert {name: found[name].dtype for name in found.variables} == {
+        name: expected[name].dtype for name in expected.variables
+    }
+    assert {type(value) for value in found.attrs.values()} <= {str, np.int64}
 
 
 def test_every_flipped_bit_is_noticed(tmp_path):
@@ -115,7 +135,7 @@ def test_a_killed_writer_leaves_no_file_or_a_whole_one(tmp_path):
     """The writer writes without end, and is killed at moments spread over its work."""
     code = (
         "import sys\nfrom pathlib import Path\nfrom itbench.results.score_file import write_score\n"
-        "from tests.kit.scores import small_score\nprint('ready', flush=True)\n"
+        "from tests.kit.scores import readout_score, small_score\nprint('ready', flush=True)\n"
         "for number in range(10**6):\n"
         "    write_score(small_score(file_stem=f's{number}'), Path(sys.argv[1]))\n"
     )

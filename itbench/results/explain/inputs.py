@@ -10,7 +10,7 @@ import xarray as xr
 from itbench.results.explain.steps import Step, sentences
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import SHORT
-from itbench.results.score_variables import dimensionality_of, model_layers
+from itbench.results.score_variables import dimensionality_of_layers, layer_names, model_layers
 from itbench.util.tables import counted
 
 NO_MODEL = {  # by baseline
@@ -72,8 +72,8 @@ def explain_layers(score: xr.Dataset, streamed: bool = False) -> Step:
     rows: list[dict[str, Any]] = [
         {"layer": name, "features": int(score["n_features"].sel(layer=name))} for name in names
     ]
-    known = {name: dimensionality_of(score, name) for name in names}
-    if any(known.values()):
+    known = dict(zip(layer_names(score), dimensionality_of_layers(score), strict=True))
+    if any(known[name] for name in names):
         text = f"{text} {DIMENSIONALITY}"
         rows = [{**row, "effective dimensionality": known[row["layer"]]} for row in rows]
     title, formula = ("Layers", "") if streamed else ("Layers and their Grams", GRAM)
