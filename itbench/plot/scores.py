@@ -22,6 +22,7 @@ from itbench.results.score_variables import (
     is_comparison,
     layer_names,
     measure_of,
+    measures_of_draws,
     pooled,
 )
 from itbench.results.seeds import SeedScores
@@ -95,10 +96,10 @@ def measures(score: xr.Dataset) -> list[str]:
     """Return the measures that a score holds: its headline first."""
     own = measure_of(score)
     if is_comparison(score):
-        return [str(score["measure"].values[0]) if "measure" in score.coords else own]
+        return (measures_of_draws(score) or [own])[:1]
     ceiling = ceiling_of(score)
     ratios = RATIOS if ceiling is not None and np.isfinite(ceiling).any() else ()
-    held = score.coords["measure"].values.tolist() if has_split_measure(score) and "measure" in score.coords else []
+    held = measures_of_draws(score) if has_split_measure(score) else []
     others = [name for name in held if name not in (*SITE_MEASURES, *RATIOS, "ceiling")]
     return list(dict.fromkeys([own, *others, *SITE_MEASURES, *ratios]))
 

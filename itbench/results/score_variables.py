@@ -240,6 +240,21 @@ def penalties_of(score: xr.Dataset) -> Array:
     return np.asarray(alpha[np.isfinite(alpha)])
 
 
+def penalties_by_site(score: xr.Dataset) -> Array | None:
+    """Return the variable ``alpha`` at the layer that each split chose (split, site); None where it is not held."""
+    return in_each_split(score, "alpha").transpose("split", "site").values if "alpha" in score else None
+
+
+def measures_of_draws(score: xr.Dataset) -> list[str]:
+    """Return the values of the variable ``measure``, those of its draws; empty where it is not held."""
+    return list(map(str, score["measure"].values)) if "measure" in score.coords else []
+
+
+def counts_training_images(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variable ``n_train``, the number of training images of each split."""
+    return "n_train" in score
+
+
 def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:
     """Return the variable ``draws`` of a measure (draw,), by default the headline; None where it is not held."""
     measure = measure or measure_of(score)

@@ -16,6 +16,7 @@ from itbench.results.score_setup import SHORT, Setup
 from itbench.results.score_variables import (
     SITE_MEASURES,
     ceiling_of,
+    counts_training_images,
     drawn_text,
     held_out_rows,
     interval_of,
@@ -74,7 +75,7 @@ def page_of(
         "ceilings": None if ceiling is None or not np.isfinite(ceiling).any() else numbers(ceiling),
         "images": None if recorded is None else _images(score, recorded),
         "depth": _depth(score, figures["layer"]),
-        "splits": "" if is_comparison(score) or "n_train" not in score else explain_splits(score).text,
+        "splits": explain_splits(score).text if counts_training_images(score) else "",
         "comparison": is_comparison(score),
         "kind": _kind(setup, figures["baseline"]),
         "weights": _weights(setup),
