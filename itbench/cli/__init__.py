@@ -81,10 +81,10 @@ def _welcome() -> str:
     """Return what a user can do next: without scores, how to get some; with scores, how to read them."""
     folder = folders.results()
     scores = scored(folder)
+    count = sum(1 for _ in folder.glob("*.nc"))
     begin = "itbench compares vision networks with recordings from the brain. To begin:"
     if scores:
-        models = len({score["model"] for score in scores})
-        begin = f"{len(scores)} score{'s' * (len(scores) > 1)} of {models} model{'s' * (models > 1)} in {folder}. Next:"
+        begin = f"{count} score{'s' * (count > 1)} in {folder}. Next:"
     steps = _next_steps(scores) if scores else FIRST_STEPS
     width = max(map(len, steps))
     lines = [f"  {command.ljust(width)}  {purpose}" for command, purpose in steps.items()]
