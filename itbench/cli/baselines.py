@@ -21,7 +21,7 @@ from itbench.cli.options import (
 )
 from itbench.cli.output import say
 from itbench.cli.run_options import with_running, with_scratch
-from itbench.cli.scores import Written, run_each
+from itbench.cli.scored_runs import Written, run_each
 from itbench.errors import BadOption
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from itbench.cli.options import (
     with_plugins,
     with_results,
 )
-from itbench.cli.scores import Written, run_each
+from itbench.cli.scored_runs import Written, run_each
 
 
 @click.command(cls=Command, kept=KEPT)

@@ -20,7 +20,7 @@ from itbench.cli.options import (
     with_results,
 )
 from itbench.cli.run_options import with_recipe, with_running, with_scratch
-from itbench.cli.scores import Written, run_each
+from itbench.cli.scored_runs import Written, run_each
 
 if TYPE_CHECKING:
     from itbench.scoring.run import Run

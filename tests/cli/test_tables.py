@@ -165,6 +165,7 @@ print_text("  |y| is no table,\\n  |z| neither " + "and so on " * 5)
 """
 
 
+@pytest.mark.slow
 def test_text_around_tables_is_folded_and_headings_and_italics_are_shown():
     plain = in_terminal(40, code=TEXT, NO_COLOR="1")[1].splitlines()
     assert plain[:6] == ["## A heading", "", "a    b", "──────", "*x*  1", ""]
