@@ -31,8 +31,21 @@ LEAST_PROSE, LEAST_NAME, LEAST_FIRST = (
 NAMES = ("row", "model", "weights", "benchmark", "metric")  # which tell rows apart
 CUT, CUT_LINES = ("description",), 3  # columns whose cells are cut short, and the lines to which they are
 GIVE_WAY = (  # columns that are left out where a terminal is narrow, the least important first
-    *("seconds", "written", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features", "layers"),
-    *("region", "above 0", "sites", "significantly", "sites better", "MB", "published r", "r", "correlation", "mean"),
+    *("seconds", "written", "date", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features"),
+    *(
+        "layers",
+        "measure",
+        "region",
+        "above 0",
+        "sites",
+        "significantly",
+        "sites better",
+        "MB",
+        "published r",
+        "r",
+        "correlation",
+        "mean",
+    ),
     *("EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
 )
 
