@@ -23,30 +23,13 @@ if TYPE_CHECKING:
 RULE = re.compile(r"\s*\|( -+:? \|)+")  # below the header of a markdown table
 GAP = 2  # spaces between columns
 PROSE = 32  # characters from which a cell with spaces is a sentence, which is wrapped
-LEAST_PROSE, LEAST_NAME, LEAST_FIRST = (
-    24,
-    16,
-    30,
-)  # widths to which a column of sentences, of names, the first, may shrink
+LEAST_PROSE, LEAST_NAME, LEAST_FIRST = 24, 16, 30  # to which columns of sentences and of names, and the first, shrink
 NAMES = ("row", "model", "weights", "benchmark", "metric")  # which tell rows apart
 CUT, CUT_LINES = ("description",), 3  # columns whose cells are cut short, and the lines to which they are
 GIVE_WAY = (  # columns that are left out where a terminal is narrow, the least important first
     *("seconds", "written", "date", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features"),
-    *(
-        "layers",
-        "measure",
-        "region",
-        "above 0",
-        "sites",
-        "significantly",
-        "sites better",
-        "MB",
-        "published r",
-        "r",
-        "correlation",
-        "mean",
-    ),
-    *("EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
+    *("layers", "measure", "region", "above 0", "sites", "significantly", "sites better", "MB", "published r", "r"),
+    *("correlation", "mean", "EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
 )
 
 
