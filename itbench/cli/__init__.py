@@ -80,6 +80,7 @@ FIRST_STEPS = {
     "itbench score -m pixels -m itbench-tiny": "score two models, nothing to download",
     "itbench leaderboard": "rank the models scored so far",
     "itbench compare itbench-tiny pixels": "their difference, interval and p",
+    "itbench plot itbench-tiny": "what each layer explains, as a picture",
 }
 
 
@@ -87,10 +88,10 @@ def _welcome() -> str:
     """Return what a user can do next: without scores, how to get some; with scores, how to read them."""
     folder = folders.results()
     scores = scored(folder)
+    count = sum(1 for _ in folder.glob("*.nc"))
     begin = "itbench compares vision networks with recordings from the brain. To begin:"
     if scores:
-        models = len({score["model"] for score in scores})
-        begin = f"{len(scores)} score{'s' * (len(scores) > 1)} of {models} model{'s' * (models > 1)} in {folder}. Next:"
+        begin = f"{count} score{'s' * (count > 1)} in {folder}. Next:"
     steps = _next_steps(scores) if scores else FIRST_STEPS
     width = max(map(len, steps))
     lines = [f"  {command.ljust(width)}  {purpose}" for command, purpose in steps.items()]
@@ -113,6 +114,7 @@ def _next_steps(scores: Sequence[dict[str, str]]) -> dict[str, str]:
     return {
         "itbench leaderboard": "rank them",
         **next_step,
+        f"itbench plot {first} {on}": "draw it",
         f"itbench explain {first} {on}": "how a score was computed",
     }
 

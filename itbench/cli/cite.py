@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_plugins, with_results
 from itbench.cli.output import say
 
 
 @click.command(cls=Command)
-@click.argument("names", nargs=-1, metavar="[SCORE | MODEL | METRIC | BENCHMARK]...")
+@click.argument("names", nargs=-1, metavar="[SCORE | MODEL | METRIC | BENCHMARK]...", shell_complete=completion.cited)
 @click.option(
     "--format", "form", type=click.Choice(["bibtex", "text"]), default="bibtex", show_default=True, help="Format."
 )

@@ -170,6 +170,20 @@ def _scores(context: click.Context, incomplete: str) -> Iterator[str]:
             yield from (f"{model}:{label}" for label in weights)
 
 
+def _plots(context: click.Context, incomplete: str) -> Iterator[str]:
+    """Yield the kinds of plots, where none was typed, and the names of scores."""
+    from itbench.plot import KINDS
+
+    yield from () if context.params.get("words") else KINDS
+    yield from _scores(context, incomplete)
+
+
+def _cited(context: click.Context, incomplete: str) -> Iterator[str]:
+    """Yield the names that ``itbench cite`` takes."""
+    yield from _scores(context, incomplete)
+    yield from _targets(context, incomplete)
+
+
 def _scored(key: str) -> Completion:
     """Return the completion of what the scores of the results folder have under a key."""
     return completion(
@@ -208,6 +222,7 @@ models, trainables, layers = completion(_models), completion(_trainables), compl
 benchmarks, metrics, metric_options = completion(_benchmarks, True), completion(_metrics), completion(_metric_options)
 datasets, suites, scores = completion(_datasets), completion(_suites, True), completion(_scores, True)
 targets, images = completion(_targets, True), completion(_benchmarks, True)
+plots, cited = completion(_plots, True), completion(_cited, True)
 weights = completion(lambda context, incomplete: ("pretrained", "random"), True)
 scored_benchmarks, scored_metrics, scored_weights = map(_scored, ("benchmark", "metric", "weights"))
 files = completion(lambda context, incomplete: (), True)

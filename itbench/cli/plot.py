@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_metric, with_naming, with_plugins, with_results
 from itbench.cli.output import say
 from itbench.errors import BadOption, UnknownName
@@ -33,7 +34,7 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
 
 
 @click.command(cls=Command)
-@click.argument("words", metavar="[KIND] [SCORE]...", nargs=-1)
+@click.argument("words", metavar="[KIND] [SCORE]...", nargs=-1, shell_complete=completion.plots)
 @click.option(
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -1,4 +1,4 @@
-"""Scores that commands write: made in turn, and printed as a table, CSV or JSON."""
+"""Runs that commands score in turn, and their scores printed as a table, CSV or JSON."""
 
 from __future__ import annotations
 

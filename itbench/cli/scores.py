@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_format, with_metric, with_plugins, with_results
 from itbench.cli.output import say
 from itbench.cli.tables import print_rows
@@ -20,8 +21,10 @@ COLUMNS = {  # that are printed, by what a row is
 
 
 @click.command(cls=Command)
-@click.argument("names", nargs=-1, metavar="[MODEL[:WEIGHTS] | FILE.nc]...")
-@click.option("-b", "--benchmark", default="", help="Only scores on this benchmark.")
+@click.argument("names", nargs=-1, metavar="[MODEL[:WEIGHTS] | FILE.nc]...", shell_complete=completion.scores)
+@click.option(
+    "-b", "--benchmark", default="", shell_complete=completion.scored_benchmarks, help="Only scores on this benchmark."
+)
 @with_metric
 @click.option(
     "--rows",

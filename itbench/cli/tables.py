@@ -18,20 +18,18 @@ from itbench.cli.output import is_coloured, print_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
+RULE = re.compile(r"\s*\|( -+:? \|)+")  # below the header of a markdown table
 GAP = 2  # spaces between columns
 PROSE = 32  # characters from which a cell with spaces is a sentence, which is wrapped
-LEAST_PROSE, LEAST_NAME, LEAST_FIRST = (
-    24,
-    16,
-    30,
-)  # widths to which a column of sentences, of names, the first, may shrink
+LEAST_PROSE, LEAST_NAME, LEAST_FIRST = 24, 16, 30  # to which columns of sentences and of names, and the first, shrink
 NAMES = ("row", "model", "weights", "benchmark", "metric")  # which tell rows apart
 CUT, CUT_LINES = ("description",), 3  # columns whose cells are cut short, and the lines to which they are
 GIVE_WAY = (  # columns that are left out where a terminal is narrow, the least important first
-    *("seconds", "written", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features", "layers"),
-    *("region", "above 0", "sites", "significantly", "sites better", "MB", "published r", "r", "correlation", "mean"),
-    *("EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
+    *("seconds", "written", "date", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features"),
+    *("layers", "measure", "region", "above 0", "sites", "significantly", "sites better", "MB", "published r", "r"),
+    *("correlation", "mean", "EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
 )
 
 
@@ -58,12 +56,19 @@ def print_text(text: str, form: str | None = None) -> None:
         click.echo(text)
         return
     width, colour = terminal_width(), is_coloured(sys.stdout)
-    for is_table, group in groupby(text.split("\n"), lambda line: line.lstrip().startswith("|")):
+    for barred, group in groupby(text.split("\n"), lambda line: line.lstrip().startswith("|")):
         lines = list(group)
-        shown = (
-            fitted(Table.read(lines), width, colour) if is_table else "\n".join(_folded(line, width) for line in lines)
-        )
+        if barred and len(lines) > 1 and RULE.fullmatch(lines[1]):
+            shown = fitted(Table.read(lines), width, colour)
+        else:
+            shown = "\n".join(_heading(line, colour) or _folded(line, width) for line in lines)
         click.echo(shown, color=colour)
+
+
+def _heading(line: str, colour: bool) -> str:
+    """Return a markdown heading as a terminal shows it; an empty text if the line is none."""
+    heading = re.fullmatch(r"#+ (.+)", line)
+    return "" if not heading else click.style(heading[1], bold=True) if colour else line
 
 
 def terminal_width() -> int:
@@ -218,8 +223,16 @@ def _drawn(table: Table, width: int, colour: bool) -> tuple[str, list[str]]:
             for name, cell, wide in zip(table.columns, row, widths, strict=True)
         ]
         cut |= {name: True for name, cell, whole in zip(table.columns, shown, row, strict=True) if cell != whole}
-        drawn.add_row(*map(Text, shown))
+        drawn.add_row(*(_styled(cell) if colour else Text(cell) for cell in shown))
     return rendered(Padding(drawn, (0, 0, 0, len(table.indent)), expand=False), width, colour), list(cut)
+
+
+def _styled(cell: str) -> Text:
+    """Return a cell, in italics where markdown has them."""
+    from rich.text import Text
+
+    italic = re.fullmatch(r"\*([^*]+)\*", cell)
+    return Text(italic[1], "italic") if italic else Text(cell)
 
 
 def _cut(cell: str, width: int) -> str:

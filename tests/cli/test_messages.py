@@ -119,11 +119,11 @@ def test_without_scores_a_command_without_words_says_how_to_begin():
 def test_with_scores_it_counts_them_and_its_next_commands_work(toy):
     assert run("score", "-m", "toy", "-b", toy).exit_code == 0
     first = run().stdout
-    assert first.startswith("1 score of 1 model in leaderboard/scores. Next:")
+    assert first.startswith("1 score in leaderboard/scores. Next:")
     assert "itbench baselines -b toy" in first
     assert run("score", "-m", "pixels", "-b", toy).exit_code == 0
     two = run().stdout
-    assert two.startswith("2 scores of 2 models")
+    assert two.startswith("2 scores in leaderboard/scores. Next:")
     for line in two.splitlines():
         if line.startswith("  itbench compare") or line.startswith("  itbench leaderboard"):
             words = re.split(r"\s{2,}", line.strip())[0].split()[1:]

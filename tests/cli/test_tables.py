@@ -157,6 +157,24 @@ def test_in_a_terminal_a_list_fits(words, width):
     assert sent.count(" …") == 0 or "Cut short: description" in sent
 
 
+TEXT = """
+from itbench.cli.tables import print_text
+
+print_text("## A heading\\n\\n| a | b |\\n| --- | ---: |\\n| *x* | 1 |\\n")
+print_text("  |y| is no table,\\n  |z| neither " + "and so on " * 5)
+"""
+
+
+@pytest.mark.slow
+def test_text_around_tables_is_folded_and_headings_and_italics_are_shown():
+    plain = in_terminal(40, code=TEXT, NO_COLOR="1")[1].splitlines()
+    assert plain[:6] == ["## A heading", "", "a    b", "──────", "*x*  1", ""]
+    assert plain[6:8] == ["  |y| is no table,", "  |z| neither and so on and so on and so"]
+    coloured = in_terminal(40, code=TEXT)[1]
+    assert "\x1b[1mA heading\x1b[0m" in coloured
+    assert re.search(r"\x1b\[3mx *\x1b\[0m", coloured)
+
+
 @pytest.mark.slow
 def test_colours_only_where_they_are_wanted():
     environments = {"xterm": {}, "no colour": {"NO_COLOR": "1"}, "dumb": {"TERM": "dumb"}}
