@@ -70,6 +70,11 @@ def has_predictions(score: xr.Dataset) -> bool:
     return "predictions" in score
 
 
+def has_splits(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variables of its splits: the numbers of training and held-out stimuli."""
+    return "n_train" in score
+
+
 def has_partition(score: xr.Dataset) -> bool:
     """Return whether a measured dataset still holds the variable of predictions without each of several models."""
     return "predictions_without" in score
@@ -138,13 +143,8 @@ def most_chosen_layer(score: xr.Dataset) -> str:
     return next(iter(chosen_layers(score)))
 
 
-def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
-    """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …)."""
-    values = _in_each_split(score, variable)
-    return _labelled(score, values)
-
-
-def _in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+def in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+    """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …), without labels."""
     of_layers = score.variables[variable].transpose("split", "layer", ...)
     rows = {layer: row for row, layer in enumerate(score.variables["layer"].values.tolist())}
     layers = [rows[layer] for layer in score.variables["chosen_layer"].values.tolist()]
@@ -173,7 +173,7 @@ def pooled_values(score: xr.Dataset, variable: str, *, chosen: bool = False) -> 
 
 def _pooled(score: xr.Dataset, variable: str, chosen: bool) -> xr.Variable:
     def value(name: str) -> xr.Variable:
-        return _in_each_split(score, name) if chosen else score.variables[name]
+        return in_each_split(score, name) if chosen else score.variables[name]
 
     of_splits = value(variable)
     kept, values = of_splits.dims[1:], of_splits.values
