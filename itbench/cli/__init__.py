@@ -80,7 +80,7 @@ FIRST_STEPS = {
     "itbench score -m pixels -m itbench-tiny": "score two models, nothing to download",
     "itbench leaderboard": "rank the models scored so far",
     "itbench compare itbench-tiny pixels": "their difference, interval and p",
-    "itbench plot itbench-tiny": "what each layer explains, as a picture",
+    "itbench plot itbench-tiny": "every layer, as a picture",
 }
 
 

@@ -119,15 +119,24 @@ def _dataset(content: bytes, without: Collection[str]) -> xr.Dataset:
             axes = b"_Netcdf4Coordinates"
             ids = _values(h5py.h5a.open(variable, axes)) if axes in marks else np.empty(0, int)
             found[name] = (ids, _values(variable))
-        attrs = {key: file.attrs[key] for key in file.attrs if key != "_NCProperties"}
+        names: list[bytes] = []
+        h5py.h5a.iterate(file.id, lambda name, *_: names.append(name))
+        attrs = {
+            name.decode(): _values(h5py.h5a.open(file.id, name)) for name in sorted(names) if name != b"_NCProperties"
+        }
     variables = {name: ([dimensions[i] for i in ids], values) for name, (ids, values) in found.items()}
     of_file = str(attrs.pop("coordinates", "")).split()
     coordinates |= {*of_file, *dimensions.values()}
     return xr.Dataset(
         {name: one for name, one in variables.items() if name not in coordinates},
         {name: one for name, one in variables.items() if name in coordinates},
-        {key: value[0] if isinstance(value, np.ndarray) and len(value) == 1 else value for key, value in attrs.items()},
+        {key: _scalar(value) for key, value in attrs.items()},
     )
+
+
+def _scalar(values: Any) -> Any:
+    """Return an attribute as xarray reads it: a text, a number, or an array of several."""
+    return values if values.size != 1 else str(values.item()) if values.dtype.kind == "U" else values.ravel()[0]
 
 
 def _values(stored: Any) -> Any:

@@ -70,6 +70,11 @@ def has_predictions(score: xr.Dataset) -> bool:
     return "predictions" in score
 
 
+def has_splits(score: xr.Dataset) -> bool:
+    """Return whether a score holds the variables of its splits: the numbers of training and held-out stimuli."""
+    return "n_train" in score
+
+
 def has_partition(score: xr.Dataset) -> bool:
     """Return whether a measured dataset still holds the variable of predictions without each of several models."""
     return "predictions_without" in score
@@ -138,13 +143,8 @@ def most_chosen_layer(score: xr.Dataset) -> str:
     return next(iter(chosen_layers(score)))
 
 
-def in_each_split(score: xr.Dataset, variable: str) -> xr.DataArray:
-    """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …)."""
-    values = _in_each_split(score, variable)
-    return _labelled(score, values)
-
-
-def _in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+def in_each_split(score: xr.Dataset, variable: str) -> xr.Variable:
+    """Return a variable (split, layer, …) of a score at the layer that each split chose (split, …), without labels."""
     of_layers = score.variables[variable].transpose("split", "layer", ...)
     rows = {layer: row for row, layer in enumerate(score.variables["layer"].values.tolist())}
     layers = [rows[layer] for layer in score.variables["chosen_layer"].values.tolist()]
@@ -173,7 +173,7 @@ def pooled_values(score: xr.Dataset, variable: str, *, chosen: bool = False) -> 
 
 def _pooled(score: xr.Dataset, variable: str, chosen: bool) -> xr.Variable:
     def value(name: str) -> xr.Variable:
-        return _in_each_split(score, name) if chosen else score.variables[name]
+        return in_each_split(score, name) if chosen else score.variables[name]
 
     of_splits = value(variable)
     kept, values = of_splits.dims[1:], of_splits.values
@@ -248,11 +248,6 @@ def penalties_by_site(score: xr.Dataset) -> Array | None:
 def measures_of_draws(score: xr.Dataset) -> list[str]:
     """Return the values of the variable ``measure``, those of its draws; empty where it is not held."""
     return list(map(str, score["measure"].values)) if "measure" in score.coords else []
-
-
-def counts_training_images(score: xr.Dataset) -> bool:
-    """Return whether a score holds the variable ``n_train``, the number of training images of each split."""
-    return "n_train" in score
 
 
 def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:

@@ -180,6 +180,7 @@ def _entry(row: Row, shared: Page) -> Page:
     known = [page["sites"] for page in pages if page["sites"] is not None]
     found = {
         "layers": layers,
+        "joint": first["joint"],
         "chosen": run["layers_chosen"],
         "oracle": first["oracle"] if len(pages) == 1 else None,
         "sites": _mean(known) if known and len(known) == len(pages) else None,

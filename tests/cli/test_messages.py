@@ -125,7 +125,7 @@ def test_with_scores_it_counts_them_and_its_next_commands_work(toy):
     two = run().stdout
     assert two.startswith("2 scores in leaderboard/scores. Next:")
     for line in two.splitlines():
-        if line.startswith("  itbench compare") or line.startswith("  itbench leaderboard"):
+        if line.startswith(("  itbench compare", "  itbench leaderboard", "  itbench plot")):
             words = re.split(r"\s{2,}", line.strip())[0].split()[1:]
             words = [str(toy) if before == "-b" else word for before, word in zip(["", *words], words, strict=False)]
             assert run(*words).exit_code == 0, words

@@ -38,7 +38,8 @@ def site_scores(home: Path, folder: Path) -> Path:
         write_score(score.assign_attrs(region="IT", edition=edition), folder)
 
     folder.mkdir(parents=True, exist_ok=True)
-    put("best", 0.9)
+    git = {"commit": "0123456789abcdef", "dirty": True}
+    put("best", 0.9, git=git, versions={"numpy": "2.0"}, date="2026-01-02")
     put("twin-a", 0.6, 1)
     put("twin-b", 0.6, 2)
     put(MARKUP, 0.3, 3)

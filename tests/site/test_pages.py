@@ -130,6 +130,19 @@ def test_sites_and_layers_are_those_of_the_score(built, index):
     assert page["names"][entry["names"]] == score["site"].values.tolist()
 
 
+def test_provenance_is_that_of_the_score(built, index):
+    found = dict(entry_of(built, index, "best")["provenance"])
+    assert found["Commit"] == "0123456789ab, with uncommitted changes"
+    assert (found["Versions"], found["Scored"]) == ("numpy 2.0", "2026-01-02")
+    assert (found["Model"], found["Weights"], found["Default options"]) == ("best", "pretrained", "components = 1000")
+    assert "Preprocessing" not in found
+    assert entry_of(built, index, "best")["commands"] == ["itbench score -m best -b synthetic-it --metric ridge"]
+    assert "current" in dict(entry_of(built, index, "earlier")["provenance"])["Rules"]
+    assert row_of(index, "best")[1]["depth"] == 1
+    kinds = {one["model"]: (one["kind"], one["source"]) for one in index["models"]}
+    assert (kinds["best"], kinds["a-baseline"]) == (("network", "pretrained"), ("baseline", "none"))
+
+
 def test_scores_of_several_seeds_are_shown_as_their_mean(built, index):
     entry = entry_of(built, index, "seeded")
     both = [s for _, s in scores_in(built[1]) if s.attrs["model"] == "seeded"]

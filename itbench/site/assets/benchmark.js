@@ -29,7 +29,7 @@ function show(found) {
     h("section", {}, h("h2", {}, "Responses"), found.gallery
       ? h("figure", {}, h("figcaption", {}, found.counts.n_sites ? "Mean responses: a column an image, a row a site, in standard deviations of the site from −2.5 (blue) over its mean (white) to 2.5 (red)."
         : "Mean dissimilarities of each pair of images, in standard deviations from their mean: blue alike, red unlike."),
-      h("img", {class: "recorded", src: `images/${benchmark.slug}/recorded.png`, alt: "Heat map of the recordings"}))
+      h("img", {class: found.counts.n_sites ? "recorded" : "recorded square", src: `images/${benchmark.slug}/recorded.png`, alt: "Heat map of the recordings"}))
       : h("p", {}, found.missing)),
     h("section", {}, h("h2", {}, "Reliability of the sites"), found.ceilings?.length
       ? siteHistogram(found.ceilings[0], "Reliability.", "Share of the variance of a site’s mean responses to the scored images that is not noise: what a perfect model would explain. The thick line is the mean.", "reliability")

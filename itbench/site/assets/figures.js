@@ -12,13 +12,13 @@ function figure(title, text, plot, table) {
 const width = () => Math.max(280, Math.min(640, document.getElementById("main").clientWidth - 8));
 
 // The value of each layer, in the order of the network, with the headline's interval and the ceiling.
-function layerCurve(entry, row, table) {
+function layerCurve(entry, row, table, several) {
   const headline = row.v[table.measure], [at, name] = layerMeasure(entry, table), ceiling = table.ceiling;
-  const points = entry.layers.map((layer, i) => ({layer: layer[0], i, value: layer[at], chosen: entry.chosen[layer[0]] || 0})).filter(point => point.value !== null);
+  const points = entry.layers.map((layer, i) => ({layer: layer[0], i, joint: entry.joint.includes(layer[0]), of: several ? layer[0].split(":")[0] : "", value: layer[at], chosen: entry.chosen[layer[0]] || 0})).filter(point => point.value !== null);
   const longest = Math.max(...points.map(point => point.layer.length)), names = points.length <= 40;
   const sameScale = name === table.measure;
   const plot = Plot.plot({
-    width: width(), height: 260 + (names ? Math.min(140, longest * 5) : 0), marginBottom: names ? 30 + Math.min(140, longest * 5) : 40, marginLeft: 50,
+    width: width(), height: 260 + (names ? Math.min(140, longest * 5) : 0), marginBottom: names ? 30 + Math.min(140, longest * 5) : 40, marginLeft: names ? 50 + Math.min(70, longest * 2) : 50,
     x: {label: names ? null : "layer, from the first", type: "point", domain: points.map(point => point.i), tickFormat: i => names ? short(entry.layers[i][0]) : `${i + 1}`, tickRotate: names ? -50 : 0},
     y: {label: measureName(name), grid: true, nice: true, zero: true},
     marks: [
@@ -27,13 +27,13 @@ function layerCurve(entry, row, table) {
       sameScale && ceiling !== null ? Plot.ruleY([ceiling], {stroke: "currentColor", strokeDasharray: "5 4"}) : null,
       sameScale && ceiling !== null ? Plot.text([ceiling], {y: ceiling, text: ["noise ceiling"], frameAnchor: "right", dy: 9, fill: "currentColor"}) : null,
       Plot.ruleY([0], {stroke: INK.line}),
-      Plot.line(points, {x: "i", y: "value", stroke: INK.accent}),
+      Plot.line(points.filter(point => !point.joint), {x: "i", y: "value", z: "of", stroke: INK.accent}),
       Plot.dot(points, {x: "i", y: "value", r: point => point.chosen ? 6 : 3, fill: point => point.chosen ? INK.other : INK.accent, title: point => `${point.layer}: ${number(point.value)}`}),
     ].filter(Boolean),
   });
-  const wide = points.some(point => point.chosen) ? "Large dots: layers that splits chose on their training images. " : "";
+  const wide = entry.joint.length ? `${entry.joint.join(", ")}: all of them read together. ` : points.some(point => point.chosen) ? "Large dots: layers that splits chose on their training images. " : "";
   const band = sameScale && headline[1] !== null ? "The band is the 95 % interval of the score; single layers have none." : "";
-  return figure("Layers.", `${measureName(name)} of each layer, from the first to the last. ${wide}${band}`, plot,
+  return figure("Layers.", `${measureName(name)} of each layer, in the order in which they were read. ${wide}${band}`, plot,
     plainTable(`${measureName(name)} of each layer`, ["Layer", measureName(name), "Features", "Effective dimensionality", "Splits that chose it"],
       entry.layers.map(layer => [layer[0], number(layer[at]), `${layer[1]}`, layer[2] === null ? "–" : layer[2].toFixed(1), `${entry.chosen[layer[0]] || 0}`])));
 }

@@ -31,7 +31,7 @@ page("Leaderboard", () => {
     const benchmarks = unique((offered.length ? offered : tables).map(one => benchmarkOf(one).name));
     const metrics = tables.filter(one => one.benchmark === table.benchmark).map(one => one.metric);
     const models = here.map(modelOf), any = [["", "any"]];
-    const search = h("input", {type: "search", value: state.q, placeholder: "name or note",
+    const search = h("input", {type: "search", value: state.q, placeholder: "name, layer, note",
       oninput: () => change({q: search.value}, true)});
     redraw(controls,
       h("fieldset", {}, h("legend", {}, "Show"),
@@ -112,12 +112,12 @@ page("Leaderboard", () => {
       {key: "rank", name: "Rank", cls: "num", value: row => row.rank?.[0], ascending: true},
       {key: "model", name: "Model", value: row => modelOf(row).model, ascending: true},
       {key: "value", name: measureName(measure), value},
+      {key: "compare", name: "Compare", cls: "tick"},
       {key: "weights", name: "Weights", value: row => modelOf(row).weights, ascending: true},
       {key: "layer", name: "Layer", value: row => row.layer, ascending: true},
       {key: "depth", name: "Depth", cls: "num", value: row => row.depth, ascending: true},
       {key: "sites", name: "Sites", cls: "num", value: row => row.sites ? parseInt(row.sites, 10) : null},
       {key: "note", name: "Note", value: row => row.note, ascending: true},
-      {key: "compare", name: "Compare", cls: "tick"},
     ];
   }
 
@@ -132,8 +132,8 @@ page("Leaderboard", () => {
       h("th", {scope: "row"}, row.state === "baseline" ? h("em", {}, name) : name),
       h("td", {class: "value"}, triple ? [h("span", {class: "figure"}, h("b", {}, number(triple[0])), " ", h("small", {}, range(triple[1], triple[2]))),
         drawn(triple, scale, limit())] : h("span", {class: "mark"}, mark || "–")),
-      h("td", {}, model.weights), h("td", {}, row.layer || ""), h("td", {class: "num"}, row.depth === null || row.depth === undefined ? "" : `${Math.round(100 * row.depth)} %`),
-      h("td", {class: "num"}, row.sites || ""), h("td", {class: "note"}, row.note || ""), h("td", {class: "tick"}, row.v ? tick : ""));
+      h("td", {class: "tick"}, row.v ? tick : ""), h("td", {}, model.weights), h("td", {}, row.layer || ""), h("td", {class: "num"}, row.depth === null || row.depth === undefined ? "" : `${Math.round(100 * row.depth)} %`),
+      h("td", {class: "num"}, row.sites || ""), h("td", {class: "note"}, row.note || ""));
   }
 
   function button() {

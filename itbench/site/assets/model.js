@@ -38,7 +38,7 @@ function summary(entry, row, table) {
     [measureName(table.measure), value === undefined ? "no value" : [h("b", {}, number(value)), low === null ? "" : `, 95 % interval ${range(low, high)}`]],
     ["Drawn", entry.drawn], ["Noise ceiling", table.ceiling === null ? "none known" : number(table.ceiling)],
     ["Rank", row.rank ? `${rankText(row.rank)} of ${index.rows.filter(one => one.t === row.t && one.rank).length}` : `none${row.note ? `: ${row.note}` : ""}`],
-    ["Best layer", chosen.length === 0 ? "–" : [h("b", {}, chosen[0][0]), total > 1 ? `, chosen in ${chosen[0][1]} of ${total} ${entry.seeds ? "splits and seeds" : "splits"}` : "",
+    [entry.joint?.includes(chosen[0]?.[0]) ? "Layers" : "Best layer", entry.joint?.includes(chosen[0]?.[0]) ? `all read together (${chosen[0][0]})` : chosen.length === 0 ? "–" : [h("b", {}, chosen[0][0]), total > 1 ? `, chosen in ${chosen[0][1]} of ${total} ${entry.seeds ? "splits and seeds" : "splits"}` : "",
       entry.oracle && entry.oracle !== chosen[0][0] ? `; on the held-out images, ${entry.oracle} comes out higher` : ""]],
     ...Object.entries(row.v || {}).filter(([measure]) => measure !== table.measure).map(([measure, one]) => [measureName(measure), `${number(one[0])}${one[1] === null ? "" : ` (${range(one[1], one[2])})`}`]),
     entry.seeds ? ["Seeds", entry.seeds.map(([seed, one]) => `${seed}: ${number(one)}`).join(", ")] : null,
@@ -50,7 +50,7 @@ function summary(entry, row, table) {
 
 const layers = (entry, row, table) => h("section", {}, h("h2", {}, "Layers"), !row.v?.[table.measure]
   ? h("p", {}, "There is no value, and so no curve.") : entry.layers.length === 0 ? h("p", {}, "No layer was read, or the seeds read different ones: there is no curve.")
-  : entry.layers.length === 1 ? h("p", {}, `One layer was read: ${entry.layers[0][0]}.`) : layerCurve(entry, row, table));
+  : entry.layers.length === 1 ? h("p", {}, `One layer was read: ${entry.layers[0][0]}.`) : layerCurve(entry, row, table, model.kind === "several models"));
 
 function sites(entry, table, recorded) {
   if (!entry.sites) return h("section", {}, h("h2", {}, "Sites"), h("p", {}, "This metric compares all sites at once: none has a value of its own."));
