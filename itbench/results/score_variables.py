@@ -216,6 +216,18 @@ def penalties_of(score: xr.Dataset) -> Array:
     return np.asarray(alpha[np.isfinite(alpha)])
 
 
+def penalties_at_sites(score: xr.Dataset) -> Array | None:
+    """Return the variable ``alpha`` at the layers that the splits chose (split, site); None where it is not held."""
+    if "alpha" not in score:
+        return None
+    return np.asarray(in_each_split(score, "alpha").transpose("split", "site").values, np.float64)
+
+
+def drawn_measures(score: xr.Dataset) -> list[str]:
+    """Return the values of the variable ``measure``: the measures that have draws."""
+    return [str(name) for name in score["measure"].values] if "measure" in score.coords else []
+
+
 def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:
     """Return the variable ``draws`` of a measure (draw,), by default the headline; None where it is not held."""
     measure = measure or measure_of(score)
