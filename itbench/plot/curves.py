@@ -13,7 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from itbench.errors import BadScore
-from itbench.plot.figure import GREY, LIGHT, Size, characters, drawing, entitle, head, look, mark_missing, name_ticks
+from itbench.plot.figure import (
+    GREY,
+    LIGHT,
+    MISSING,
+    Size,
+    characters,
+    drawing,
+    entitle,
+    head,
+    look,
+    mark_missing,
+    name_ticks,
+)
 from itbench.plot.recordings import Plugins, Source, trainings, window_of
 from itbench.plot.scores import (
     RATIOS,
@@ -75,7 +87,9 @@ def layers(
             index = [one.layers.index(layer) for layer in names]
             value, low, high = (part[index] for part in (one.value, one.low, one.high))
             if len(names) == 1 and len(depth.layers) > 1:
-                axes.axhline(value[0], color=own["color"], linestyle=":", label=label)
+                label += "" if np.isfinite(value[0]) else f" ({MISSING})"
+                across = {**own, "linestyle": ":", "transform": axes.get_yaxis_transform(), "clip_on": False}
+                axes.plot([0, 1], [value[0], value[0]], label=label, **across)  # marks at both sides of the axes
                 continue
             at = depth.places(names)
             axes.plot(at, value, label=label, **own)

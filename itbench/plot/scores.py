@@ -18,11 +18,11 @@ from itbench.results.score_variables import (
     SITE_MEASURES,
     ceiling_of,
     ceilings_of,
+    drawn_measures,
     has_split_measure,
     is_comparison,
     layer_names,
     measure_of,
-    measures_of_draws,
     pooled,
 )
 from itbench.results.seeds import SeedScores
@@ -94,14 +94,13 @@ def one_score(given: Given, measure: str = "") -> xr.Dataset:
 
 def measures(score: xr.Dataset) -> list[str]:
     """Return the measures that a score holds: its headline first."""
-    own = measure_of(score)
+    own, drawn = measure_of(score), drawn_measures(score)
     if is_comparison(score):
-        return (measures_of_draws(score) or [own])[:1]
+        return drawn[:1] or [own]
     ceiling = ceiling_of(score)
     ratios = RATIOS if ceiling is not None and np.isfinite(ceiling).any() else ()
-    held = measures_of_draws(score) if has_split_measure(score) else []
-    others = [name for name in held if name not in (*SITE_MEASURES, *RATIOS, "ceiling")]
-    return list(dict.fromkeys([own, *others, *SITE_MEASURES, *ratios]))
+    others = set(drawn) - {*SITE_MEASURES, *RATIOS, "ceiling"} if has_split_measure(score) else ()
+    return list(dict.fromkeys([own, *sorted(others), *SITE_MEASURES, *ratios]))
 
 
 def with_measure(score: xr.Dataset, measure: str) -> xr.Dataset:

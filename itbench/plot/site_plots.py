@@ -32,7 +32,7 @@ from itbench.plot.recordings import Plugins, Source, benchmark_of_score
 from itbench.plot.scores import Given, at_sites, label_of, labels_of, one_score, read_scores, site_measure
 from itbench.results.paired_comparison import responses_of, swap_predictions
 from itbench.results.score_setup import name_of, refuse_unlike
-from itbench.results.score_variables import ceiling_of, penalties_by_site, site_names
+from itbench.results.score_variables import ceiling_of, penalties_at_sites, site_names
 from itbench.statistics.permutation import benjamini_hochberg
 from itbench.util.arrays import Array
 from itbench.util.tables import counted
@@ -270,7 +270,7 @@ def penalties(score: Given, *, ax: Axes | None = None, style: str = "default", s
         If the score holds no penalty.
     """
     one = one_score(score)
-    alpha = penalties_by_site(one)
+    alpha = penalties_at_sites(one)
     if alpha is None or not (np.isfinite(alpha) & (alpha > 0)).any():
         raise BadScore(
             f"The score of {name_of(one)} by {one.attrs['metric']} holds no penalty of its sites.",

@@ -240,14 +240,16 @@ def penalties_of(score: xr.Dataset) -> Array:
     return np.asarray(alpha[np.isfinite(alpha)])
 
 
-def penalties_by_site(score: xr.Dataset) -> Array | None:
-    """Return the variable ``alpha`` at the layer that each split chose (split, site); None where it is not held."""
-    return in_each_split(score, "alpha").transpose("split", "site").values if "alpha" in score else None
+def penalties_at_sites(score: xr.Dataset) -> Array | None:
+    """Return the variable ``alpha`` at the layers that the splits chose (split, site); None where it is not held."""
+    if "alpha" not in score:
+        return None
+    return np.asarray(in_each_split(score, "alpha").transpose("split", "site").values, np.float64)
 
 
-def measures_of_draws(score: xr.Dataset) -> list[str]:
-    """Return the values of the variable ``measure``, those of its draws; empty where it is not held."""
-    return list(map(str, score["measure"].values)) if "measure" in score.coords else []
+def drawn_measures(score: xr.Dataset) -> list[str]:
+    """Return the values of the variable ``measure``: the measures that have draws."""
+    return [str(name) for name in score["measure"].values] if "measure" in score.coords else []
 
 
 def draws_of(score: xr.Dataset, measure: str = "") -> Array | None:

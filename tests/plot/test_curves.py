@@ -93,6 +93,7 @@ def test_layers_of_other_models_share_a_relative_depth(good, poor):
 def test_a_score_of_one_layer_is_a_horizontal_line_beside_others(good, poor):
     (axes,) = itbench.plot.layers(good, poor.sel(layer=["late"])).axes
     assert xy(line(axes, "poor"))[1].tolist() == pytest.approx([np.nanmean(pooled_ev(poor, "late"))] * 2)
+    assert line(axes, "poor").get_marker() != line(axes, "good").get_marker()
     (alone,) = itbench.plot.layers(poor.sel(layer=["late"])).axes
     assert xy(line(alone, "poor"))[0].tolist() == [0]
 
