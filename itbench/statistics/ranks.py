@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from itbench.util.arrays import Array
 
 LEVEL = 0.95
+BLOCK = 256  # draws whose differences are in the processor's cache together
+CANCELLED = 1e-6  # part of the variances below which that of a difference is computed from the difference itself
 
 
 def rank_intervals(values: Sequence[float], draws: Sequence[Array | None]) -> list[tuple[int, int]]:
@@ -80,20 +82,45 @@ def significant_pairs(values: Array, draws: Array, level: float = LEVEL) -> NDAr
     if 2 * whole.shape[1] < draws.shape[1] or not whole.size:
         return np.zeros((len(values), len(values)), bool)
     about = whole - whole.mean(axis=1, keepdims=True)
-    error = np.stack([np.std(about - one, axis=1) for one in about])
+    error = errors_of_differences(about)
     difference = values[:, None] - values
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(difference == 0, 0.0, np.abs(difference) / error)
         scale = np.where(error > 0, 1 / error, 0.0)
     found = np.zeros_like(t, bool)
     while True:
-        largest = np.zeros(whole.shape[1])
-        for i, one in enumerate(about):
-            left = ~found[i]
-            left[: i + 1] = False
-            if left.any():
-                np.maximum(largest, (np.abs(about[left] - one) * scale[i, left, None]).max(axis=0), out=largest)
+        largest = np.concatenate(
+            [
+                _largest(about[:, start : start + BLOCK], np.where(found, 0, scale))
+                for start in range(0, whole.shape[1], BLOCK)
+            ]
+        )
         more = (t > np.quantile(largest, level)) & ~found
         if not more.any():
             return found & (difference > 0)
         found |= more
+
+
+def errors_of_differences(about: Array) -> Array:
+    """Return the standard deviation of the difference of any two rows of draws about their means (model, model)."""
+    covariance = about @ about.T / about.shape[1]
+    variance = covariance.diagonal()
+    both = variance[:, None] + variance
+    squared = both - 2 * covariance
+    for i, j in np.argwhere(squared < CANCELLED * both):
+        squared[i, j] = np.mean((about[i] - about[j]) ** 2)
+    return np.sqrt(squared)
+
+
+def _largest(about: Array, scale: Array) -> Array:
+    """Return the largest scaled difference of any two rows (draw,); those whose scale is 0 do not count."""
+    largest, room = np.zeros(about.shape[1]), np.empty_like(about)
+    for i, one in enumerate(about):
+        others = np.flatnonzero(scale[i, :i])
+        if len(others):
+            rows = room[: len(others)]
+            np.subtract(about[others] if len(others) < i else about[:i], one, out=rows)
+            np.abs(rows, out=rows)
+            np.multiply(rows, scale[i, others, None], out=rows)
+            np.maximum(largest, rows.max(axis=0), out=largest)
+    return largest

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from itbench.statistics.bootstrap import percentile_interval
-from itbench.statistics.ranks import rank_intervals, significant_pairs
+from itbench.statistics.ranks import errors_of_differences, rank_intervals, significant_pairs
 
 
 def normal(value, own, common=0.0, seed=1):
@@ -162,3 +162,12 @@ def test_the_interval_of_one_pair_alone_says_the_same_as_its_ranks():
         told = rank_intervals([difference, 0.0], [draws, np.zeros(2_000)]) != [(1, 2), (1, 2)]
         agree += told == (not low <= 0 <= high)
     assert agree >= 194  # but for those whose end lies within chance of 0
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e-3, 1e-6, 1e-9])
+def test_errors_of_differences_are_those_of_the_differences_however_much_models_share(apart):
+    rng = np.random.default_rng(0)
+    draws = rng.standard_normal(700) + apart * rng.standard_normal((4, 700))
+    draws -= draws.mean(axis=1, keepdims=True)
+    expected = [[np.std(one - other) for other in draws] for one in draws]
+    np.testing.assert_allclose(errors_of_differences(draws), expected, rtol=1e-8)
