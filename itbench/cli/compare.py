@@ -54,7 +54,7 @@ def compare(
     A and B are models, models with their weights (MODEL:WEIGHTS), or the paths of score files. Prints both values and
     the difference, each with its standard error (SE) and 95 % interval, and p, all from draws of other images and sites
     of the kind, and whether the difference is to be believed. A permutation test of the images between the models adds
-    what these very sites say.
+    what these images and sites alone say.
 
     \b
     Examples:
@@ -99,11 +99,12 @@ def _print(found: PairedComparison, form: str | None) -> None:
     splits = f", {found.n_splits} split{'s' * (found.n_splits != 1)}" if found.n_splits else ""
     click.echo(f"{found.benchmark}: {found.n_stimuli} images, {found.n_sites} sites{splits}\n")
     print_rows(rows, columns, form)
-    print_text(f"\n{found.verdict} Drawn: {found.drawn}.", form)
+    print_text(f"\n{found.verdict} Resampled: {found.drawn}, {found.n_draws:,} draws.", form)
     if found.few_sites:
         print_text(FEW, form)
     if found.p_at_these_sites is not None:
-        click.echo(f"At these very sites, by permutation: p {_p(found.p_at_these_sites, 1 / (SWAPS + 1))}.")
+        p = _p(found.p_at_these_sites, 1 / (SWAPS + 1))
+        print_text(f"Of these images and sites alone, by a permutation test: p {p} ({SWAPS:,} permutations).", form)
     if found.p_beyond_margin is not None:
         click.echo(f"More than {found.margin:g} apart: p {_p(found.p_beyond_margin, 0.0)}.")
     for departure in found.departures:
@@ -112,7 +113,6 @@ def _print(found: PairedComparison, form: str | None) -> None:
 
 def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: str) -> dict[str, Any]:
     from itbench.results.summary import interval_text
-    from itbench.statistics.jackknife import DRAWS
 
     about = dataclasses.asdict(one)
     return {
@@ -121,7 +121,7 @@ def _row(name: str, one: ComparedModel | PairedComparison, value: float, label: 
         label: value,
         "SE": one.standard_error,
         "95 %": interval_text(one.low, one.high),
-        "p": _p(about["p"], 2 / (DRAWS + 1)).removeprefix("= ") if "p" in about else None,
+        "p": _p(about["p"], 2 / (about["n_draws"] + 1)).removeprefix("= ") if "p" in about else None,
         "sites better": about.get("sites_better"),
         "significantly": about.get("sites_better_significantly"),
     }

@@ -19,15 +19,17 @@ from itbench.results.score_file import (
     NAMES,
     failures,
     is_earlier,
+    moment,
     provenance,
     scores_in,
     superseded,
 )
-from itbench.results.score_setup import Setup, most_common, unusual
-from itbench.results.score_variables import ceiling_of, measure_of, scored_sites
+from itbench.results.score_setup import SHORT, Setup, most_common, unusual
+from itbench.results.score_variables import ceiling_of, layer_names, measure_of, scored_sites
 from itbench.results.seeds import pool_alike, seed_row
 from itbench.results.summary import layer_text, sites_text
 from itbench.statistics.ranks import rank_intervals
+from itbench.util.checksum import canonical_json, digest
 
 KEYS = (
     *("benchmark", "table", "metric", "rank", "rank_low", "rank_high", "model", "weights", "baseline", "layer"),
@@ -151,6 +153,7 @@ def _compiled(name: tuple[str, str], runs: Sequence[Row], entrants: Sequence[tup
     current = [run for run in scored if not run["earlier"]]
     usual = most_common([run["setup"] for run in current if not run["baseline"]] or [run["setup"] for run in current])
     notes = [BY_EARLIER_RULES if run["earlier"] else _difference(run["setup"], usual) for run in scored]
+    _tell_apart(scored, notes)
     above = [run for run in current if run["baseline"] == CEILING]
     among = [run for run, note in zip(scored, notes, strict=True) if not note and run not in above]
     below = [Entry(run, note) for run, note in zip(scored, notes, strict=True) if note and run not in above]
@@ -202,7 +205,7 @@ def _row(entry: Entry) -> Row:
         "EV/ceiling": run.get("explained_variance_corrected"),
         "correlation": run.get("correlation"),
         "sites": sites_text(run["n_sites"], run["n_sites_scored"]),
-        "note": "; ".join(filter(None, (baseline, run["changes"], entry.note))),
+        "note": "; ".join(filter(None, (baseline, run["changes"], run["differs"], entry.note))),
     }
 
 
@@ -215,7 +218,8 @@ def read_runs(
     its ``setup``, its ``table``, ``changes`` of a recipe, the digest of its ``stimuli``, the ceiling of its measure
     (``limit``), and ``entrants``, its model and weights; and what `more` returns of its path, the score, read `without`
     some variables, its summary and its setup. Scores that differ in their seed alone are one, see
-    `itbench.results.seeds.pooled_seeds`, with their own runs as ``members``.
+    `itbench.results.seeds.pooled_seeds`, with their own runs as ``members``. Of several files of the same score, of one
+    model, weights, benchmark, metric and setup, the newest counts.
     """
     scored = []
 
@@ -243,8 +247,12 @@ def _runs(scores: Iterable[tuple[Path, xr.Dataset]], more: More | None = None) -
             "stimuli": setup.digests.get("stimuli"),
             "limit": _limit(score),
             "value": figures["value"] if np.isfinite(figures["value"] or 0.0) else None,
+            "date": provenance(score).get("date", ""),
+            "setup_items": _setup_items(setup, score),
+            "differs": "",
         }
         runs.append({**figures, **about, **(more(path, score, figures, setup) if more else {})})
+    runs = _newest(_newest(runs, _same_score), _same_seed)
     alike = Counter(run["alike"] for run in runs if run["alike"])
     alone = [run for run in runs if alike[run["alike"]] < 2]
     pooled = []
@@ -252,6 +260,54 @@ def _runs(scores: Iterable[tuple[Path, xr.Dataset]], more: More | None = None) -
         members = [run for run in runs if run["alike"] == row["alike"]]
         pooled.append({**row, "members": members, "entrants": [run["entrants"][0] for run in members]})
     return alone + pooled
+
+
+def _newest(runs: Sequence[Row], key: Callable[[Row], str]) -> list[Row]:
+    """Return the runs without those of which a newer one has the same key; of equal dates the last counts."""
+    newest: dict[str, Row] = {}
+    for run in sorted(runs, key=lambda run: moment(run["date"])):
+        newest[key(run) or str(id(run))] = run
+    return [run for run in runs if newest[key(run) or str(id(run))] is run]
+
+
+def _same_score(run: Row) -> str:
+    """Return a key that two runs share if they are the same score, of one setup: another file of it is no other row."""
+    return canonical_json([[run[key] for key in (*NAMES, "baseline", "table", "measure")], run["setup_items"]])
+
+
+def _same_seed(run: Row) -> str:
+    return canonical_json([run["alike"], run["seed"]]) if run["alike"] else ""
+
+
+def _setup_items(setup: Setup, score: xr.Dataset) -> dict[str, str]:
+    """Return by name, as text, all on which the numbers of a score depend beside its model, benchmark and metric."""
+    names = layer_names(score)
+    seeds = ("weights", "recipe")
+    return {
+        **setup.task_values(),
+        **setup.metric_values(),
+        "layers": f"{', '.join(names[:3])}{', …' if len(names) > 3 else ''} ({len(names)}, {digest(*names)[:4]})",
+        "draws": str(setup.n_draws),
+        "digest of the weights": str(setup.digests.get("weights", ""))[:SHORT],
+        "recipe": _recipe_changes(setup) or "default",
+        "model": digest(canonical_json([{k: v for k, v in s.items() if k not in seeds} for s in setup.sources]))[
+            :SHORT
+        ],
+    }
+
+
+def _tell_apart(runs: Sequence[Row], notes: Sequence[str]) -> None:
+    """Say in ``differs`` of runs of equal model and weights in what they do, where neither note nor recipe says it."""
+    names = [tuple(run[key] for key in (*NAMES, "baseline")) for run in runs]
+    for name in (name for name, n in Counter(names).items() if n > 1):
+        twins = [i for i, one in enumerate(names) if one == name]
+        items = dict.fromkeys(item for i in twins for item in runs[i]["setup_items"])
+        differing = [item for item in items if len({runs[i]["setup_items"].get(item) for i in twins}) > 1]
+        for i in twins:
+            said = [f"{item}: {runs[i]['setup_items'].get(item, 'none')}" for item in differing]
+            unsaid = [item != "recipe" and f"{item}: " not in notes[i] for item in differing]
+            more = [text for text, is_new in zip(said, unsaid, strict=True) if is_new]
+            runs[i]["differs"] = "; ".join(more)
 
 
 def rank_scores(scores: Iterable[xr.Dataset]) -> list[Row]:

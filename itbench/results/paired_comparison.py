@@ -128,6 +128,8 @@ class PairedComparison:
         Other items of the setup in which the two scores differ.
     few_sites : bool
         Whether fewer than 20 sites were drawn: interval and p are then somewhat too sure.
+    n_draws : int
+        Draws of the interval and of p, which is at least 2 / (n_draws + 1).
     """
 
     benchmark: str
@@ -149,6 +151,7 @@ class PairedComparison:
     n_splits: int
     departures: tuple[str, ...] = ()
     few_sites: bool = False
+    n_draws: int = 0
 
 
 def compare_scores(
@@ -211,6 +214,7 @@ def compare_scores(
         a.sizes.get("split", 0),
         tuple(Setup.of(a).departures(Setup.of(b))),
         draws_few_sites(a),
+        int(np.isfinite(first_draws - second_draws).sum()),
     )
 
 

@@ -188,10 +188,11 @@ def superseded(failure: Mapping[str, str], scores: Iterable[Mapping[str, str]]) 
     A failure or score without a date, as former versions wrote it, is taken as the older one.
     """
     dates = [score["date"] for score in scores if all(score[key] == failure[key] for key in NAMES)]
-    return bool(dates) and (not failure["date"] or _moment(failure["date"]) <= max(map(_moment, dates)))
+    return bool(dates) and (not failure["date"] or moment(failure["date"]) <= max(map(moment, dates)))
 
 
-def _moment(date: str) -> float:
+def moment(date: str) -> float:
+    """Return the seconds since 1970 of a date in ISO form; 0 of none."""
     return datetime.fromisoformat(date).timestamp() if date else 0.0
 
 

@@ -80,6 +80,7 @@ class RecordedBenchmark:
             window = f"{found.window[0]:g}–{found.window[1]:g} ms after onset" if found.window else ""
             about |= {
                 "description": " ".join(found.description.split()),
+                "metric": found.metric,
                 "plan": splits_in_words(found.splits.as_dict()),
                 "facts": [
                     ["Region", found.region],

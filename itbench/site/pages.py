@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from itbench import __version__
 from itbench.registry import Registry
 from itbench.results.explain.readout import metric_description
 from itbench.results.leaderboard import Entry, Table
 from itbench.results.paired_comparison import BELIEVED, PairedDifference
-from itbench.results.score_file import BY_EARLIER_RULES
+from itbench.results.score_file import BY_EARLIER_RULES, EDITION
 from itbench.results.score_setup import Setup
 from itbench.results.summary import LABELS, layer_text, sites_text
 from itbench.site.benchmark_page import RecordedBenchmark, labels
@@ -81,10 +82,18 @@ def rows_of(tables: Sequence[Table]) -> tuple[list[Row], Names]:
     return rows, names
 
 
-def index_page(tables: Sequence[Table], rows: Sequence[Row], names: Names, benchmarks: Mapping[str, Page]) -> Page:
+def _knows_no_kind(row: Row) -> tuple[bool, bool]:
+    """Return whether a row is of a failed run, and of a baseline: neither says of which kind the model is."""
+    return not row.members, bool(row.entry.run.get("baseline"))
+
+
+def index_page(
+    tables: Sequence[Table], rows: Sequence[Row], names: Names, benchmarks: Mapping[str, Page], registry: Registry
+) -> Page:
     """Return the index, which every page of the site reads: benchmarks, by name and page, tables, models and rows."""
+    metrics, unique_metrics = registry.metrics, dict.fromkeys(table.metric for table in tables)
     models: dict[int, Page] = {}
-    for row in sorted(rows, key=lambda row: not row.members):  # a failed run knows no kind of model
+    for row in sorted(rows, key=_knows_no_kind):
         (model, weights), page = list(names.numbers)[row.model], row.members[0]["page"] if row.members else {}
         about = {"model": model, "weights": weights, "slug": names.slugs[model, weights]}
         kinds = {"kind": page.get("kind", ""), "source": page.get("weights", "")}
@@ -92,8 +101,11 @@ def index_page(tables: Sequence[Table], rows: Sequence[Row], names: Names, bench
     regions = {row.table: region for row in rows if (region := row.entry.run.get("region"))}
     return {
         "labels": LABELS,
+        "about": {"version": __version__, "edition": EDITION},
+        "purposes": {name: metrics[name].description for name in unique_metrics if name in metrics},
         "benchmarks": [
-            {key: page.get(key, "") for key in ("name", "slug", "description")} for page in benchmarks.values()
+            {key: page.get(key, "") for key in ("name", "slug", "description", "metric")}
+            for page in benchmarks.values()
         ],
         "tables": [
             {
@@ -131,7 +143,8 @@ def _row(row: Row) -> Page:
     if pooled:  # draws over seeds are of the headline alone
         measures = {name: [number(run.get(name), 5), None, None] for name in measures if run.get(name) is not None}
     headline = [number(run["value"], 5), number(run["low"]), number(run["high"])]
-    note = "; ".join(filter(None, (f"baseline: {run['baseline']}" * bool(run["baseline"]), run["changes"], entry.note)))
+    baseline = f"baseline: {run['baseline']}" if run["baseline"] else ""
+    note = "; ".join(filter(None, (baseline, run["changes"], run["differs"], entry.note)))
     return {
         **found,
         "note": note,
@@ -187,6 +200,7 @@ def _entry(row: Row, shared: Page) -> Page:
         "names": _shared(shared, "names", first["names"]),
         "ceilings": _shared(shared, "ceilings", first["ceilings"]),
         "drawn": first["drawn"],
+        "draws": 0 if run["draws"] is None else int(np.isfinite(run["draws"]).sum()),
         "provenance": first["provenance"],
         "commands": [page["command"] for page in pages if page["command"]],
     }
@@ -260,6 +274,17 @@ def _turned(pair: list[float | None]) -> list[float | None]:
     return [*turned, p, None if better is None else 0 - int(better)]
 
 
+def _splits(runs: Iterable[Mapping[str, Any]], default: str) -> str:
+    """Return in words how images were split, by the default metric first; of others, which split otherwise."""
+    first: dict[str, str] = {}  # the text of each metric: of a score for which images trained, where there is one
+    for run in sorted(runs, key=lambda run: (run["table"] != default, not run["page"]["fitted"])):
+        if run["page"]["splits"]:
+            first.setdefault(run["table"], run["page"]["splits"])
+    texts = dict.fromkeys(first.values())
+    metrics = {text: ", ".join(name for name, one in first.items() if one == text) for text in texts}
+    return " ".join(text if i == 0 else f"By {metrics[text]}: {text}" for i, text in enumerate(texts))
+
+
 def benchmark_page(
     recorded: RecordedBenchmark, slug: str, rows: Sequence[Row], tables: Sequence[Table], registry: Registry
 ) -> tuple[Page, set[int]]:
@@ -267,9 +292,8 @@ def benchmark_page(
     page = recorded.page(slug)
     here = [row for row in rows if tables[row.table].benchmark == recorded.name]
     runs = [run for row in here for run in row.members]
-    texts = [run["page"]["splits"] for run in runs if run["page"]["splits"]]
     compared = NOTHING_FITTED if runs and all(run["page"]["comparison"] for run in runs) else ""
-    page["splits"] = texts[0] if texts else page.get("plan") or compared
+    page["splits"] = _splits(runs, page.get("metric", "")) or page.get("plan") or compared
     page["counts"] = max(({key: run[key] for key in ("n_stimuli", "n_sites")} for run in runs), key=str, default={})
     page["metrics"] = {
         name: metric_description(registry.metrics[name]) if name in registry.metrics else ""

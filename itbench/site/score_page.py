@@ -78,6 +78,7 @@ def page_of(
         "images": None if recorded is None else _images(score, recorded),
         "depth": _depth(score, figures["layer"]),
         "splits": explain_splits(score).text if has_splits(score) else "",
+        "fitted": has_splits(score) and bool(score["n_train"].values.any()),
         "comparison": is_comparison(score),
         "kind": _kind(setup, figures["baseline"]),
         "weights": _weights(setup),

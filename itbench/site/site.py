@@ -17,6 +17,7 @@ import xarray as xr
 from itbench.errors import BadOption
 from itbench.registry import Registry
 from itbench.results.leaderboard import read_tables
+from itbench.results.leaderboard_formats import render, write_leaderboard
 from itbench.results.score_file import read_score
 from itbench.results.score_setup import Setup
 from itbench.site.benchmark_page import RecordedBenchmark, write_images
@@ -66,11 +67,12 @@ def write_site(scores: Path, output: Path, registry: Registry, benchmarks: Seque
     known = {name: reader.benchmark(name) for (name,) in names.numbers}
     pages = {name: benchmark_page(one, names.slugs[(name,)], rows, tables, registry) for name, one in known.items()}
     shared = {name: page for name, (page, _) in pages.items()}
-    index = index_page(tables, rows, models, shared)
+    index = index_page(tables, rows, models, shared, registry)
     of_models = model_pages(rows, models, [shared[table.benchmark] for table in tables])
     with _replaced_folder(output) as folder:
         shutil.copytree(ASSETS, folder, dirs_exist_ok=True)
         _write(folder / "data" / "index.js", "index", index)
+        write_leaderboard(render([row for table in tables for row in table.rows], "csv"), folder / "scores.csv")
         for about, page in zip(index["models"], of_models, strict=True):
             _write(folder / "data" / "model" / f"{about['slug']}.js", f"model/{about['slug']}", page)
         for name, (page, shown) in pages.items():

@@ -54,6 +54,12 @@ class Predicted:
 
 @dataclass(frozen=True)
 class PredictedSimilarity(Predicted):
+    """RSA between the responses predicted by ridge regression and the recorded ones, on held-out images.
+
+    Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
+    fit each site; the RDMs of predicted and recorded responses are then compared on images held out from the fit.
+    """
+
     measure = "predicted_rsa"
     formula = "RSA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
 
@@ -72,6 +78,13 @@ class PredictedSimilarity(Predicted):
 
 @dataclass(frozen=True)
 class PredictedAlignment(Predicted):
+    """CKA between the responses predicted by ridge regression and the recorded ones, on held-out images.
+
+    Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
+    fit each site; the Grams of predicted and recorded responses are then compared on images held out from the fit.
+    CKA: Kornblith, Norouzi, Lee & Hinton (2019), ICML.
+    """
+
     measure = "predicted_cka"
     formula = "CKA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
 

@@ -663,8 +663,9 @@ def test_the_command_compares_two_models(folder, toy):
     assert [line[1] for line in lines[2:4]] == ["good", "bad"]
     assert "Sites are few" in text
     assert lines[0][-5:] == ["SE", "95 %", "p", "sites better", "significantly"]
-    assert "A is better than B. Drawn: 80 images × 5 sites." in text
-    assert "At these very sites, by permutation: p ≤ 0.0001." in text
+    assert "A is better than B. Resampled: 80 images × 5 sites, 500 draws." in text
+    assert lines[-1][8] == "≤ 0.004"  # 2 / 501, the least of 500 draws
+    assert "Of these images and sites alone, by a permutation test: p ≤ 0.0001 (10,000 permutations)." in text
     assert "apart" not in text
     equal = said("good:pretrained", "only", "-b", toy, "--margin", "0.2")
     assert "Not told apart, and they are no more than 0.2 apart." in equal

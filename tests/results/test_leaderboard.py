@@ -612,3 +612,38 @@ def test_the_failure_of_a_model_that_learns_stands_there_too(folder):
     rows = compile_leaderboard(folder)
     assert [(row["table"], row["model"]) for row in rows] == [("ridge", "net"), ("ridge", "cnn")]
     assert rows[1]["note"] == "failed: no route to host"
+
+
+@pytest.mark.parametrize("seeded", [False, True])
+def test_two_files_of_the_same_score_are_one_row_the_newest(seeded, folder):
+    weights = "random-0" if seeded else "pretrained"
+    put_predictions(folder, "other", 0.3)
+    put_predictions(folder, "twice", 0.9, weights=weights, stem="b", date="2026-01-02T08:00:00+0000")
+    put_predictions(folder, "twice", 0.5, weights=weights, stem="a", date="2026-01-02T09:00:00+0100", seed=1)
+    put_predictions(folder, "twice", 0.6, weights=weights, stem="c", date="2026-01-02T08:30:00+0000", seed=2)
+    rows = compile_leaderboard(folder)
+    assert [(row["rank"], row["model"], row["weights"], row["note"]) for row in rows] == [
+        ("1", "other", "pretrained", ""),
+        ("2", "twice", weights, ""),
+    ]
+    predicted = RECORDED + 0.6 * np.random.default_rng(102).standard_normal(RECORDED.shape)
+    fold = np.arange(len(RECORDED)) % 4
+    rss = sum(
+        np.square(e - e.mean(axis=0)).sum(axis=0)
+        for e in (RECORDED[fold == f] - predicted[fold == f] for f in range(4))
+    )
+    tss = sum(np.square(y - y.mean(axis=0)).sum(axis=0) for y in (RECORDED[fold == f] for f in range(4)))
+    assert rows[1]["EV"] == pytest.approx((1 - rss / tss).mean(), rel=1e-5)
+    assert csv_of(rows) == 2
+
+
+def csv_of(rows):
+    return len(list(csv.DictReader(io.StringIO(render(rows, "csv")))))
+
+
+def test_rows_of_equal_model_and_weights_say_in_what_they_differ(folder):
+    digests = {"stimuli": "1" * 64, "responses": "2" * 64, "content": "3" * 64}
+    for stem, digest in (("a", "a" * 64), ("b", "b" * 64)):
+        put_predictions(folder, "net", 0.5, stem=stem, digests={**digests, "weights": digest})
+    notes = sorted(row["note"] for row in compile_leaderboard(folder))
+    assert notes == [f"digest of the weights: {letter * 8}" for letter in "ab"]

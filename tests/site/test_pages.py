@@ -8,9 +8,10 @@ from itbench.data.responses import mean_over_repetitions
 from itbench.plugins import load_plugins
 from itbench.results.leaderboard import compile_leaderboard
 from itbench.results.paired_comparison import compare_scores
-from itbench.results.score_file import scores_in
+from itbench.results.score_file import scores_in, write_score
 from itbench.site.pages import Names
 from itbench.site.site import write_site
+from tests.kit.scores import readout_score
 from tests.kit.site_scores import ABSENT, MARKUP, RECORDED, read_page, site_scores
 
 
@@ -183,3 +184,25 @@ def test_file_names_of_models_are_safe_and_different():
     assert len({slug.lower() for slug in slugs}) == len(slugs)
     assert all(set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789._-") and len(slug) < 100 for slug in slugs)
     assert not any(slug.startswith(".") for slug in slugs)
+
+
+PLANS = {
+    "kfold": {"kind": "kfold", "folds": 4, "seed": 0, "stratify": "object"},
+    "group": {"kind": "kfold", "folds": 4, "seed": 0, "group": "object"},
+    "leave-group-out": {"kind": "leave-group-out", "group": "object"},
+    "file": {"kind": "file", "path": "splits.csv", "columns": ["a"], "digest": "0" * 64},
+    "provided": {"kind": "provided"},
+}
+
+
+@pytest.mark.parametrize("kind", PLANS)
+def test_a_benchmark_counts_the_images_of_splits_in_which_images_train(kind, tmp_path):
+    recorded = np.random.default_rng(0).normal(size=(24, 3))
+    for model, baseline, part in (("ceiling", "ceiling", 0), ("net", "", 18)):  # a ceiling is first, and has no fit
+        score = readout_score(recorded, recorded, model=model, baseline=baseline, splits=PLANS[kind], n_draws=0)
+        parts = {"n_train": ("split", [part] * 4), "n_test": ("split", [24 - part] * 4)}
+        write_score(score.assign_coords(parts), tmp_path / "scores")
+    write_site(tmp_path / "scores", tmp_path / "site", load_plugins(()))
+    text = read_page(tmp_path / "site", "benchmark/toy")["splits"]
+    assert "4 splits, each with 18 training images and 6 held out." in text
+    assert " 0 training" not in text

@@ -29,12 +29,15 @@ def explain_splits(score: xr.Dataset) -> Step:
     """Explain how the images were split into training and held-out test images."""
     train, test = (score[name].values for name in ("n_train", "n_test"))
     n = len(train)
+    counts = f"{counted(n, 'split')}{', each with' if n > 1 else ' with'}"
+    fitted = "Everything that is fitted, the centre and the penalties included, is fitted to the training images alone."
+    if not train.any():  # a ceiling: all images at once
+        counts, fitted = "", "Here nothing is fitted, and no image trains."
     text = sentences(
         splits_in_words(provenance(score)["splits"]),
         question_in_words(provenance(score).get("groups", {})),
-        f"{counted(n, 'split')}{', each with' if n > 1 else ' with'}",
-        f"{_range(train)} training images and {_range(test)} held out.",
-        "Everything that is fitted, the centre and the penalties included, is fitted to the training images alone.",
+        f"{counts} {_range(train)} training images and {_range(test)} held out." if counts else "",
+        fitted,
     )
     numbers: dict[str, Value] = {"splits": n, "n_train": _range(train), "n_test": _range(test)}
     return Step("Training images and held-out images", text, numbers=numbers)
