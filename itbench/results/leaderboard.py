@@ -297,17 +297,15 @@ def _setup_items(setup: Setup, score: xr.Dataset) -> dict[str, str]:
 
 
 def _tell_apart(runs: Sequence[Row], notes: Sequence[str]) -> None:
-    """Say in ``differs`` of runs of equal model and weights in what they do, where neither note nor recipe says it."""
-    names = [tuple(run[key] for key in (*NAMES, "baseline")) for run in runs]
+    """Say in ``differs`` of runs of equal model and weights in what they do, where no note or recipe says it."""
+    names = [(*(run[key] for key in (*NAMES, "baseline")), note) for run, note in zip(runs, notes, strict=True)]
     for name in (name for name, n in Counter(names).items() if n > 1):
         twins = [i for i, one in enumerate(names) if one == name]
         items = dict.fromkeys(item for i in twins for item in runs[i]["setup_items"])
         differing = [item for item in items if len({runs[i]["setup_items"].get(item) for i in twins}) > 1]
         for i in twins:
-            said = [f"{item}: {runs[i]['setup_items'].get(item, 'none')}" for item in differing]
-            unsaid = [item != "recipe" and f"{item}: " not in notes[i] for item in differing]
-            more = [text for text, is_new in zip(said, unsaid, strict=True) if is_new]
-            runs[i]["differs"] = "; ".join(more)
+            said = [f"{item}: {runs[i]['setup_items'].get(item, 'none')}" for item in differing if item != "recipe"]
+            runs[i]["differs"] = "; ".join(said)
 
 
 def rank_scores(scores: Iterable[xr.Dataset]) -> list[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from itbench.data.benchmark import Benchmark
@@ -23,9 +24,10 @@ from itbench.results.score_setup import RECORDED, Setup
 from itbench.util.arrays import Array
 from itbench.util.tables import counted
 
-THUMBNAIL = 72  # pixels, the longer side
+THUMBNAIL = 144  # pixels, the longer side at most; shown at 72
 GALLERY = 36  # images of a benchmark's page
 HEAT_MAP = (640, 240)  # images and sites at most; more are averaged in runs
+CATEGORIES = 16  # of a bar below the heat map, at most
 LIMIT = 2.5  # standard deviations at which the colours of responses end
 MAP_ENDS = ((33, 102, 172), (247, 247, 247), (178, 24, 43))  # below, at and above the mean
 
@@ -95,6 +97,8 @@ class RecordedBenchmark:
             about["gallery"] = gallery(len(recordings.stimuli))
             about["labels"] = labels(recordings, about["gallery"])
             about["recorded"] = _counts(recordings)
+            _, groups, name = grouped(recordings)
+            about |= {"groups": groups, "grouped": name} if groups else {}
         return about
 
 
@@ -115,6 +119,22 @@ def labels(recordings: Recordings, rows: Iterable[int]) -> dict[int, str]:
             label = label if text in label else f"{label} · {text}"
         found[row] = label
     return found
+
+
+def grouped(recordings: Recordings) -> tuple[NDArray[np.intp], list[tuple[str, int]], str]:
+    """Return the order in which stimuli of a category stand together, each category with its number, and their name.
+
+    Without a coordinate of few categories, the order is that of the stimuli and there are none.
+    """
+    for name in ("category", "category_name", "object", "object_name"):
+        if name in recordings.stimuli.metadata:
+            values = recordings.stimuli.metadata[name]
+            texts = np.array([one.decode() if isinstance(one, bytes) else str(one) for one in values])
+            known, counts = np.unique(texts, return_counts=True)
+            if len(known) <= CATEGORIES:
+                groups = [(str(text), int(n)) for text, n in zip(known, counts, strict=True)]
+                return np.argsort(texts, kind="stable"), groups, name.removesuffix("_name")
+    return np.arange(len(recordings.stimuli)), [], ""
 
 
 def _counts(recordings: Recordings) -> list[list[str]]:
@@ -143,12 +163,13 @@ def write_images(recorded: RecordedBenchmark, rows: Iterable[int], folder: Path)
         image = Image.fromarray(pixels)
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         image.save(folder / f"{row}.webp", quality=70, method=0)
+    order, _, _ = grouped(recordings)
     if recorded.means is not None:
         spread = recorded.means.std(axis=0)
-        z = (recorded.means - recorded.means.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        z = ((recorded.means - recorded.means.mean(axis=0)) / np.where(spread > 0, spread, 1.0))[order]
         heat_map(_averaged(_averaged(z.T, HEAT_MAP[1]).T, HEAT_MAP[0]).T).save(folder / "recorded.png")
     elif recordings.rdms is not None:
-        rdm = recordings.rdms.mean("subject").values
+        rdm = recordings.rdms.mean("subject").values[np.ix_(order, order)]
         others = rdm[~np.eye(len(rdm), dtype=bool)]
         heat_map((rdm - others.mean()) / (others.std() or 1.0)).save(folder / "recorded.png")
 

@@ -282,7 +282,7 @@ def _splits(runs: Iterable[Mapping[str, Any]], default: str) -> str:
             first.setdefault(run["table"], run["page"]["splits"])
     texts = dict.fromkeys(first.values())
     metrics = {text: ", ".join(name for name, one in first.items() if one == text) for text in texts}
-    return " ".join(text if i == 0 else f"By {metrics[text]}: {text}" for i, text in enumerate(texts))
+    return "\n\n".join(text if i == 0 else f"By {metrics[text]}: {text}" for i, text in enumerate(texts))
 
 
 def benchmark_page(

@@ -15,8 +15,8 @@ page("Models × benchmarks", () => {
   const measures = tables.map(table => state.corrected && CORRECTED[table.measure] || table.measure);
   const change = (values, replace) => { writeState({...state, ...values}, DEFAULTS, replace); window.dispatchEvent(new PopStateEvent("popstate")); };
   const search = h("input", {type: "search", value: state.q, oninput: () => change({q: search.value}, true)});
-  redraw(controls, select("Metric", metrics, metric, one => change({metric: one, sort: ""})), h("label", {}, h("span", {}, "Text"), search),
-    correctable ? check("Over the noise ceiling", Boolean(state.corrected), on => change({corrected: on ? "1" : ""})) : null);
+  redraw(controls, select("Metric", metrics.map(one => [one, index.purposes[one] ? `${one}: ${index.purposes[one]}` : one]), metric, one => change({metric: one, sort: ""})), h("label", {}, h("span", {}, "Text"), search),
+    correctable ? check("Divided by the noise ceiling", Boolean(state.corrected), on => change({corrected: on ? "1" : ""})) : null);
 
   const cells = new Map();  // of a model, its first row in each table: a comparable one where there is any
   for (const row of index.rows) {
@@ -28,25 +28,30 @@ page("Models × benchmarks", () => {
   const words = state.q.toLowerCase().split(/\s+/);
   const models = [...cells].filter(([m]) => words.every(word => fullName(index.models[m]).toLowerCase().includes(word)));
   const value = (found, i) => { const row = found[i]; return row && (row.state === "ranked" || row.state === "baseline") ? row.v?.[measures[i]]?.[0] : null; };
+  const same = unique(measures).length === 1, all = i => [...cells.values()].map(found => found[i]?.v?.[measures[i]]).filter(Boolean);
+  const limits = tables.map((table, i) => measures[i] !== table.measure ? 1 : table.ceiling);
+  const scales = tables.map((_, i) => same ? domain(tables.flatMap((_, j) => all(j)), ...limits) : domain(all(i), limits[i]));
   const columns = [{key: "model", name: "Model", value: ([m]) => fullName(index.models[m]), ascending: true},
-    ...tables.map((table, i) => ({key: `${benchmarkOf(table).name}`, name: `${benchmarkOf(table).name}, ${measureName(measures[i])}`, value: ([, found]) => value(found, i)}))];
-  const by = columns.find(column => column.key === state.sort) || columns[1], down = state.down === "" ? by !== columns[0] : state.down === "1";
+    ...tables.map((table, i) => ({key: `${benchmarkOf(table).name}`, name: benchmarkOf(table).name, cls: "wrap", extra: axis(scales[i], 120), value: ([, found]) => value(found, i)}))];
+  const filled = column => models.filter(model => typeof column.value(model) === "number").length;
+  const by = columns.find(column => column.key === state.sort) || columns.slice(1).reduce((one, other) => filled(other) > filled(one) ? other : one), down = state.down === "" ? by !== columns[0] : state.down === "1";
   models.sort((one, other) => order(by.value(one), by.value(other), down));
-  const scales = tables.map((_, i) => domain([...cells.values()].map(found => found[i]?.v?.[measures[i]]).filter(Boolean)));
   const body = models.map(([m, found]) => {
-    const baseline = found.some(row => row?.state === "baseline"), link = h("a", {href: modelUrl(index.models[m])}, fullName(index.models[m]));
-    return h("tr", {class: baseline ? "baseline" : null}, h("th", {scope: "row"}, baseline ? h("em", {}, link) : link), tables.map((table, i) => cell(found[i], measures[i], scales[i])));
+    const baseline = found.every(row => !row || row.state === "baseline");
+    return h("tr", {class: baseline ? "baseline" : null}, h("th", {scope: "row"}, nameLink(index.models[m], null, baseline)), tables.map((table, i) => cell(found[i], measures[i], scales[i], limits[i])));
   });
-  redraw(place, h("p", {class: "muted", id: "legend"}, "Ticks: values; bars: 95 % intervals; in brackets: ranks. Baselines, in italics, have none. † Not ranked: other setup or earlier rules. ",
+  redraw(place, h("p", {class: "muted", id: "legend"}, same ? `All values: ${measureName(measures[0])}. All columns have the same scale` : `Columns have scales and measures of their own: ${tables.map((table, i) => `${benchmarkOf(table).name} ${measureName(measures[i])}`).join("; ")}`,
+    limits.some(limit => limit !== null) ? "; dashed: the noise ceiling of each" : "", `. Ticks: values; bars: 95 % intervals; in brackets: ranks. ${BASELINE} † Not ranked: other setup or earlier rules. `,
     "There is no mean over benchmarks here: their units and ceilings differ."),
-  scrolled("Models and benchmarks, scrolls sideways", h("table", {class: "board", "aria-describedby": "legend"}, h("caption", {}, `Scores by ${metric}`),
+  scrolled("Models and benchmarks, scrolls sideways", h("table", {class: "board matrix", "aria-describedby": "legend"}, h("caption", {}, `Scores by ${metric}`),
     header(columns, {key: by.key, down}, (sort, way) => change({sort, down: way ? "1" : "0"})), h("tbody", {}, body))));
 });
 
-function cell(row, measure, scale) {
+function cell(row, measure, scale, limit) {
   const triple = row?.v?.[measure];
   if (!row) return h("td", {}, h("span", {class: "mark"}, "not run"));
   if (!triple) return h("td", {}, h("span", {class: "mark", title: row.note}, row.state === "failed" ? "failed" : "no value"));
   const unranked = row.state === "other setup" || row.state === "earlier";
-  return h("td", {class: unranked ? "value unranked" : "value", title: row.note || null}, h("span", {class: "figure"}, h("b", {}, number(triple[0]), unranked ? "†" : ""), " ", h("small", {}, row.rank ? `(${rankText(row.rank)})` : "")), drawn(triple, scale, null, 90));
+  return h("td", {class: unranked ? "value unranked" : "value", title: row.note || null}, h("span", {class: "figure"}, h(row.state === "baseline" ? "em" : "b", {}, number(triple[0]), unranked ? "†" : ""), " ", h("small", {}, row.rank ? `(${rankText(row.rank)})` : "")),
+    h("small", {class: "figure"}, intervalText(row, triple)), drawn(triple, scale, limit, 120));
 }

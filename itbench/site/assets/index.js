@@ -6,6 +6,7 @@ const DEFAULTS = {benchmark: "", metric: "", measure: "", corrected: "", region:
 const DEPTHS = {first: [0, 1 / 3], middle: [1 / 3, 2 / 3], last: [2 / 3, 1.01]};
 const chosen = new Set();  // rows that are ticked for a comparison
 const main = document.getElementById("main"), controls = h("form", {class: "controls", onsubmit: event => event.preventDefault()});
+let filtering = matchMedia("(min-width: 641px)").matches || ["q", "kind", "weights", "depth"].some(key => readState(DEFAULTS)[key]);
 const about = h("div", {class: "about"}), place = h("div"), count = h("p", {role: "status", class: "muted"});
 main.append(about, controls, count, place);
 
@@ -14,7 +15,8 @@ page("Leaderboard", () => {
   const regions = unique(tables.map(table => table.region).filter(Boolean));
   const offered = tables.filter(table => !state.region || table.region === state.region);
   const table = tableOf(state, offered.length ? offered : tables), t = tables.indexOf(table);
-  const here = rows.filter(row => row.t === t);
+  const here = rows.filter(row => row.t === t), wide = matchMedia("(min-width: 900px)").matches ? 240 : 130;
+  const kindOf = row => row.state === "baseline" ? "baseline" : modelOf(row).kind, sources = model => (model.source || "").split(" + ");
   const measures = unique([table.measure, ...here.flatMap(row => Object.keys(row.v || {}))])
     .filter(measure => measure && !Object.values(CORRECTED).includes(measure) || measure === table.measure);
   const raw = measures.includes(state.measure) ? state.measure : table.measure;
@@ -29,29 +31,31 @@ page("Leaderboard", () => {
 
   function drawControls() {
     const benchmarks = unique((offered.length ? offered : tables).map(one => benchmarkOf(one).name));
-    const metrics = tables.filter(one => one.benchmark === table.benchmark).map(one => one.metric);
-    const models = here.map(modelOf), any = [["", "any"]];
+    const of = tables.filter(one => one.benchmark === table.benchmark), any = [["", "any"]];
     const search = h("input", {type: "search", value: state.q, placeholder: "name, layer, note",
       oninput: () => change({q: search.value}, true)});
     redraw(controls,
       h("fieldset", {}, h("legend", {}, "Show"),
         regions.length > 1 ? select("Region", [["", "all"], ...regions], state.region, region => change({region})) : null,
         select("Benchmark", benchmarks, benchmarkOf(table).name, benchmark => change({benchmark})),
-        select("Metric", metrics, table.metric, metric => change({metric, benchmark: benchmarkOf(table).name})),
+        metricSelect(of, table.metric, metric => change({metric, benchmark: benchmarkOf(table).name})),
         measures.length > 1 ? select("Measure", measures.map(one => [one, measureName(one)]), raw, one => change({measure: one})) : null,
-        correctable ? check("Over the noise ceiling", measure !== raw, on => change({corrected: on ? "1" : ""})) : null),
-      h("fieldset", {}, h("legend", {}, "Filter"),
+        correctable ? check("Divided by the noise ceiling", measure !== raw, on => change({corrected: on ? "1" : ""})) : null),
+      h("details", {class: "filters", open: filtering, ontoggle: event => { filtering = event.target.open; }}, h("summary", {}, "Filter the models"), h("fieldset", {"aria-label": "Filter"},
         h("label", {}, h("span", {}, "Text"), search),
-        select("Kind", [...any, ...unique(models.map(one => one.kind).filter(Boolean))], state.kind, kind => change({kind})),
-        select("Weights", [...any, ...unique(models.map(one => one.source).filter(Boolean))], state.weights, weights => change({weights})),
-        select("Depth of its layer", [...any, ["first", "first third"], ["middle", "middle third"], ["last", "last third"]], state.depth, depth => change({depth})),
-        check("Models not run here", Boolean(state.absent), on => change({absent: on ? "1" : ""}))));
+        select("Kind", [...any, ...unique(here.map(kindOf).filter(Boolean))], state.kind, kind => change({kind})),
+        select("Weights", [...any, ...unique(here.flatMap(row => sources(modelOf(row))).filter(Boolean)).sort()], state.weights, weights => change({weights})),
+        select("Depth of its layer", [...any, ["first", "first third"], ["middle", "middle third"], ["last", "last third"]], state.depth, depth => change({depth})))));
   }
 
   function drawAbout() {
-    const benchmark = benchmarkOf(table);
-    redraw(about, h("p", {}, h("strong", {}, benchmark.name), ` · ${table.metric}${table.region ? ` · ${table.region}` : ""}. `,
-      benchmark.description || "", " ", h("a", {href: benchmarkUrl(benchmark)}, "What the benchmark asks")));
+    const benchmark = benchmarkOf(table), purpose = ITB.data.index.purposes[table.metric];
+    const page = (text, part = "") => h("a", {href: `${benchmarkUrl(benchmark)}${part}`}, text);
+    document.title = `${benchmark.name} by ${table.metric} · Leaderboard · itbench`;
+    redraw(about, h("p", {class: "lead"}, "How well does a vision network account for recordings from the brain? The activations of each model are compared with the responses that were recorded to the same images on ",
+      page(benchmark.name), table.region ? ` (${table.region})` : "", ", by ", page(table.metric, "#metrics"), purpose ? ` (${purpose}).` : "."),
+      h("p", {}, h("strong", {}, benchmark.name), benchmark.description ? ": " : "", prose(sentence(benchmark.description)), " To score a model: ", h("code", {}, `itbench score -m MODEL -b ${quoted(benchmark.name)}`), "."),
+      table.ceiling === null ? null : h("p", {}, `Noise ceiling of ${measureName(table.measure)}: `, h("b", {}, number(table.ceiling)), ". A perfect model would reach it."));
   }
 
   function drawTable() {
@@ -60,23 +64,28 @@ page("Leaderboard", () => {
     const absent = state.absent ? unique(rows.filter(row => row.state !== "baseline").map(row => row.m))
       .filter(m => here.every(row => row.m !== m)).map(m => ({t, m, state: "not run", note: ""})) : [];
     const shown = [...here, ...absent].filter(matches);
-    const kept = shown.filter(row => row.state === "ranked" || row.state === "baseline");
+    const kept = shown.filter(row => row.state === "ranked"), references = shown.filter(row => row.state === "baseline");
     const scale = domain(shown.map(row => row.v?.[measure]).filter(Boolean), limit());
     const body = (rows, cls = "") => h("tbody", {class: cls}, rows.map(row => element(row, scale)));
     const sorted = list => list.map((row, i) => [row, i])
       .sort(([a, i], [b, j]) => key === "rank" ? (i - j) * (down ? -1 : 1) : order(by.value(a), by.value(b), down) || i - j)
       .map(([row]) => row);
-    const parts = key === "rank" && measure === table.measure ? groups(sorted(kept)).map(group => body(group, group.length > 1 ? "tied" : ""))
+    column.find(one => one.key === "value").extra = axis(scale, wide);
+    const section = name => h("tbody", {}, h("tr", {class: "section"}, h("th", {colspan: column.length, scope: "rowgroup"}, name)));
+    const parts = key === "rank" ? groups(sorted(kept)).map(group => body(group, group.length > 1 ? "tied" : ""))
       : [body(sorted(kept))];
+    if (references.length) parts.push(section("For reference: ceiling and baselines"), body(sorted(references)));
     for (const name of unique(Object.values(STATES))) {
       const rest = sorted(shown.filter(row => STATES[row.state] === name));
-      if (rest.length) parts.push(h("tbody", {}, h("tr", {class: "section"}, h("th", {colspan: column.length, scope: "rowgroup"}, name))), body(rest, "unranked"));
+      if (rest.length) parts.push(section(name), body(rest, "unranked"));
     }
     const caption = h("caption", {}, `${benchmarkOf(table).name} by ${table.metric}`);
+    const noInterval = kept.some(row => row.v?.[measure] && row.v[measure][1] === null);
     const legend = h("p", {class: "muted", id: "legend"}, "Ticks: values; bars: 95 % intervals", limit() === null ? "" : "; dashed: the noise ceiling", ". ",
-      "Ranks such as 2–3 are those that chance allows; a bracket joins models whose ranks overlap. Baselines, in italics, have no rank. Depth: place of the layer among those read, from 0 % to 100 %.",
-      measure === table.measure ? "" : ` Ranks are by ${measureName(table.measure)}.`);
-    redraw(place, legend, h("p", {class: "actions"}, button()), scrolled("Leaderboard, scrolls sideways",
+      "Ranks such as 2–3 are those that chance allows; a bracket at the left joins models whose ranks overlap. ", references.length ? `${BASELINE} ` : "", "Depth: place of the layer among those read, from 0 % to 100 %.",
+      measure === table.measure ? "" : ` Ranks and brackets are those of ${measureName(table.measure)}, which models are ranked by.`,
+      noInterval ? " Where a cell says so, the score has no interval of this measure: a mean over seeds has one of the measure that ranks alone, and some measures and scores have no draws." : "");
+    redraw(place, legend, h("div", {class: "actions"}, button(), check("List models not run here", Boolean(state.absent), on => change({absent: on ? "1" : ""}))), scrolled("Leaderboard, scrolls sideways",
       h("table", {class: "board", "aria-describedby": "legend"}, caption, header(column, {key, down}, (sort, way) => change({sort, down: way ? "1" : "0"})), parts)));
     count.textContent = `${kept.filter(row => row.state === "ranked").length} of ${here.filter(row => row.state === "ranked").length} ranked models shown.`;
   }
@@ -90,7 +99,7 @@ page("Leaderboard", () => {
     const model = modelOf(row), [low, high] = DEPTHS[state.depth] || [];
     const text = `${model.model} ${model.weights} ${row.note || ""} ${row.layer || ""}`.toLowerCase();
     return state.q.toLowerCase().split(/\s+/).every(word => text.includes(word))
-      && (!state.kind || model.kind === state.kind) && (!state.weights || model.source === state.weights)
+      && (!state.kind || kindOf(row) === state.kind) && (!state.weights || sources(model).includes(state.weights))
       && (!DEPTHS[state.depth] || (row.depth !== null && row.depth !== undefined && row.depth >= low && row.depth < high));
   }
 
@@ -110,10 +119,8 @@ page("Leaderboard", () => {
     const value = row => row.v?.[measure]?.[0];
     return [
       {key: "rank", name: "Rank", cls: "num", value: row => row.rank?.[0], ascending: true},
-      {key: "model", name: "Model", value: row => modelOf(row).model, ascending: true},
+      {key: "model", name: "Model", value: row => fullName(modelOf(row)), ascending: true},
       {key: "value", name: measureName(measure), value},
-      {key: "compare", name: "Compare", cls: "tick"},
-      {key: "weights", name: "Weights", value: row => modelOf(row).weights, ascending: true},
       {key: "layer", name: "Layer", value: row => row.layer, ascending: true},
       {key: "depth", name: "Depth", cls: "num", value: row => row.depth, ascending: true},
       {key: "sites", name: "Sites", cls: "num", value: row => row.sites ? parseInt(row.sites, 10) : null},
@@ -123,17 +130,16 @@ page("Leaderboard", () => {
 
   function element(row, scale) {
     const model = modelOf(row), triple = row.v?.[measure];
-    const name = h("a", {href: modelUrl(model, table)}, model.model);
     const tick = h("input", {type: "checkbox", checked: chosen.has(row.m), "aria-label": `Compare ${fullName(model)}`,
-      onchange: () => { tick.checked ? chosen.add(row.m) : chosen.delete(row.m); redraw(place.querySelector(".actions"), button()); }});
+      onchange: () => { tick.checked ? chosen.add(row.m) : chosen.delete(row.m); place.querySelector(".actions button").replaceWith(button()); }});
     const mark = {failed: "failed", "no value": "no value", "not run": "not run"}[row.state];
     return h("tr", {class: row.state.replace(" ", "-")},
-      h("td", {class: "num"}, rankText(row.rank)),
-      h("th", {scope: "row"}, row.state === "baseline" ? h("em", {}, name) : name),
-      h("td", {class: "value"}, triple ? [h("span", {class: "figure"}, h("b", {}, number(triple[0])), " ", h("small", {}, range(triple[1], triple[2]))),
-        drawn(triple, scale, limit())] : h("span", {class: "mark"}, mark || "–")),
-      h("td", {class: "tick"}, row.v ? tick : ""), h("td", {}, model.weights), h("td", {}, row.layer || ""), h("td", {class: "num"}, row.depth === null || row.depth === undefined ? "" : `${Math.round(100 * row.depth)} %`),
-      h("td", {class: "num"}, row.sites || ""), h("td", {class: "note"}, row.note || ""));
+      h("td", {class: "num"}, rankText(row.rank) || "–"),
+      h("th", {scope: "row"}, h("div", {class: "model"}, row.v ? h("span", {class: "tick"}, tick) : null, h("div", {}, nameLink(model, table, row.state === "baseline")))),
+      h("td", {class: "value"}, triple ? [h("span", {class: "figure"}, h("b", {}, number(triple[0])), " ", h("small", {}, intervalText(row, triple))),
+        drawn(triple, scale, limit(), wide)] : h("span", {class: "mark"}, mark || "–")),
+      h("td", {}, row.layer || "–"), h("td", {class: "num"}, row.depth === null || row.depth === undefined ? "–" : `${Math.round(100 * row.depth)} %`),
+      h("td", {class: "num"}, row.sites || "–"), h("td", {class: "note"}, noteText(row) || "–"));
   }
 
   function button() {
