@@ -75,6 +75,63 @@ def test_rows_are_ranked_grouped_and_marked(browser, site, addresses):
         assert page.locator("tr.other-setup td").first.inner_text() == "–"
 
 
+def test_the_first_board_is_that_of_most_models_and_says_what_is_compared(browser, site, addresses):
+    with opened(browser, site) as page:
+        page.goto(f"{site.as_uri()}/index.html")
+        assert page.title() == f"{RECORDED} by ridge · Leaderboard · itbench"
+        lead = page.locator(".lead").inner_text()
+        assert f"recorded to the same images on {RECORDED} (IT), by ridge (ridge on principal components" in lead
+        assert "itbench score -m MODEL -b synthetic-it" in page.locator(".about").inner_text()
+        assert page.locator("optgroup[label='Default of the benchmark'] option").get_attribute("value") == "ridge"
+        assert "itbench cite" in page.locator("footer").inner_text()
+        assert page.get_by_role("link", name="All scores as CSV").get_attribute("href") == "scores.csv"
+        names = page.locator("table.board tbody th[scope=row]").all_inner_texts()
+        assert [" ".join(name.split()) for name in names[:1] + names[4:6]] == [
+            *("best pretrained", "seeded random (2 seeds)", "a-baseline"),
+        ]
+        page.goto(f"{site.as_uri()}/compare.html")
+        assert page.get_by_role("link", name="best (pretrained) and twin-a (pretrained)").count() == 1
+
+
+def test_ranks_and_italics_of_baselines_agree_on_both_tables(browser, site, addresses):
+    with opened(browser, site) as page:
+        for name in ("index", "benchmarks"):
+            page.goto(addresses[name])
+            row = page.locator("tr", has=page.get_by_role("link", name="a-baseline"))
+            assert row.locator("th em").inner_text() == "a-baseline"
+            assert "scored by itbench baselines; it has no rank" in page.locator("#legend").inner_text()
+            assert "(" not in row.locator("td").first.inner_text()
+        assert row.locator("td em").first.inner_text().startswith("0.")
+        assert page.locator("tr", has=page.get_by_role("link", name="best", exact=True)).locator("em").count() == 0
+        assert "All values: Explained variance" in page.locator("#legend").inner_text()
+        assert page.locator("thead").inner_text().count("Explained variance") == 0
+
+
+def test_over_the_ceiling_ranks_keep_their_brackets_and_missing_intervals_are_named(browser, site, addresses):
+    with opened(browser, site) as page:
+        page.goto(f"{addresses['index']}&corrected=1")
+        assert page.locator("tbody.tied th[scope=row] a").all_inner_texts() == ["twin-a", "twin-b"]
+        row = page.locator("tr", has=page.get_by_role("link", name="seeded"))
+        assert "no interval" in row.locator("td.value").inner_text()
+        said = " ".join(page.locator("main > div > p.muted").all_inner_texts())
+        assert "Ranks and brackets are those of Explained variance" in said
+        assert "a mean over seeds has one of the measure that ranks alone" in said
+
+
+def test_filters_are_folded_on_a_phone_and_open_where_one_is_set(browser, site, addresses):
+    with opened(browser, site, size=PHONE) as page:
+        page.goto(addresses["index"])
+        assert not page.get_by_label("Kind").is_visible()
+        page.get_by_text("Filter the models").click()
+        page.get_by_label("Kind").select_option("baseline")
+        assert models_in(page) == ["a-baseline"]
+        assert page.get_by_label("Kind").is_visible()
+        page.goto("about:blank")
+        page.goto(f"{addresses['index']}&weights=random")
+        assert page.get_by_label("Weights").input_value() == "random"
+        assert page.get_by_label("Weights").is_visible()
+
+
 def test_columns_sort_both_ways_and_say_so(browser, site, addresses):
     with opened(browser, site) as page:
         page.goto(addresses["index"])
@@ -138,6 +195,7 @@ def test_a_stranger_finds_layer_difference_and_question(browser, site, addresses
         page.get_by_label("Compare twin-a").check()
         page.get_by_role("button", name="Compare best (pretrained) with twin-a (pretrained)").click()
         page.locator(".verdict").wait_for()
+        assert "≤ 0.004 (500 draws)" in page.locator("dl").first.inner_text()  # 2 / 501
         assert page.locator(".verdict").inner_text() == "best (pretrained) is better than twin-a (pretrained)."
         page.get_by_label("Model B").select_option(label="other-options (pretrained)")
         page.locator(".verdict", has_text="best (pretrained) is better than other-options").wait_for()

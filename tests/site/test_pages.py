@@ -6,13 +6,16 @@ import pytest
 from itbench.data.recordings_file import read_recordings
 from itbench.data.responses import mean_over_repetitions
 from itbench.plugins import load_plugins
+from itbench.results.explain.readout import metric_description
 from itbench.results.leaderboard import compile_leaderboard
 from itbench.results.paired_comparison import compare_scores
 from itbench.results.score_file import scores_in, write_score
+from itbench.site.benchmark_page import grouped
 from itbench.site.pages import Names
 from itbench.site.site import write_site
 from tests.kit.scores import readout_score
 from tests.kit.site_scores import ABSENT, MARKUP, RECORDED, read_page, site_scores
+from tests.kit.toy import toy_recordings
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +209,19 @@ def test_a_benchmark_counts_the_images_of_splits_in_which_images_train(kind, tmp
     text = read_page(tmp_path / "site", "benchmark/toy")["splits"]
     assert "4 splits, each with 18 training images and 6 held out." in text
     assert " 0 training" not in text
+
+
+def test_stimuli_of_a_category_stand_together_in_the_heat_map():
+    recordings = toy_recordings(sites=3)
+    texts = np.asarray(recordings.stimuli.metadata["category"]).astype(str)
+    order, groups, name = grouped(recordings)
+    assert name == "category"
+    assert groups == [(text, int((texts == text).sum())) for text in sorted(set(texts))]
+    assert texts[order].tolist() == sorted(texts)
+    assert all((np.diff(order[texts[order] == text]) > 0).all() for text in set(texts))  # each in its former order
+
+
+def test_metrics_of_one_file_are_described_apart():
+    metrics = load_plugins(()).metrics
+    first = [metric_description(metrics[name]).split("\n\n")[0] for name in metrics]
+    assert len(set(first)) == len(first)

@@ -1,5 +1,6 @@
 """The folder of a site: whole or not at all, never in place of anything else, the same for the same scores."""
 
+import csv
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 import itbench.site.site as module
 from itbench.errors import BadOption, UnknownName
 from itbench.plugins import load_plugins
+from itbench.results.leaderboard import compile_leaderboard
 from itbench.site.site import MARKER, write_site
 from tests.kit.commands import run
 from tests.kit.many_scores import many_scores
@@ -119,3 +121,13 @@ def test_the_marker_names_all_files(scores, tmp_path):
     write_site(scores, tmp_path / "site", load_plugins(()))
     found = json.loads((tmp_path / "site" / MARKER).read_text())
     assert {*found["files"], MARKER} == set(files_in(tmp_path / "site"))
+
+
+def test_the_table_lies_beside_the_pages_as_csv(scores, tmp_path):
+    write_site(scores, tmp_path / "site", load_plugins(()))
+    rows = compile_leaderboard(scores)
+    with (tmp_path / "site" / "scores.csv").open(encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    assert [(row["model"], row["rank"], float(row["value"])) for row in found] == [
+        (row["model"], row["rank"], row["value"]) for row in rows
+    ]

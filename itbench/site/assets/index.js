@@ -82,11 +82,11 @@ page("Leaderboard", () => {
     const caption = h("caption", {}, `${benchmarkOf(table).name} by ${table.metric}`);
     const noInterval = kept.some(row => row.v?.[measure] && row.v[measure][1] === null);
     const legend = h("p", {class: "muted", id: "legend"}, "Ticks: values; bars: 95 % intervals", limit() === null ? "" : "; dashed: the noise ceiling", ". ",
-      "Ranks such as 2–3 are those that chance allows; a bracket at the left joins models whose ranks overlap. ", references.length ? `${BASELINE} ` : "", "Depth: place of the layer among those read, from 0 % to 100 %.",
-      measure === table.measure ? "" : ` Ranks and brackets are those of ${measureName(table.measure)}, which models are ranked by.`,
+      "Ranks such as 2–3 are those that chance allows; a bracket at the left joins models whose ranks overlap. ", references.length ? `${BASELINE} ` : "", "Depth: place of the layer among those read, from 0 % to 100 %.");
+    const exceptions = h("p", {class: "muted"}, measure === table.measure ? "" : `Ranks and brackets are those of ${measureName(table.measure)}, which models are ranked by.`,
       noInterval ? " Where a cell says so, the score has no interval of this measure: a mean over seeds has one of the measure that ranks alone, and some measures and scores have no draws." : "");
-    redraw(place, legend, h("div", {class: "actions"}, button(), check("List models not run here", Boolean(state.absent), on => change({absent: on ? "1" : ""}))), scrolled("Leaderboard, scrolls sideways",
-      h("table", {class: "board", "aria-describedby": "legend"}, caption, header(column, {key, down}, (sort, way) => change({sort, down: way ? "1" : "0"})), parts)));
+    redraw(place, exceptions.textContent ? exceptions : null, h("div", {class: "actions"}, button(), check("List models not run here", Boolean(state.absent), on => change({absent: on ? "1" : ""}))), scrolled("Leaderboard, scrolls sideways",
+      h("table", {class: "board", "aria-describedby": "legend"}, caption, header(column, {key, down}, (sort, way) => change({sort, down: way ? "1" : "0"})), parts)), legend);
     count.textContent = `${kept.filter(row => row.state === "ranked").length} of ${here.filter(row => row.state === "ranked").length} ranked models shown.`;
   }
 
