@@ -49,12 +49,7 @@ class Protocol:
 
 
 class BrainScorePLS(Protocol):
-    """Partial least squares with 25 components, by Brain-Score's splits and ceiling.
-
-    Schrimpf et al. (2018), bioRxiv 407007; code: https://github.com/brain-score/vision. The components: Yamins et al.
-    (2014), PNAS 111, 8619-8624. One difference: Brain-Score fixes a layer for each model in advance, here each split
-    chooses one on its training images.
-    """
+    """Partial least squares with 25 components, by Brain-Score's splits and ceiling."""
 
     formula = "ŷ = b + Σ_k c_k t_k, k = 1 … 25\nt_k: component of partial least squares"
 
@@ -65,11 +60,7 @@ class BrainScorePLS(Protocol):
 
 
 class BrainScoreRidge(Protocol):
-    """Ridge regression on all features with penalty 1, by Brain-Score's splits and ceiling.
-
-    Schrimpf et al. (2018), bioRxiv 407007; code: https://github.com/brain-score/vision. One difference: Brain-Score
-    fixes a layer for each model in advance, here each split chooses one on its training images.
-    """
+    """Ridge regression on all features with penalty 1, by Brain-Score's splits and ceiling."""
 
     units_matter = "Brain-Score's penalty is 1, whatever the units of the features"
     formula = (

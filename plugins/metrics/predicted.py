@@ -1,8 +1,7 @@
 """RSA and CKA between the responses predicted by ridge regression and the recorded ones, on held-out images.
 
 Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
-fit each site; the RDMs of predicted and recorded responses are then compared on images held out from the fit.
-CKA: Kornblith, Norouzi, Lee & Hinton (2019), ICML.
+fit each site; RDMs (or Grams: Kornblith, Norouzi, Lee & Hinton 2019, ICML) are then compared on held-out images.
 """
 
 from dataclasses import dataclass, field
@@ -22,12 +21,8 @@ from itbench.metrics import (
 
 @hookimpl
 def itbench_metrics(register):
-    register(
-        "predicted-rsa",
-        PredictedSimilarity,
-        description="RSA between predicted and recorded responses",
-        bibtex="khaligh-razavi2017",
-    )
+    rsa = "RSA between predicted and recorded responses"
+    register("predicted-rsa", PredictedSimilarity, description=rsa, bibtex="khaligh-razavi2017")
     register(
         "predicted-cka",
         PredictedAlignment,
@@ -54,11 +49,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class PredictedSimilarity(Predicted):
-    """RSA between the responses predicted by ridge regression and the recorded ones, on held-out images.
-
-    Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
-    fit each site; the RDMs of predicted and recorded responses are then compared on images held out from the fit.
-    """
+    """RSA between the responses predicted by ridge regression and the recorded ones, on held-out images."""
 
     measure = "predicted_rsa"
     formula = "RSA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"
@@ -78,12 +69,7 @@ class PredictedSimilarity(Predicted):
 
 @dataclass(frozen=True)
 class PredictedAlignment(Predicted):
-    """CKA between the responses predicted by ridge regression and the recorded ones, on held-out images.
-
-    Khaligh-Razavi, Henriksson, Kay & Kriegeskorte (2017), J. Math. Psychol. 76, 184-197: features are first weighted to
-    fit each site; the Grams of predicted and recorded responses are then compared on images held out from the fit.
-    CKA: Kornblith, Norouzi, Lee & Hinton (2019), ICML.
-    """
+    """CKA between the responses predicted by ridge regression and the recorded ones, on held-out images."""
 
     measure = "predicted_cka"
     formula = "CKA of y and ŷ over the held-out images\nŷ: predicted by ridge regression"

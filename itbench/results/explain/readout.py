@@ -51,12 +51,17 @@ def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
 
 
 def metric_description(entry: MetricEntry) -> str:
-    """Return the paragraphs that explain a readout: the docstring of its class, or of its plugin."""
+    """Return the paragraphs that explain a readout: the docstring of its class, or of its plugin.
+
+    A class whose docstring is one paragraph says what is its own among several of a plugin, which explains the rest.
+    """
     of_class = entry.readout.__dict__.get("__doc__") or ""
     written = "" if of_class.startswith(f"{entry.readout.__name__}(") else of_class  # dataclasses generate one
     module = sys.modules.get(entry.readout.__module__)
-    docstring = inspect.cleandoc(written or (module and module.__doc__) or entry.description)
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
+    of_plugin = inspect.cleandoc((module and module.__doc__) or entry.description).split("\n\n")
+    own = inspect.cleandoc(written).split("\n\n") if written else []
+    paragraphs = own if len(own) > 1 else [*own, *of_plugin[1:]] if own else of_plugin
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _penalties(score: xr.Dataset) -> dict[str, Value]:
