@@ -140,6 +140,7 @@ def test_ctrl_c_says_what_is_kept(words, said, toy, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     assert started.stdout.readline() == "a pass\n"
     time.sleep(0.1)

@@ -150,7 +150,7 @@ def test_there_is_no_second_copy_of_the_responses(tmp_path, pytestconfig):
     code = (
         "import sys\nfrom pathlib import Path\nfrom plugins.datasets.majajhong2015.assembly import read_assembly\n"
         "from itbench.util.progress import SilentReporter\nfrom itbench.data.recordings_file import write_recordings\n"
-        "import h5netcdf, PIL.Image\n"
+        "import h5netcdf, PIL.Image, pandas, pyarrow\n"
         "peak = lambda: int(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0]) * 1024\n"
         "before = peak()\n"
         "made = read_assembly(*map(Path, sys.argv[1:4]), 'IT', SilentReporter())\n"
