@@ -43,7 +43,7 @@ def label_of(measure: str) -> str:
     return AXES.get(measure, measure)
 
 
-def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
+def read_scores(given: Sequence[Given], measure: str = "", *, of_sites: bool = False) -> list[xr.Dataset]:
     """Return the scores that a plot is given, as datasets whose headline is one measure.
 
     Parameters
@@ -51,6 +51,8 @@ def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
     given : sequence of Dataset, str, Path, SeedScores, or sequences of these
     measure : str, optional
         Another measure than the headline, by its name or as an axis calls it: ``correlation``, ``EV/ceiling``.
+    of_sites : bool
+        Whether it must be one that each site has.
 
     Raises
     ------
@@ -58,14 +60,16 @@ def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
         Without any score.
     BadScore, DamagedFile
     UnknownName
-        If a score does not hold the measure.
+        If a score does not hold the measure, or its sites have none.
     """
     scores = list(_flat(given))
     if not scores:
         raise BadOption(
             "A plot needs a score.", known="None was given.", todo="Make one: itbench score -m itbench-tiny"
         )
-    return [with_measure(score, measure) for score in scores]
+    if of_sites:
+        refuse_comparisons(scores)
+    return [with_measure(score, measure, SITE_MEASURES if of_sites else measures(score)) for score in scores]
 
 
 def _flat(given: Iterable[Given]) -> Iterable[xr.Dataset]:
@@ -78,15 +82,15 @@ def _flat(given: Iterable[Given]) -> Iterable[xr.Dataset]:
             yield from _flat(one.scores if isinstance(one, SeedScores) else one)
 
 
-def one_score(given: Given, measure: str = "") -> xr.Dataset:
-    """Return the one score that a plot is given.
+def one_score(given: Given, measure: str = "", *, of_sites: bool = False) -> xr.Dataset:
+    """Return the one score that a plot is given, read as by `read_scores`.
 
     Raises
     ------
     BadOption
         If there are several.
     """
-    scores = read_scores([given], measure)
+    scores = read_scores([given], measure, of_sites=of_sites)
     if len(scores) > 1:
         raise BadOption(f"This plot shows one score, and {len(scores)} were given.")
     return scores[0]
@@ -103,17 +107,18 @@ def measures(score: xr.Dataset) -> list[str]:
     return list(dict.fromkeys([own, *sorted(others), *SITE_MEASURES, *ratios]))
 
 
-def with_measure(score: xr.Dataset, measure: str) -> xr.Dataset:
-    """Return a score whose headline is another measure that it holds.
+def with_measure(score: xr.Dataset, measure: str, known: Sequence[str]) -> xr.Dataset:
+    """Return a score whose headline is another of its measures, of those that a plot can show.
 
     Raises
     ------
     UnknownName
     """
-    known = measures(score)
-    by_name = {name: name for name in known} | {label_of(name).casefold(): name for name in known}
+    by_name = {name.casefold(): name for name in known} | {label_of(name).casefold(): name for name in known}
     if measure and measure.casefold() not in by_name:
-        raise UnknownName.of(f"measure of {name_of(score)} by {score.attrs['metric']}", measure, known)
+        held = "" if known is not SITE_MEASURES else " at each site"
+        kind = f"measure{held} of {name_of(score)} by {score.attrs['metric']}"
+        raise UnknownName.of(kind, measure, map(label_of, known))
     return score.assign_attrs(measure=by_name[measure.casefold()]) if measure else score
 
 
@@ -130,8 +135,8 @@ def shared_measure(scores: Sequence[xr.Dataset]) -> str:
         common = [name for name in measures(scores[0]) if all(name in measures(score) for score in scores)]
         raise BadScore(
             f"The scores have {len(found)} measures, and one axis shows one: {', '.join(map(label_of, found))}.",
-            known=f"All hold: {', '.join(common)}." if common else "They hold none in common.",
-            todo=f"Name one: --measure {common[0]}" if common else "Choose scores by one metric.",
+            known=f"All hold: {', '.join(map(label_of, common))}." if common else "They hold none in common.",
+            todo=f"Name one: --measure {label_of(common[0])}" if common else "Choose scores by one metric.",
         )
     return found[0]
 
@@ -232,12 +237,17 @@ def headline(score: xr.Dataset) -> Headline:
 
 
 def site_measure(scores: Sequence[xr.Dataset]) -> str:
-    """Return the measure that plots of sites show: the headline of all scores where each site has it, else EV.
+    """Return the measure that plots of sites show: the headline of all scores where each site has it, else EV."""
+    found = {measure_of(score) for score in scores}
+    return found.pop() if len(found) == 1 and found <= set(SITE_MEASURES) else SITE_MEASURES[0]
+
+
+def refuse_comparisons(scores: Sequence[xr.Dataset]) -> None:
+    """Refuse scores that are comparisons, which have one value for all sites.
 
     Raises
     ------
     BadScore
-        If a score is a comparison, which has one value for all sites.
     """
     for score in scores:
         if is_comparison(score):
@@ -246,8 +256,6 @@ def site_measure(scores: Sequence[xr.Dataset]) -> str:
                 known="A plot of sites needs a readout, such as ridge.",
                 todo=f"Make one: {score_command(score, 'ridge')}",
             )
-    found = {measure_of(score) for score in scores}
-    return found.pop() if len(found) == 1 and found <= set(SITE_MEASURES) else SITE_MEASURES[0]
 
 
 def at_sites(score: xr.Dataset, measure: str) -> Array:

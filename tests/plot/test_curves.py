@@ -129,7 +129,7 @@ def test_scores_of_several_measures_are_refused(good):
         itbench.plot.layers(good, other)
     with pytest.raises(UnknownName, match="correlation"):
         itbench.plot.layers(good, measure="corelation")
-    with pytest.raises(BadScore, match=r"--measure explained_variance"):
+    with pytest.raises(BadScore, match=r"--measure EV$"):
         itbench.plot.layers(good, good.assign_attrs(measure="correlation"))
 
 
