@@ -325,9 +325,8 @@ def check_picture_path(path: str | Path, *, replace: bool = True) -> Path:
     """
     path = Path(path).expanduser()
     if path.suffix.lower() not in FORMATS:
-        raise BadOption(
-            f"{path}: no picture ends in {path.suffix or 'nothing'}.", known=f"Known endings: {', '.join(FORMATS)}."
-        )
+        what = f"{path}: a picture cannot end in {path.suffix}." if path.suffix else f"{path}: the file has no ending."
+        raise BadOption(what, known=f"Known endings: {', '.join(FORMATS)}.")
     if path.exists() and not replace:
         raise BadOption(f"There is a file {path} already.", todo="Put it elsewhere, or replace it: --replace")
     check_writable(path.absolute().parent)

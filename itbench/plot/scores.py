@@ -12,17 +12,19 @@ from scipy import stats
 
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.results.score_command import score_command
-from itbench.results.score_file import BY_EARLIER_RULES, edition_of, is_earlier, read_score
+from itbench.results.score_file import BY_EARLIER_RULES, edition_of, is_earlier, provenance, read_score
 from itbench.results.score_setup import Setup, name_of
 from itbench.results.score_variables import (
     SITE_MEASURES,
     ceiling_of,
     ceilings_of,
     drawn_measures,
+    has_predictions,
     has_split_measure,
     is_comparison,
     layer_names,
     measure_of,
+    penalties_of,
     pooled,
 )
 from itbench.results.seeds import SeedScores
@@ -261,6 +263,45 @@ def refuse_comparisons(scores: Sequence[xr.Dataset]) -> None:
 def at_sites(score: xr.Dataset, measure: str) -> Array:
     """Return a measure of a readout at every site (site,), at the layers that the splits chose; NaN if not scored."""
     return np.asarray(pooled(score, measure, chosen=True).values, np.float64)
+
+
+OF_READOUTS = ("sites", "scatter", "ceiling", "predictions", "penalties")  # kinds
+
+
+def suits(kind: str, score: xr.Dataset) -> bool:
+    """Return whether a score holds what a kind of plot shows of each score, as far as its variables say it."""
+    if kind in OF_READOUTS and is_comparison(score):
+        return False
+    if kind == "ceiling":
+        ceiling = ceiling_of(score)
+        return ceiling is not None and bool(np.isfinite(ceiling).any())
+    if kind == "penalties":
+        return bool((penalties_of(score) > 0).any())
+    if kind in ("rdms", "mds", "training"):
+        return Setup.of(score).trained == (kind == "training")
+    return True
+
+
+def possible_kinds(scores: Sequence[xr.Dataset]) -> list[str]:
+    """Return the kinds of plot that scores can give, as far as their files say it."""
+    benchmarks = {score.attrs["benchmark"] for score in scores}
+    windows = {str(provenance(score).get("window") or "") for score in scores}
+    same = len(set(map(measure_of, scores))) == 1
+    tables = {(score.attrs["benchmark"], score.attrs.get("beside") or score.attrs["metric"]) for score in scores}
+    one = len(scores) == 1
+    can = {
+        "layers": same,
+        "models": len(tables) == 1,
+        "sites": True,
+        "scatter": len(scores) == 2 and len(benchmarks) == 1,
+        "ceiling": one,
+        "predictions": one and all(map(has_predictions, scores)),
+        **dict.fromkeys(("rdms", "mds", "penalties"), one),
+        "heatmap": True,
+        "time": same and len(windows) > 1 and "" not in windows,
+        **dict.fromkeys(("training", "montage"), one),
+    }
+    return [kind for kind, possible in can.items() if possible and all(suits(kind, score) for score in scores)]
 
 
 def fitting_kind(scores: Sequence[xr.Dataset]) -> str:
