@@ -211,6 +211,11 @@ def many() -> float:
     return float(mpl.rcParams["lines.markersize"]) * 0.6
 
 
+def caps() -> dict[str, Any]:
+    """Return parameters of error bars whose caps are seen beside and above the mark, however short the bar is."""
+    return {"capsize": float(mpl.rcParams["lines.markersize"]) * 0.75, "barsabove": True}
+
+
 def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
     """Put a title above axes, and the legend of what is drawn there between the two, or at the right side."""
     handles, labels = ax.get_legend_handles_labels()
@@ -238,11 +243,17 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
     legend.set_gid(ABOVE)
 
 
+def balanced(text: str, width: int) -> str:
+    """Return a text in as few lines as a width in characters allows, of about the same length."""
+    lines = len(textwrap.wrap(text, width, break_long_words=False))
+    narrowest = next(n for n in range(1, width + 1) if len(textwrap.wrap(text, n, break_long_words=False)) <= lines)
+    return textwrap.fill(text, narrowest, break_long_words=False)
+
+
 def entitle(figure: Figure, panels: Sequence[Axes], title: str, own: bool) -> None:
     """Put a title above all panels of a figure of its own, or above the first of those in given axes."""
     if own:
-        width = int(in_characters(figure.get_figwidth()))
-        figure.suptitle(textwrap.fill(title, width, break_long_words=False), x=0.01, ha="left")
+        figure.suptitle(balanced(title, int(in_characters(figure.get_figwidth()))), x=0.01, ha="left")
     else:
         panels[0].set_title(title)
 
