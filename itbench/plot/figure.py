@@ -213,11 +213,11 @@ def many() -> float:
 
 def caps() -> dict[str, Any]:
     """Return parameters of error bars whose caps are seen beside and above the mark, however short the bar is."""
-    return {"capsize": float(mpl.rcParams["lines.markersize"]) * 0.75, "barsabove": True}
+    return {"capsize": float(mpl.rcParams["lines.markersize"]) * 0.9, "barsabove": True}
 
 
-def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
-    """Put a title above axes, and the legend of what is drawn there between the two, or at the right side."""
+def head(ax: Axes, title: str = "", *, side: bool = False, room: float | None = None) -> None:
+    """Put a title above axes, and the legend of what is drawn there between, or at the right; `room` in characters."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles or side:
         ax.set_title(title)
@@ -225,7 +225,8 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
         ax.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5))
     if not handles or side:
         return
-    width = in_characters(ax.get_window_extent().width / ax.figure.dpi)
+    width = room or in_characters(ax.get_window_extent().width / ax.figure.dpi)
+    title = balanced(title, max(20, int(width))) if room else title
     labels = [textwrap.fill(label, max(20, int(width) - 5), break_long_words=False) for label in labels]
     longest = max(len(line) for label in labels for line in label.split("\n")) + 5
     columns = int(np.clip(width // longest, 1, len(labels)))

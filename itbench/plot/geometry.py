@@ -155,7 +155,7 @@ def mds(
     left, _, right = np.linalg.svd(places.T @ others)
     name, values = groups_of(recordings.stimuli, by, MOST_GROUPS)
     kinds = sorted(set(values)) or [""]
-    with drawing(ax, style, size, aspect=0.85 if style == "paper" else 0.68, panels=2) as (figure, panels):
+    with drawing(ax, style, size, aspect=0.85 if style == "paper" else 0.74, panels=2) as (figure, panels):
         titles, heading = (layer, str(one.attrs.get("region") or "brain")), _heading(one, distance, len(model), name)
         drawn = zip(panels, (places @ (left @ right), others), (shares, brain_shares), titles, strict=True)
         for panel, at, share, title in drawn:

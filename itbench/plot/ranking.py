@@ -226,7 +226,7 @@ def heatmap(
         for name, hatch in HATCHES.items():
             if (state == name).any():
                 axes.fill_between([], [], **{**blank, "linewidth": 0.6}, hatch=hatch, label=name)
-        head(axes, title)
+        head(axes, title, room=room * len(heads))
     return figure
 
 

@@ -175,6 +175,8 @@ def test_heatmap_refuses_two_scores_in_a_cell_and_says_what_is_left_out(several,
     elsewhere = [make(0.5, 61, model=name, benchmark="other") for name in ("a", "e")]
     figure = itbench.plot.heatmap(*several[:4], other, *elsewhere)
     assert labels(figure.axes[0]) == ["not run", "not comparable"]
+    narrow = itbench.plot.heatmap(*several[:4], other, *elsewhere, style="paper").axes[0]
+    assert narrow.get_position().width > 0.5  # which the legend leaves
     models, columns = ([tick.get_text() for tick in ticks] for ticks in ticks_of(figure))
     (patch,) = [patch for patch in figure.axes[0].patches if patch.get_hatch() != "////"]
     assert (models[round(patch.get_y() + 0.5)], columns[round(patch.get_x() + 0.5)]) == ("e", "toy")
