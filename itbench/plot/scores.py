@@ -118,8 +118,8 @@ def with_measure(score: xr.Dataset, measure: str, known: Sequence[str]) -> xr.Da
     """
     by_name = {name.casefold(): name for name in known} | {label_of(name).casefold(): name for name in known}
     if measure and measure.casefold() not in by_name:
-        held = "" if known is not SITE_MEASURES else " at each site"
-        kind = f"measure{held} of {name_of(score)} by {score.attrs['metric']}"
+        each = "each site of " if known is SITE_MEASURES else ""
+        kind = f"measure of {each}{name_of(score)} by {score.attrs['metric']}"
         raise UnknownName.of(kind, measure, map(label_of, known))
     return score.assign_attrs(measure=by_name[measure.casefold()]) if measure else score
 

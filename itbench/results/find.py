@@ -10,7 +10,7 @@ import xarray as xr
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, UnknownName
-from itbench.results.score_command import command_line
+from itbench.results.score_command import command_line, weights_options
 from itbench.results.score_file import read_score, scores_in
 from itbench.results.score_setup import Setup, name_of
 
@@ -64,8 +64,9 @@ def find_scores(
     wanted = {"benchmark": benchmark.name if benchmark else "", "metric": metric}
     wanted = {key: value for key, value in wanted.items() if value}
     scores: list[Found] = []
+    every: list[Found] = []
     if not all(name.endswith(ENDING) for name in names):
-        every = scores_in(folder, without=("predictions",))
+        every = list(scores_in(folder, without=("predictions",)))
         scores = [found for found in every if all(found[1].attrs[key] == value for key, value in wanted.items())]
 
     def paths_of(name: str) -> list[Path]:
@@ -76,7 +77,7 @@ def find_scores(
         if not fitting and (path.is_file() or (path.is_dir() and path.name != name)):
             return [path]  # which is read, and refused for what it is
         if not fitting:
-            raise _unknown(name, scores, folder, benchmark, weights, metric)
+            raise _unknown(name, scores, folder, benchmark, weights, metric, every)
         fitting = prefer(name, fitting) if prefer else fitting
         if several:
             return [path for path, _ in fitting]
@@ -115,7 +116,7 @@ def select_scores(folder: Path, names: Sequence[str] = (), benchmark: str = "", 
         scores = [one for one in every if all(one[1].attrs[key] == value for key, value in wanted.items())]
         for name in named:
             if not any(name in _names(score, "") for _, score in scores):
-                raise _unknown(name, scores, folder, None, "", metric)
+                raise _unknown(name, scores, folder, None, "", metric, every)
         fitting = [one for one in scores if not named or set(named) & set(_names(one[1], ""))]
         found = {**{path.resolve(): (path, score) for path, score in fitting}, **found}
     return list(found.values())
@@ -127,15 +128,28 @@ def _names(score: xr.Dataset, weights: str) -> list[str]:
 
 
 def _unknown(
-    name: str, scores: Sequence[Found], folder: Path, benchmark: Benchmark | None, weights: str, metric: str
+    name: str,
+    scores: Sequence[Found],
+    folder: Path,
+    benchmark: Benchmark | None,
+    weights: str,
+    metric: str,
+    every: Sequence[Found],
 ) -> UnknownName:
-    options = {"-m": [name.partition(":")[0]], "-b": [_argument(benchmark)] if benchmark else []}
+    """Return an error for a name that fits none of the scores; it says which of every score differ in metric alone."""
+    model, _, label = name.partition(":")
+    options = {"-m": [model], "-b": [_argument(benchmark)] if benchmark else [], **weights_options(label or weights)}
     options["--metric"] = [metric] if metric else []
+    named = [score for _, score in every if name in _names(score, weights)]
+    others = {score.attrs["metric"] for score in named if not benchmark or score.attrs["benchmark"] == benchmark.name}
+    other = (
+        f"It has scores by {', '.join(sorted(others))}, such as --metric {min(others)}. " if metric and others else ""
+    )
     return UnknownName.of(
         f"score{f' on {benchmark.name}' if benchmark else ''}",
         name,
         [known for _, score in scores for known in _names(score, weights)],
-        todo=f"Looked for in {folder}. Score it: {command_line('score', options)}",
+        todo=f"{other}Looked for in {folder}. Score it: {command_line('score', options)}",
     )
 
 
