@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +16,33 @@ import click
 from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_metric, with_naming, with_plugins, with_results
 from itbench.cli.output import say
-from itbench.errors import BadOption, UnknownName
+from itbench.errors import BadOption, BadScore, ItbenchError, UnknownName
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from itbench.registry import Registry
+    from itbench.results.find import Found
 
 OF_ALL = ("models", "heatmap")  # kinds that show all scores where none is named
+OF_SEVERAL = (*OF_ALL, "time")  # kinds in which a name stands for all its scores
 GIVEN = ("measure", "layer", "site", "by")  # options that some kinds take
+STYLES = ("default", "paper")
+OF_SITES, OF_ANY = ("EV", "correlation"), ("EV", "correlation", "EV/ceiling", "Brain-Score")  # measures
+BY = {"sites": ("animal", "region", "none")}  # coordinates that kinds divide by; others divide images
+BY_IMAGES = ("category", "object")
+
+
+def _kind(context: click.Context) -> str:
+    """Return the kind in an unfinished command line, whose words click leaves in either place."""
+    return next(iter([*(context.params.get("words") or ()), *context.args]), "")
+
+
+_styles = completion.completion(lambda context, incomplete: STYLES)
+_measures = completion.completion(
+    lambda context, incomplete: OF_SITES if _kind(context) in ("sites", "scatter") else OF_ANY
+)
+_by = completion.completion(lambda context, incomplete: BY.get(_kind(context), BY_IMAGES))
 
 
 def _size(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -41,12 +62,28 @@ def _size(context: click.Context, parameter: click.Parameter, value: str | None)
     help="File to write: .png, .svg or .pdf.  [default: KIND--SCORE.png]",
 )
 @click.option("--replace", is_flag=True, help="Replace an existing file.")
-@click.option("--style", default="default", show_default=True, help="default, or paper: 89 mm wide, text of 7 points.")
+@click.option(
+    "--style",
+    default="default",
+    show_default=True,
+    shell_complete=_styles,
+    help="default, or paper: 89 mm wide, text of 7 points.",
+)
 @click.option("--size", callback=_size, metavar="WxH", help="Width and height, mm, such as 89x60.")
-@click.option("--measure", default="", help="Another measure than the headline, such as correlation or EV/ceiling.")
+@click.option(
+    "--measure",
+    default="",
+    shell_complete=_measures,
+    help="Another measure than the headline, such as correlation or EV/ceiling.",
+)
 @click.option("--layer", default="", help="Layer of rdms and mds.  [default: the one chosen]")
 @click.option("--site", default="", help="Site of predictions.  [default: the one of the median EV]")
-@click.option("--by", default="", help="Coordinate of sites, or of images, that divides them, such as animal.")
+@click.option(
+    "--by",
+    default="",
+    shell_complete=_by,
+    help="Coordinate of sites, or of images, that divides them, such as animal.",
+)
 @with_naming
 @with_metric
 @with_results
@@ -67,7 +104,8 @@ def plot(
     """Draw a picture of scores into a file.
 
     A SCORE is a score file, or a model that has a score (MODEL, or MODEL:WEIGHTS). Without KIND, the kind that fits is
-    drawn. models and heatmap without a SCORE show all of the folder; montage without one needs --benchmark.
+    drawn. models and heatmap without a SCORE show all of the folder; montage without one needs --benchmark. In models,
+    heatmap and time, a name stands for all its scores; elsewhere, for that by the benchmark's default metric.
 
     \b
     Kinds:
@@ -98,80 +136,156 @@ def plot(
 
     check_matplotlib()
     from itbench.plot.figure import check_picture_path, style_of
-    from itbench.plot.scores import fitting_kind
+    from itbench.plot.scores import fitting_kind, possible_kinds
+    from itbench.results.score_setup import name_of
+    from itbench.util import folders
+    from itbench.util.tables import counted
 
     style_of(style)
     if output:
         check_picture_path(output, replace=replace)
     registry = load_registry(plugin_files)
     kind, names = (words[0], words[1:]) if words and words[0] in KINDS else ("", words)
+    folder = results or folders.results()
     scores = (
         []
         if kind == "montage" and benchmark and not names
-        else _scores(kind, names, KINDS, registry, results, benchmark, weights=weights, metric=metric)
+        else _scores(kind, names, registry, folder, benchmark, weights=weights, metric=metric)
     )
     if not kind:
         kind = fitting_kind(scores)
-        say(f"Draws {kind}: {KINDS[kind]}. Other kinds: {', '.join(other for other in KINDS if other != kind)}.")
+        others = ", ".join(other for other in possible_kinds(scores) if other != kind)
+        say(f"Draws {kind}: {KINDS[kind]}.{f' Other kinds: {others}.' if others else ''}")
     function = getattr(plots, kind)
     taken = inspect.signature(function).parameters
     options: dict[str, Any] = {key: value for key, value in given.items() if value}
     for key in options:
         if key not in taken:
             takes = [f"--{one}" for one in GIVEN if one in taken]
-            raise BadOption(f"{kind} takes no --{key}.", known=f"It takes {', '.join(takes) or 'none of its kind'}.")
+            none = f"none of {', '.join(f'--{one}' for one in GIVEN)}"
+            raise BadOption(f"{kind} takes no --{key}.", known=f"It takes {', '.join(takes) or none}.")
     needed = sum(p.kind is p.POSITIONAL_OR_KEYWORD for p in taken.values())
     if needed and scores and len(scores) != needed:
-        raise BadOption(f"{kind} shows {needed} score{'s' * (needed > 1)}, and {len(scores)} are named.")
+        named = "1 is named" if len(scores) == 1 else f"{len(scores)} are named"
+        raise BadOption(f"{kind} shows {counted(needed, 'score')}; {named}.")
     if "benchmark" in taken and benchmark and scores:
         options["benchmark"] = registry.benchmark(benchmark)
     options |= {"plugins": plugin_files} if "plugins" in taken else {}
     path = check_picture_path(output or Path(f"{_name(kind, scores, benchmark)}.png"), replace=replace)
     shown: list[Any] = [*scores] or [registry.benchmark(str(benchmark))]
-    figure = function(*shown, style=style, size=size, **options)
+    try:
+        figure = function(*shown, style=style, size=size, **options)
+    except BadScore as error:
+        if not (metrics := _other_metrics(kind, scores, folder)):
+            raise
+        models = [name_of(score) if name.endswith(".nc") else name for name, score in zip(names, scores, strict=False)]
+        command = shlex.join(["itbench", "plot", kind, *models, "--metric", metrics[0], *_given()])
+        raise BadScore(error.what, known=error.known, todo=f"Draw the score by {metrics[0]}: {command}") from error
     plots.save(figure, path)
-    click.echo(f"Wrote {path}")
+    say(f"Wrote {path}")
+
+
+def _given(*without: str) -> list[str]:
+    """Return the options that were given, as they are typed, without --metric and those named."""
+    context, words = click.get_current_context(), []
+    for option in context.command.params:
+        key, value = str(option.name), context.params.get(str(option.name))
+        typed = context.get_parameter_source(key) is click.core.ParameterSource.COMMANDLINE
+        if value is None or not typed or not isinstance(option, click.Option) or key in (*without, "metric"):
+            continue
+        if isinstance(value, tuple) and not option.multiple:  # a size
+            value = "x".join(f"{part:g}" for part in value)
+        for one in value if option.multiple else [value]:
+            words += [option.opts[-1], *([] if option.is_flag else [str(one)])]
+    return words
+
+
+def _other_metrics(kind: str, scores: Sequence[xr.Dataset], folder: Path) -> list[str]:
+    """Return the metrics of scores of the same models in the folder that a kind can draw, where it cannot draw some."""
+    from itbench.plot.scores import suits
+    from itbench.results.score_file import scores_in
+
+    keys = ("model", "weights", "benchmark")
+    lacking = [tuple(score.attrs[key] for key in keys) for score in scores if not suits(kind, score)]
+    every = [score for _, score in scores_in(folder, without=("predictions",))] if lacking else []
+    able = [
+        {one.attrs["metric"] for one in every if tuple(one.attrs[key] for key in keys) == names and suits(kind, one)}
+        for names in lacking
+    ]
+    return sorted(set.intersection(*able)) if able else []
 
 
 def _scores(
     kind: str,
     names: Sequence[str],
-    kinds: dict[str, str],
     registry: Registry,
-    results: Path | None,
+    folder: Path,
     benchmark: str | None,
     **which: str,
 ) -> list[xr.Dataset]:
     """Return the scores that are named, or all of the folder."""
     from itbench.cli.options import find
+    from itbench.plot import KINDS
+    from itbench.results.score_command import command_line
     from itbench.results.score_file import scores_in
-    from itbench.util import folders
 
     if names:
+        how: dict[str, Any] = {"command": f"plot {kind}".strip(), "more": _given("benchmark", "weights")}
+        how |= {"several": kind in OF_SEVERAL, "prefer": partial(_preferred, kind, registry, benchmark)}
         try:
-            return find(names, registry, results, benchmark, command=f"plot {kind}".strip(), **which)
+            return find(names, registry, folder, benchmark, **how, **which)
         except UnknownName as error:
             if not kind and repr(names[0]) in error.what:  # it may be meant as a kind
-                meant = UnknownName.of("kind of picture", names[0], kinds)
+                meant = UnknownName.of("kind of picture", names[0], KINDS)
                 known = f"Kinds: {meant.known}\nScores: {error.known}"
                 raise UnknownName(
                     f"{names[0]!r} is no kind of picture, and no score.", known=known, todo=error.todo
                 ) from error
             raise
     if kind and kind not in OF_ALL:
-        raise BadOption(f"Which score shall {kind} show?", todo=f"Name one: itbench plot {kind} MODEL")
+        metric = ["--metric", which["metric"]] if which["metric"] else []
+        command = shlex.join(["itbench", "plot", kind, "MODEL", *metric, *_given()])
+        more = ", or its benchmark: itbench plot montage -b BENCHMARK" if kind == "montage" else ""
+        raise BadOption(f"Which score shall {kind} show?", todo=f"Name one: {command}{more}")
     wanted = {"benchmark": benchmark and registry.benchmark(benchmark).name, **which}
     scores = [
         score
-        for _, score in scores_in(results or folders.results())
+        for _, score in scores_in(folder)
         if all(score.attrs[key] == value for key, value in wanted.items() if value)
     ]
     if not scores:
-        raise BadOption(
-            f"No score to draw in {results or folders.results()}.",
-            todo="Make some: itbench score -m pixels -m itbench-tiny",
-        )
+        asked = {"-b": [benchmark] if benchmark else [], "--metric": [which["metric"]] if which["metric"] else []}
+        todo = command_line("score", {"-m": ["pixels", "itbench-tiny"], **asked})
+        raise BadOption(f"No score to draw in {folder}.", todo=f"Make some: {todo}")
     return scores
+
+
+def _preferred(kind: str, registry: Registry, benchmark: str | None, name: str, fitting: list[Found]) -> list[Found]:
+    """Return those of the scores of a name that a kind can draw, by the default metric where there are several."""
+    from itbench.plot.scores import suits
+    from itbench.results.score_file import NAMES
+    from itbench.results.score_setup import Setup
+
+    def is_default(score: xr.Dataset) -> bool:
+        with suppress(ItbenchError):  # of a benchmark that is not registered
+            return bool(registry.benchmark(benchmark or score.attrs["benchmark"]).metric == score.attrs["metric"])
+        return False
+
+    def metrics(found: list[Found]) -> list[str]:
+        return sorted({score.attrs["metric"] for _, score in found})
+
+    kept = [found for found in fitting if suits(kind, found[1])] or fitting
+    if kind != "heatmap" and len(metrics(kept)) > 1:
+        kept = [found for found in kept if is_default(found[1])] or kept
+    if len(metrics(kept)) < len(metrics(fitting)):
+        others = [metric for metric in metrics(fitting) if metric not in metrics(kept)]
+        say(f"{name}: by {', '.join(metrics(kept))}. It also has scores by {', '.join(others)}: --metric {others[0]}")
+    if kind in OF_SEVERAL and kind != "models":  # one of each
+        keys = [tuple(score.attrs[key] for key in NAMES) for _, score in kept]
+        default = [Setup.of(score).default for _, score in kept]
+        with_default = {key for key, one in zip(keys, default, strict=True) if one}
+        kept = [found for found, key, one in zip(kept, keys, default, strict=True) if one or key not in with_default]
+    return kept
 
 
 def _name(kind: str, scores: Sequence[xr.Dataset], benchmark: str | None) -> str:

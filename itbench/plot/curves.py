@@ -18,6 +18,7 @@ from itbench.plot.figure import (
     LIGHT,
     MISSING,
     Size,
+    caps,
     characters,
     drawing,
     entitle,
@@ -42,6 +43,7 @@ from itbench.plot.scores import (
 from itbench.results.score_setup import name_of
 from itbench.results.score_variables import SITE_MEASURES, ceiling_of, layer_names, model_layers, pooled
 from itbench.util.arrays import Array
+from itbench.util.tables import counted
 
 
 def layers(
@@ -51,8 +53,8 @@ def layers(
 
     Lines are the values of all layers on held-out images. The single mark with a bar is the headline, whose layer was
     chosen on training images; its bar is the score's 95 % interval. The ceiling is that of EV, the mean over the sites
-    that are scored, with Student's interval over sites. Scores with other layers share a relative depth; one of a
-    single layer is a horizontal line.
+    that are scored, with Student's interval over sites; of correlation, the mean of its square roots. Scores with other
+    layers share a relative depth; one of a single layer is a horizontal line.
 
     Parameters
     ----------
@@ -96,13 +98,13 @@ def layers(
             axes.fill_between(at, low, high, color=own["color"], alpha=0.18, linewidth=0)
             missing += at[~np.isfinite(value)].tolist()
             x = at[names.index(top.layer)] if top.layer in names else depth.of_joint(top.layer, number, len(read))
-            bar = {"fmt": own["marker"], "color": own["color"], "mfc": "white", "capsize": 2.5, "zorder": 4}
+            bar = {"fmt": own["marker"], "color": own["color"], "mfc": "white", "zorder": 4, **caps()}
             axes.errorbar(x, top.value, np.abs([[top.low - top.value], [top.high - top.value]]), **bar)
         _ceilings(axes, read, labels, name)
         for over in sorted({one.over for one in values if np.isfinite(one.low).any()}):
             axes.fill_between([], [], color=GREY, alpha=0.3, linewidth=0, label=f"95 % over {over}")
         for drawn in sorted({f", 95 % over {top.drawn}" * bool(top.drawn) for top in map(headline, read)}):
-            axes.errorbar([], [], [], fmt="o", color=GREY, mfc="white", capsize=2.5, label=f"headline{drawn}")
+            axes.errorbar([], [], [], fmt="o", color=GREY, mfc="white", label=f"headline{drawn}", **caps())
         mark_missing(axes, missing)
         if depth.same:
             name_ticks(axes, [*depth.layers, *depth.joint], room=characters(style, size))
@@ -143,20 +145,26 @@ class _Depth(NamedTuple):
 
 
 def _ceilings(axes: Axes, scores: Sequence[xr.Dataset], labels: Sequence[str], measure: str) -> None:
-    """Draw the ceiling of EV, and 1 of a ratio to the ceiling."""
-    found: dict[tuple[float, float, float], str] = {}
+    """Draw the ceiling of EV, its root for correlation, and 1 of a ratio to the ceiling; equal ones once."""
+    found: list[tuple[tuple[float, float, float], str, str]] = []
     for score, label in zip(scores, labels, strict=True):
-        ceiling = ceiling_of(score)
+        ceiling, rooted, lacking = ceiling_of(score), measure == "correlation", 0
         if measure in RATIOS:
-            found.setdefault((1.0, np.inf, np.inf), label)
-        elif measure == "explained_variance" and ceiling is not None and np.isfinite(ceiling).any():
-            scored = np.isfinite(pooled(score, measure, chosen=True).values)
-            if not (scored & np.isfinite(ceiling)).any():
-                continue
-            found.setdefault(student(np.where(scored, ceiling, np.nan)), label)
-    for number, ((mean, low, high), label) in enumerate(found.items()):
+            one = (1.0, np.nan, np.nan)
+        elif measure in SITE_MEASURES and ceiling is not None:
+            scored = np.isfinite(pooled(score, measure, chosen=True).values) & np.isfinite(ceiling)
+            limit = np.where(scored & ((ceiling >= 0) | (not rooted)), ceiling, np.nan)
+            lacking = int(scored.sum() - np.isfinite(limit).sum())
+            one = student(np.sqrt(limit) if rooted else limit)
+        else:
+            continue
+        without = f" (none at {counted(lacking, 'site')} below 0)" if lacking else ""
+        name = f"ceiling √reliability{without}" if rooted else "ceiling"
+        if np.isfinite(one[0]) and not any(np.allclose(one, other, equal_nan=True) for other, *_ in found):
+            found.append((one, name, label))
+    for number, ((mean, low, high), name, label) in enumerate(found):
         of, line = f" of {label}" if len(found) > 1 else "", ("--", ":", "-.")[number % 3]
-        axes.axhline(mean, color="black", linestyle=line, linewidth=1, label=f"ceiling{of}")
+        axes.axhline(mean, color="black", linestyle=line, linewidth=1, label=f"{name}{of}")
         if np.isfinite(low):
             axes.axhspan(low, high, color=LIGHT, alpha=0.6, linewidth=0, zorder=0)
 
@@ -217,7 +225,7 @@ def time(
             half = np.array([(windows[i][1] - windows[i][0]) / 2 for i in rows])
             value, low, high = (np.array([getattr(top, part) for top in tops]) for part in ("value", "low", "high"))
             error = np.nan_to_num(np.stack([value - low, high - value]), nan=0.0)
-            axes.errorbar(middle, value, error, half, label=label, capsize=2, **look(number))
+            axes.errorbar(middle, value, error, half, label=label, **caps(), **look(number))
             mark_missing(axes, middle[~np.isfinite(value)])
         axes.set_xlabel("time after stimulus onset (ms)")
         axes.set_ylabel(label_of(name))

@@ -211,8 +211,13 @@ def many() -> float:
     return float(mpl.rcParams["lines.markersize"]) * 0.6
 
 
-def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
-    """Put a title above axes, and the legend of what is drawn there between the two, or at the right side."""
+def caps() -> dict[str, Any]:
+    """Return parameters of error bars whose caps are seen beside and above the mark, however short the bar is."""
+    return {"capsize": float(mpl.rcParams["lines.markersize"]) * 0.9, "barsabove": True}
+
+
+def head(ax: Axes, title: str = "", *, side: bool = False, room: float | None = None) -> None:
+    """Put a title above axes, and the legend of what is drawn there between, or at the right; `room` in characters."""
     handles, labels = ax.get_legend_handles_labels()
     if not handles or side:
         ax.set_title(title)
@@ -220,7 +225,8 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
         ax.legend(handles, labels, loc="center left", bbox_to_anchor=(1.02, 0.5))
     if not handles or side:
         return
-    width = in_characters(ax.get_window_extent().width / ax.figure.dpi)
+    width = room or in_characters(ax.get_window_extent().width / ax.figure.dpi)
+    title = balanced(title, max(20, int(width))) if room else title
     labels = [textwrap.fill(label, max(20, int(width) - 5), break_long_words=False) for label in labels]
     longest = max(len(line) for label in labels for line in label.split("\n")) + 5
     columns = int(np.clip(width // longest, 1, len(labels)))
@@ -238,11 +244,17 @@ def head(ax: Axes, title: str = "", *, side: bool = False) -> None:
     legend.set_gid(ABOVE)
 
 
+def balanced(text: str, width: int) -> str:
+    """Return a text in as few lines as a width in characters allows, of about the same length."""
+    lines = len(textwrap.wrap(text, width, break_long_words=False))
+    narrowest = next(n for n in range(1, width + 1) if len(textwrap.wrap(text, n, break_long_words=False)) <= lines)
+    return textwrap.fill(text, narrowest, break_long_words=False)
+
+
 def entitle(figure: Figure, panels: Sequence[Axes], title: str, own: bool) -> None:
     """Put a title above all panels of a figure of its own, or above the first of those in given axes."""
     if own:
-        width = int(in_characters(figure.get_figwidth()))
-        figure.suptitle(textwrap.fill(title, width, break_long_words=False), x=0.01, ha="left")
+        figure.suptitle(balanced(title, int(in_characters(figure.get_figwidth()))), x=0.01, ha="left")
     else:
         panels[0].set_title(title)
 
@@ -325,9 +337,8 @@ def check_picture_path(path: str | Path, *, replace: bool = True) -> Path:
     """
     path = Path(path).expanduser()
     if path.suffix.lower() not in FORMATS:
-        raise BadOption(
-            f"{path}: no picture ends in {path.suffix or 'nothing'}.", known=f"Known endings: {', '.join(FORMATS)}."
-        )
+        what = f"{path}: a picture cannot end in {path.suffix}." if path.suffix else f"{path}: the file has no ending."
+        raise BadOption(what, known=f"Known endings: {', '.join(FORMATS)}.")
     if path.exists() and not replace:
         raise BadOption(f"There is a file {path} already.", todo="Put it elsewhere, or replace it: --replace")
     check_writable(path.absolute().parent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ from scipy import stats
 
 from itbench.extraction.gram_cache import GramCache
 from itbench.metrics.neural_data import centred_from_distances
-from itbench.plot.figure import Size, characters, drawing, entitle, look, many
+from itbench.plot.figure import COLOURS, Size, characters, drawing, entitle, look, many
 from itbench.plot.recordings import MOST_GROUPS, Plugins, Source, groups_of, rdms_of_score, recordings_of_score
 from itbench.plot.scores import Given, one_score
 from itbench.results.score_setup import name_of
@@ -154,33 +155,36 @@ def mds(
     left, _, right = np.linalg.svd(places.T @ others)
     name, values = groups_of(recordings.stimuli, by, MOST_GROUPS)
     kinds = sorted(set(values)) or [""]
-    with drawing(ax, style, size, aspect=0.55, panels=2) as (figure, panels):
+    with drawing(ax, style, size, aspect=0.85 if style == "paper" else 0.74, panels=2) as (figure, panels):
         titles, heading = (layer, str(one.attrs.get("region") or "brain")), _heading(one, distance, len(model), name)
         drawn = zip(panels, (places @ (left @ right), others), (shares, brain_shares), titles, strict=True)
         for panel, at, share, title in drawn:
+            size_of_dot = many() * min(1.0, float(np.sqrt(300 / len(at))))
             for number, kind in enumerate(kinds):
-                rows = np.array([value == kind for value in values]) if values else slice(None)
-                own = look(number)
+                rows = np.array([value == kind for value in values or [""] * len(at)])
                 panel.plot(
-                    *at[rows].T,
-                    own["marker"],
-                    color=own["color"],
-                    markersize=many() * 0.8,
-                    alpha=0.7,
-                    markeredgewidth=0,
-                    label=kind or None,
+                    *at[rows].T, label=kind or None, markersize=size_of_dot, alpha=0.8, **mark(number, size_of_dot)
                 )
-            panel.set_xticks([])
-            panel.set_yticks([])
-            panel.set_aspect("equal", adjustable="datalim")
+            reach = 1.06 * float(np.abs(at).max())
+            panel.set(xticks=[], yticks=[], xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+            panel.spines[:].set_visible(True)
             panel.set_title(title)
             panel.set_xlabel(f"{100 * share:.0f} % of the variance")
         entitle(figure, panels, f"{heading}{'' if ax is None else f', {layer}'}", ax is None)
         if values:
             handles, labels = panels[0].get_legend_handles_labels()
             columns = max(1, characters(style, size) // (max(map(len, labels)) + 4))
-            figure.legend(handles, labels, title=name, loc="outside lower center", ncols=min(columns, 6))
+            figure.legend(
+                handles, labels, title=name, loc="outside lower center", ncols=min(columns, 6), markerscale=1.5
+            )
     return figure
+
+
+def mark(number: int, size: float) -> dict[str, Any]:
+    """Return marker, colour and filling of the dots of a category, open where another has the colour already."""
+    own, again = look(number), number >= len(COLOURS)
+    filling = {"mfc": "none", "markeredgewidth": 0.2 * size} if again else {"mfc": own["color"], "markeredgewidth": 0}
+    return {"marker": own["marker"], "color": own["color"], "linestyle": "none", **filling}
 
 
 def scaled(rdm: Array) -> tuple[Array, float]:

@@ -15,7 +15,7 @@ from itbench.data.stimuli import StimulusSet
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.plot.figure import COLOURS, GREY, Size, drawing, entitle, head, many
 from itbench.plot.recordings import Plugins, Source, groups_of, recordings_of_score, thumbnails
-from itbench.plot.scores import Given, at_sites, one_score, site_measure
+from itbench.plot.scores import Given, at_sites, one_score
 from itbench.plugins import load_plugins
 from itbench.results.score_command import score_command
 from itbench.results.score_setup import name_of
@@ -59,8 +59,7 @@ def predictions(
         If the recordings are not those of the score.
     UnknownName
     """
-    one = one_score(score)
-    site_measure([one])
+    one = one_score(score, of_sites=True)
     rows = held_out_rows(one)
     if not has_predictions(one) or rows is None:
         raise BadScore(

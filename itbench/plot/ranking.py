@@ -22,9 +22,12 @@ from itbench.plot.figure import (
     MISSING,
     VALUES,
     Size,
+    balanced,
+    caps,
     characters,
     drawing,
     head,
+    in_characters,
     mark_missing,
     style_of,
 )
@@ -36,6 +39,8 @@ from itbench.util.tables import counted
 MOST_COLUMNS = 6  # benchmarks side by side, if there are fewer models
 POINT = 25.4 / 72  # mm
 Row = Mapping[str, Any]
+NOT_RUN, LEFT_OUT = "not run", "not comparable"
+HATCHES = {NOT_RUN: "////", MISSING: "....", LEFT_OUT: "\\\\\\\\"}  # of cells without a value
 UNRANKED = "not comparable, not ranked"
 KINDS = {  # of a row: mark, colour and filling
     "ranked": ("o", COLOURS[0], COLOURS[0]),
@@ -85,7 +90,7 @@ def models(
             error = np.nan_to_num(np.abs(ends.T - value), nan=0.0)
             if known:
                 label = kind if len({_kind(row) for row in rows}) > 1 else None
-                axes.errorbar(value, known, xerr=error, fmt=marker, color=colour, mfc=filling, capsize=2.5, label=label)
+                axes.errorbar(value, known, xerr=error, fmt=marker, color=colour, mfc=filling, label=label, **caps())
         mark_missing(axes, missing, along="y")
         for i, row in enumerate(rows):
             axes.axhline(i, color=LIGHT, linewidth=0.5, zorder=0)
@@ -131,8 +136,9 @@ def _height(lines: Sequence[int], style: str) -> float:
 def heatmap(
     *scores: Given, measure: str = "", ax: Axes | None = None, style: str = "default", size: Size | None = None
 ) -> Figure:
-    """Plot models × benchmarks as a table of coloured values; a cell without a value is hatched.
+    """Plot models × benchmarks as a table of coloured values, with patterns in cells that have none.
 
+    A cell that was not run is hatched, one of no value dotted, one of a score that is left out hatched the other way.
     Colours are those of the values; where columns have several measures, of their share of the largest value of the
     column. Models stand by their mean place in the columns. Scores that are not comparable with most, of another setup
     or by earlier rules, are left out, which the title says; scores that differ in their seed alone are one.
@@ -156,16 +162,23 @@ def heatmap(
     columns = list(dict.fromkeys((row["benchmark"], row["table"]) for row in rows))
     shown = list(dict.fromkeys((row["model"], row["weights"]) for row in rows))
     values = np.full((len(shown), len(columns)), np.nan)
+    state = np.full(values.shape, NOT_RUN, object)
     for row in rows:
         cell = shown.index((row["model"], row["weights"])), columns.index((row["benchmark"], row["table"]))
-        if np.isfinite(values[cell]):
+        if state[cell] != NOT_RUN:
             raise BadScore(
                 f"Several scores of {row['model']}:{row['weights']} on {row['benchmark']} by {row['table']}.",
                 todo="Name the files of those to plot.",
             )
+        state[cell] = MISSING if row["value"] is None else ""
         values[cell] = np.nan if row["value"] is None else row["value"]
+    for row in every:
+        model, column = (row["model"], row["weights"]), (row["benchmark"], row["table"])
+        if row not in rows and model in shown and column in columns:
+            cell = shown.index(model), columns.index(column)
+            state[cell] = LEFT_OUT if state[cell] == NOT_RUN else state[cell]
     order = sorted(range(len(shown)), key=lambda i: (-_mean_place(values)[i], shown[i]))
-    values, shown = values[order], [shown[i] for i in order]
+    values, state, shown = values[order], state[order], [shown[i] for i in order]
     first = {(row["model"], row["weights"]): row for row in rows}
     names = [_name(first[key], rows) for key in shown]
     measures = {(row["benchmark"], row["table"]): row["measure"] for row in rows if row["measure"]}
@@ -175,26 +188,25 @@ def heatmap(
     italic = [bool(first[key]["baseline"]) for key in shown]
     heads = [_column(column, columns, "" if one_measure else label_of(measures.get(column, ""))) for column in columns]
     if turned := len(columns) > max(len(shown), MOST_COLUMNS):  # models side by side then
-        values, colours, names, heads = values.T, colours.T, heads, names
+        values, state, colours, names, heads = values.T, state.T, colours.T, heads, names
     longest = max(len(line) for name in names for line in name.split("\n"))
     room = (1.2 * characters(style, size) - 0.9 * longest - 10) / len(heads)
     slanted = max(len(line) for text in heads for line in text.split("\n")) + 1 > room
     below = max(map(len, heads)) // 4 if slanted else 1
-    height = _height([*(name.count("\n") + 1 for name in names)], style) + below * style_of(style).points * POINT
+    points = style_of(style).points
+    height = _height([*(name.count("\n") + 1 for name in names)], style) + below * points * POINT
     with drawing(ax, style, size, aspect=height / style_of(style).width) as (figure, (axes,)):
         norm = Normalize(0, max(float(np.max(colours[np.isfinite(colours)], initial=0)), 1e-9))
         image = axes.imshow(np.ma.masked_invalid(colours), VALUES, norm, aspect="auto")
+        blank: dict[str, Any] = {"facecolor": "white", "edgecolor": GREY, "linewidth": 0}
         for (i, j), value in np.ndenumerate(values):
             if np.isfinite(value):
                 red, green, blue, _ = colormaps[VALUES](norm(colours[i, j]))
                 dark = 0.3 * red + 0.59 * green + 0.11 * blue < 0.5
                 text = f"{value:.3f}" if room > 6.5 else f"{value:.2f}" if room > 5.5 else ""
-                axes.text(j, i, text, ha="center", va="center", color="white" if dark else "black")
+                axes.text(j, i, text.replace("-", "−"), ha="center", va="center", color="white" if dark else "black")
             else:
-                hatched = Rectangle(
-                    (j - 0.5, i - 0.5), 1, 1, facecolor="white", edgecolor=GREY, hatch="////", linewidth=0
-                )
-                axes.add_patch(hatched)
+                axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, hatch=HATCHES[str(state[i, j])], **blank))
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(heads)), heads)
         for tick in axes.get_xticklabels() if slanted else ():
@@ -206,12 +218,15 @@ def heatmap(
         label = label_of(next(iter(measures.values()))) if one_measure else "share of the largest in its column"
         label = label.replace("column", "row") if turned else label
         below_0 = bool((colours[np.isfinite(colours)] < 0).any())
-        figure.colorbar(image, ax=axes, label=label, pad=0.02, aspect=25, extend="min" if below_0 else "neither")
+        bar = figure.colorbar(image, ax=axes, pad=0.02, aspect=25, extend="min" if below_0 else "neither")
+        along = (size or (0, height))[1] - below * points * POINT - 4 * points * POINT  # mm beside the cells
+        bar.set_label(balanced(label, max(8, int(in_characters(along / 25.4)))))
         left_out = len(every) - len(rows)
         title = f"{counted(left_out, 'score')} left out: not comparable" if left_out else ""
-        if not np.isfinite(values).all():
-            axes.fill_between([], [], facecolor="white", edgecolor=GREY, hatch="////", label=MISSING)
-        head(axes, title)
+        for name, hatch in HATCHES.items():
+            if (state == name).any():
+                axes.fill_between([], [], **{**blank, "linewidth": 0.6}, hatch=hatch, label=name)
+        head(axes, title, room=room * len(heads))
     return figure
 
 

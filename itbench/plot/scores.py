@@ -12,17 +12,19 @@ from scipy import stats
 
 from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.results.score_command import score_command
-from itbench.results.score_file import BY_EARLIER_RULES, edition_of, is_earlier, read_score
+from itbench.results.score_file import BY_EARLIER_RULES, edition_of, is_earlier, provenance, read_score
 from itbench.results.score_setup import Setup, name_of
 from itbench.results.score_variables import (
     SITE_MEASURES,
     ceiling_of,
     ceilings_of,
     drawn_measures,
+    has_predictions,
     has_split_measure,
     is_comparison,
     layer_names,
     measure_of,
+    penalties_of,
     pooled,
 )
 from itbench.results.seeds import SeedScores
@@ -43,7 +45,7 @@ def label_of(measure: str) -> str:
     return AXES.get(measure, measure)
 
 
-def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
+def read_scores(given: Sequence[Given], measure: str = "", *, of_sites: bool = False) -> list[xr.Dataset]:
     """Return the scores that a plot is given, as datasets whose headline is one measure.
 
     Parameters
@@ -51,6 +53,8 @@ def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
     given : sequence of Dataset, str, Path, SeedScores, or sequences of these
     measure : str, optional
         Another measure than the headline, by its name or as an axis calls it: ``correlation``, ``EV/ceiling``.
+    of_sites : bool
+        Whether it must be one that each site has.
 
     Raises
     ------
@@ -58,14 +62,16 @@ def read_scores(given: Sequence[Given], measure: str = "") -> list[xr.Dataset]:
         Without any score.
     BadScore, DamagedFile
     UnknownName
-        If a score does not hold the measure.
+        If a score does not hold the measure, or its sites have none.
     """
     scores = list(_flat(given))
     if not scores:
         raise BadOption(
             "A plot needs a score.", known="None was given.", todo="Make one: itbench score -m itbench-tiny"
         )
-    return [with_measure(score, measure) for score in scores]
+    if of_sites:
+        refuse_comparisons(scores)
+    return [with_measure(score, measure, SITE_MEASURES if of_sites else measures(score)) for score in scores]
 
 
 def _flat(given: Iterable[Given]) -> Iterable[xr.Dataset]:
@@ -78,15 +84,15 @@ def _flat(given: Iterable[Given]) -> Iterable[xr.Dataset]:
             yield from _flat(one.scores if isinstance(one, SeedScores) else one)
 
 
-def one_score(given: Given, measure: str = "") -> xr.Dataset:
-    """Return the one score that a plot is given.
+def one_score(given: Given, measure: str = "", *, of_sites: bool = False) -> xr.Dataset:
+    """Return the one score that a plot is given, read as by `read_scores`.
 
     Raises
     ------
     BadOption
         If there are several.
     """
-    scores = read_scores([given], measure)
+    scores = read_scores([given], measure, of_sites=of_sites)
     if len(scores) > 1:
         raise BadOption(f"This plot shows one score, and {len(scores)} were given.")
     return scores[0]
@@ -103,17 +109,18 @@ def measures(score: xr.Dataset) -> list[str]:
     return list(dict.fromkeys([own, *sorted(others), *SITE_MEASURES, *ratios]))
 
 
-def with_measure(score: xr.Dataset, measure: str) -> xr.Dataset:
-    """Return a score whose headline is another measure that it holds.
+def with_measure(score: xr.Dataset, measure: str, known: Sequence[str]) -> xr.Dataset:
+    """Return a score whose headline is another of its measures, of those that a plot can show.
 
     Raises
     ------
     UnknownName
     """
-    known = measures(score)
-    by_name = {name: name for name in known} | {label_of(name).casefold(): name for name in known}
+    by_name = {name.casefold(): name for name in known} | {label_of(name).casefold(): name for name in known}
     if measure and measure.casefold() not in by_name:
-        raise UnknownName.of(f"measure of {name_of(score)} by {score.attrs['metric']}", measure, known)
+        each = "each site of " if known is SITE_MEASURES else ""
+        kind = f"measure of {each}{name_of(score)} by {score.attrs['metric']}"
+        raise UnknownName.of(kind, measure, map(label_of, known))
     return score.assign_attrs(measure=by_name[measure.casefold()]) if measure else score
 
 
@@ -130,8 +137,8 @@ def shared_measure(scores: Sequence[xr.Dataset]) -> str:
         common = [name for name in measures(scores[0]) if all(name in measures(score) for score in scores)]
         raise BadScore(
             f"The scores have {len(found)} measures, and one axis shows one: {', '.join(map(label_of, found))}.",
-            known=f"All hold: {', '.join(common)}." if common else "They hold none in common.",
-            todo=f"Name one: --measure {common[0]}" if common else "Choose scores by one metric.",
+            known=f"All hold: {', '.join(map(label_of, common))}." if common else "They hold none in common.",
+            todo=f"Name one: --measure {label_of(common[0])}" if common else "Choose scores by one metric.",
         )
     return found[0]
 
@@ -232,12 +239,17 @@ def headline(score: xr.Dataset) -> Headline:
 
 
 def site_measure(scores: Sequence[xr.Dataset]) -> str:
-    """Return the measure that plots of sites show: the headline of all scores where each site has it, else EV.
+    """Return the measure that plots of sites show: the headline of all scores where each site has it, else EV."""
+    found = {measure_of(score) for score in scores}
+    return found.pop() if len(found) == 1 and found <= set(SITE_MEASURES) else SITE_MEASURES[0]
+
+
+def refuse_comparisons(scores: Sequence[xr.Dataset]) -> None:
+    """Refuse scores that are comparisons, which have one value for all sites.
 
     Raises
     ------
     BadScore
-        If a score is a comparison, which has one value for all sites.
     """
     for score in scores:
         if is_comparison(score):
@@ -246,13 +258,50 @@ def site_measure(scores: Sequence[xr.Dataset]) -> str:
                 known="A plot of sites needs a readout, such as ridge.",
                 todo=f"Make one: {score_command(score, 'ridge')}",
             )
-    found = {measure_of(score) for score in scores}
-    return found.pop() if len(found) == 1 and found <= set(SITE_MEASURES) else SITE_MEASURES[0]
 
 
 def at_sites(score: xr.Dataset, measure: str) -> Array:
     """Return a measure of a readout at every site (site,), at the layers that the splits chose; NaN if not scored."""
     return np.asarray(pooled(score, measure, chosen=True).values, np.float64)
+
+
+OF_READOUTS = ("sites", "scatter", "ceiling", "predictions", "penalties")  # kinds
+
+
+def suits(kind: str, score: xr.Dataset) -> bool:
+    """Return whether a score holds what a kind of plot shows of each score, as far as its variables say it."""
+    if kind in OF_READOUTS and is_comparison(score):
+        return False
+    if kind == "ceiling":
+        ceiling = ceiling_of(score)
+        return ceiling is not None and bool(np.isfinite(ceiling).any())
+    if kind == "penalties":
+        return bool((penalties_of(score) > 0).any())
+    if kind in ("rdms", "mds", "training"):
+        return Setup.of(score).trained == (kind == "training")
+    return True
+
+
+def possible_kinds(scores: Sequence[xr.Dataset]) -> list[str]:
+    """Return the kinds of plot that scores can give, as far as their files say it."""
+    benchmarks = {score.attrs["benchmark"] for score in scores}
+    windows = {str(provenance(score).get("window") or "") for score in scores}
+    same = len(set(map(measure_of, scores))) == 1
+    tables = {(score.attrs["benchmark"], score.attrs.get("beside") or score.attrs["metric"]) for score in scores}
+    one = len(scores) == 1
+    can = {
+        "layers": same,
+        "models": len(tables) == 1,
+        "sites": True,
+        "scatter": len(scores) == 2 and len(benchmarks) == 1,
+        "ceiling": one,
+        "predictions": one and all(map(has_predictions, scores)),
+        **dict.fromkeys(("rdms", "mds", "penalties"), one),
+        "heatmap": True,
+        "time": same and len(windows) > 1 and "" not in windows,
+        **dict.fromkeys(("training", "montage"), one),
+    }
+    return [kind for kind, possible in can.items() if possible and all(suits(kind, score) for score in scores)]
 
 
 def fitting_kind(scores: Sequence[xr.Dataset]) -> str:

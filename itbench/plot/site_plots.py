@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
-from itbench.errors import BadScore, UnknownName
+from itbench.errors import BadOption, BadScore, UnknownName
 from itbench.plot.curves import title_of
 from itbench.plot.figure import (
     COLOURS,
@@ -28,7 +28,7 @@ from itbench.plot.figure import (
     mark_missing,
     name_ticks,
 )
-from itbench.plot.recordings import Plugins, Source, benchmark_of_score
+from itbench.plot.recordings import MOST_GROUPS, Plugins, Source, benchmark_of_score
 from itbench.plot.scores import Given, at_sites, label_of, labels_of, one_score, read_scores, site_measure
 from itbench.results.paired_comparison import responses_of, swap_predictions
 from itbench.results.score_setup import name_of, refuse_unlike
@@ -58,67 +58,99 @@ def sites(
     *scores : Dataset, path of a score file, or SeedScores
         Of readouts.
     measure, ax, style, size : optional
-        As of `itbench.plot.layers`; the measure is one that each site has, ``explained_variance`` or ``correlation``.
+        As of `itbench.plot.layers`; the measure is one that each site has, ``EV`` or ``correlation``.
     by : str, optional
         Site coordinate that divides the sites; by default the animal or region, if the sites are of several. ``none``
-        divides them not.
+        divides them not. One of more than 12 numbers is the x axis.
 
     Raises
     ------
     BadScore
         If a score has one value for all sites.
+    BadOption
+        If the coordinate has more than 12 values that are no numbers.
     UnknownName
     """
-    read = read_scores(scores, measure)
+    read = read_scores(scores, measure, of_sites=True)
     name, labels = site_measure(read), labels_of(read)
     by = by or next((key for key in BY if 1 < len(set(_of_sites(read[0], key))) <= MOST), "none")
-    groups = [_of_sites(score, by) for score in read]
-    if by != "none" and not all(groups):
-        known = sorted(str(key) for key, coord in read[0].coords.items() if coord.dims == ("site",))
-        raise UnknownName.of("site coordinate", by, known, todo="With none, all sites are shown together.")
-    found = sorted({value for one in groups for value in one})
-    divided = groups if by != "none" else [["all"] * score.sizes["site"] for score in read]
-    found = found if by != "none" else ["all"]
+    groups = [["all"] * score.sizes["site"] if by == "none" else _of_sites(score, by) for score in read]
+    if by == "site" or not all(groups):
+        known = sorted(str(key) for key, coord in read[0].coords.items() if coord.dims == ("site",) and key != "site")
+        raise UnknownName.of("coordinate that divides sites", by, known, todo="With none, all are shown together.")
+    numeric = by != "none" and all(score[by].dtype.kind in "iuf" for score in read)
+    found = sorted({value for one in groups for value in one}, key=float if numeric else None)
+    along = numeric and len(found) > MOST_GROUPS
+    if len(found) > MOST_GROUPS and not numeric:
+        raise BadOption(f"{by} has {len(found)} values; this plot shows {MOST_GROUPS} at most.")
     with drawing(ax, style, size) as (figure, (axes,)):
-        crosses, absent, width = [], 0, 0.8 / len(read)
-        for number, score in enumerate(read):
-            values, own = at_sites(score, name), look(number)
-            for place, group in enumerate(found):
-                here = values[np.array(divided[number]) == group]
-                middle = place + (number - (len(read) - 1) / 2) * width
-                finite = np.sort(here[np.isfinite(here)])
-                spread = (np.arange(len(finite)) * 0.618034 % 1 - 0.5) * width * 0.6
-                label = labels[number] if place == 0 and len(read) > 1 else None
-                axes.plot(
-                    middle + spread,
-                    finite,
-                    own["marker"],
-                    color=own["color"],
-                    markersize=many(),
-                    alpha=0.55,
-                    markeredgewidth=0,
-                    label=label,
-                )
-                if len(finite):
-                    low, median, high = np.percentile(finite, (25, 50, 75))
-                    axes.plot([middle, middle], [low, high], color="black", linewidth=2.2, solid_capstyle="butt")
-                    axes.plot(middle, median, own["marker"], color="black", mfc="white")
-                absent += len(here) - len(finite)
-                crosses += [middle] * (len(here) > len(finite))
-        axes.plot([], [], "o-", color="black", mfc="white", label="median, quartiles")
-        mark_missing(axes, crosses, label=f"{MISSING} ({counted(absent, 'site')})")
+        if along:
+            _along(axes, read, labels, name, by)
+        else:
+            _in_groups(axes, read, labels, name, groups, found)
+            axes.set_xlabel(by)
         if by == "none":
             axes.set_xticks([])
-            axes.set_xlabel(counted(read[0].sizes["site"], "site"))
-        else:
-            counts = [sum(value == group for value in divided[0]) for group in found]
-            name_ticks(axes, [f"{group} ({counted(n, 'site')})" for group, n in zip(found, counts, strict=True)])
-            axes.set_xlabel(by)
-        axes.set_xlim(*(-1, 1) if len(found) * len(read) == 1 else (-0.6, len(found) - 0.4))
+            axes.set_xlabel(_counted_sites([score.sizes["site"] for score in read]))
         axes.set_ylabel(f"{label_of(name)} of a site")
         axes.axhline(0, color=LIGHT, linewidth=0.8, zorder=0)
         head(axes, _title(read))
     return figure
+
+
+def _in_groups(
+    axes: Axes,
+    scores: Sequence[xr.Dataset],
+    labels: Sequence[str],
+    measure: str,
+    groups: Sequence[Sequence[str]],
+    found: Sequence[str],
+) -> None:
+    """Draw the sites of every group, each score beside the others, with median and quartiles."""
+    crosses, absent, width = [], 0, 0.8 / len(scores)
+    for number, (score, group) in enumerate(zip(scores, groups, strict=True)):
+        values, own = at_sites(score, measure), look(number)
+        dots = {"color": own["color"], "markersize": many(), "alpha": 0.55, "markeredgewidth": 0}
+        for place, value in enumerate(found):
+            here = values[np.array(group) == value]
+            middle = place + (number - (len(scores) - 1) / 2) * width
+            finite = np.sort(here[np.isfinite(here)])
+            spread = (np.arange(len(finite)) * 0.618034 % 1 - 0.5) * width * 0.6
+            label = labels[number] if place == 0 and len(scores) > 1 else None
+            axes.plot(middle + spread, finite, own["marker"], label=label, **dots)
+            if len(finite):
+                low, median, high = np.percentile(finite, (25, 50, 75))
+                axes.plot([middle, middle], [low, high], color="black", linewidth=2.2, solid_capstyle="butt")
+                axes.plot(middle, median, own["marker"], color="black", mfc="white")
+            absent += len(here) - len(finite)
+            crosses += [middle] * (len(here) > len(finite))
+    axes.plot([], [], "o-", color="black", mfc="white", label="median, quartiles")
+    mark_missing(axes, crosses, label=f"{MISSING} ({counted(absent, 'site')})")
+    counts = [_counted_sites([list(group).count(value) for group in groups]) for value in found]
+    name_ticks(axes, [f"{value} ({n})" for value, n in zip(found, counts, strict=True)])
+    axes.set_xlim(*(-1, 1) if len(found) * len(scores) == 1 else (-0.6, len(found) - 0.4))
+
+
+def _along(axes: Axes, scores: Sequence[xr.Dataset], labels: Sequence[str], measure: str, by: str) -> None:
+    """Draw the sites against a coordinate that is a number."""
+    absent, unplaced = [], []
+    for number, (score, label) in enumerate(zip(scores, labels, strict=True)):
+        x, y, own = np.asarray(score[by].values, float), at_sites(score, measure), look(number)
+        dots = {"color": own["color"], "markersize": many(), "alpha": 0.7, "markeredgewidth": 0}
+        both = np.isfinite(x) & np.isfinite(y)
+        axes.plot(x[both], y[both], own["marker"], label=label if len(scores) > 1 else None, **dots)
+        absent += x[np.isfinite(x) & ~np.isfinite(y)].tolist()
+        unplaced += y[np.isfinite(y) & ~np.isfinite(x)].tolist()
+    mark_missing(axes, absent, label=f"{MISSING} ({counted(len(absent), 'site')})")
+    mark_missing(axes, unplaced, along="y", label=f"no {by} ({counted(len(unplaced), 'site')})")
+    unit = scores[0][by].attrs.get("units") or scores[0][by].attrs.get("unit")
+    axes.set_xlabel(f"{by} ({unit})" if unit else by)
+
+
+def _counted_sites(counts: Sequence[int]) -> str:
+    """Return the number of sites of each score, once where all have as many."""
+    different = list(dict.fromkeys(counts))
+    return "/".join(map(str, [*different[:-1], counted(different[-1], "site")])) if different else ""
 
 
 def _title(scores: Sequence[xr.Dataset]) -> str:
@@ -163,7 +195,7 @@ def scatter(
     BadScore
         If the two cannot be compared.
     """
-    both = [one_score(a, measure), one_score(b, measure)]
+    both = [one_score(given, measure, of_sites=True) for given in (a, b)]
     name, labels = site_measure(both), labels_of(both)
     refuse_unlike(both[0], both[1])
     responses = responses_of(both[0], benchmark_of_score(both[0], benchmark, plugins))
@@ -218,8 +250,7 @@ def ceiling(score: Given, *, ax: Axes | None = None, style: str = "default", siz
     BadScore
         If no site has a ceiling: it needs repetitions.
     """
-    one = one_score(score)
-    site_measure([one])
+    one = one_score(score, of_sites=True)
     limit = ceiling_of(one)
     if limit is None or not np.isfinite(limit).any():
         raise BadScore(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import xarray as xr
 
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, UnknownName
-from itbench.results.score_command import command_line
+from itbench.results.score_command import command_line, weights_options
 from itbench.results.score_file import read_score, scores_in
 from itbench.results.score_setup import Setup, name_of
 
@@ -27,7 +27,10 @@ def find_scores(
     metric: str = "",
     weights: str = "",
     command: str = "compare",
+    more: Sequence[str] = (),
     alike: bool = False,
+    several: bool = False,
+    prefer: Callable[[str, list[Found]], list[Found]] | None = None,
 ) -> list[Found]:
     """Find the scores of names in a folder: return the path and the score of each name.
 
@@ -42,8 +45,14 @@ def find_scores(
         Only scores of these; for names that are no path, and weights for names without any.
     command : str
         Of itbench, for the commands in an error.
+    more : sequence of str
+        Further options of these commands.
     alike : bool
         Whether any score of the same activations will do where a name fits several.
+    several : bool
+        Whether a name stands for all the scores that it fits; each is returned once.
+    prefer : function, optional
+        Of a name and the scores that it fits, which are read without predictions, returns those to choose from.
 
     Raises
     ------
@@ -55,25 +64,30 @@ def find_scores(
     wanted = {"benchmark": benchmark.name if benchmark else "", "metric": metric}
     wanted = {key: value for key, value in wanted.items() if value}
     scores: list[Found] = []
+    every: list[Found] = []
     if not all(name.endswith(ENDING) for name in names):
-        every = scores_in(folder, without=("predictions",))
+        every = list(scores_in(folder, without=("predictions",)))
         scores = [found for found in every if all(found[1].attrs[key] == value for key, value in wanted.items())]
 
-    def path_of(name: str) -> Path:
+    def paths_of(name: str) -> list[Path]:
         if name.endswith(ENDING):
-            return Path(name).expanduser()
+            return [Path(name).expanduser()]
         fitting = [found for found in scores if name in _names(found[1], weights)]
         path = Path(name).expanduser()
         if not fitting and (path.is_file() or (path.is_dir() and path.name != name)):
-            return path  # which is read, and refused for what it is
+            return [path]  # which is read, and refused for what it is
         if not fitting:
-            raise _unknown(name, scores, folder, benchmark, weights)
+            raise _unknown(name, scores, folder, benchmark, weights, metric, every)
+        fitting = prefer(name, fitting) if prefer else fitting
+        if several:
+            return [path for path, _ in fitting]
         fitting = [found for found in fitting if Setup.of(found[1]).default] or fitting
         if len(fitting) > 1 and not (alike and len({Setup.of(score).activations for _, score in fitting}) == 1):
-            raise _ambiguous(name, names, fitting, benchmark, command, by_path=alike)
-        return fitting[0][0]
+            raise _ambiguous(name, names, fitting, benchmark, command, more, by_path=alike)
+        return [fitting[0][0]]
 
-    return [(path, read_score(path)) for path in map(path_of, names)]
+    paths = [path for name in names for path in paths_of(name)]
+    return [(path, read_score(path)) for path in (dict.fromkeys(paths) if several else paths)]
 
 
 def select_scores(folder: Path, names: Sequence[str] = (), benchmark: str = "", metric: str = "") -> list[Found]:
@@ -102,7 +116,7 @@ def select_scores(folder: Path, names: Sequence[str] = (), benchmark: str = "", 
         scores = [one for one in every if all(one[1].attrs[key] == value for key, value in wanted.items())]
         for name in named:
             if not any(name in _names(score, "") for _, score in scores):
-                raise _unknown(name, scores, folder, None, "")
+                raise _unknown(name, scores, folder, None, "", metric, every)
         fitting = [one for one in scores if not named or set(named) & set(_names(one[1], ""))]
         found = {**{path.resolve(): (path, score) for path, score in fitting}, **found}
     return list(found.values())
@@ -114,14 +128,28 @@ def _names(score: xr.Dataset, weights: str) -> list[str]:
 
 
 def _unknown(
-    name: str, scores: Sequence[Found], folder: Path, benchmark: Benchmark | None, weights: str
+    name: str,
+    scores: Sequence[Found],
+    folder: Path,
+    benchmark: Benchmark | None,
+    weights: str,
+    metric: str,
+    every: Sequence[Found],
 ) -> UnknownName:
-    options = {"-m": [name.partition(":")[0]], "-b": [_argument(benchmark)] if benchmark else []}
+    """Return an error for a name that fits none of the scores; it says which of every score differ in metric alone."""
+    model, _, label = name.partition(":")
+    options = {"-m": [model], "-b": [_argument(benchmark)] if benchmark else [], **weights_options(label or weights)}
+    options["--metric"] = [metric] if metric else []
+    named = [score for _, score in every if name in _names(score, weights)]
+    others = {score.attrs["metric"] for score in named if not benchmark or score.attrs["benchmark"] == benchmark.name}
+    other = (
+        f"It has scores by {', '.join(sorted(others))}, such as --metric {min(others)}. " if metric and others else ""
+    )
     return UnknownName.of(
         f"score{f' on {benchmark.name}' if benchmark else ''}",
         name,
         [known for _, score in scores for known in _names(score, weights)],
-        todo=f"Looked for in {folder}. Score it: {command_line('score', options)}",
+        todo=f"{other}Looked for in {folder}. Score it: {command_line('score', options)}",
     )
 
 
@@ -131,6 +159,7 @@ def _ambiguous(
     fitting: Sequence[Found],
     benchmark: Benchmark | None,
     command: str,
+    more: Sequence[str],
     *,
     by_path: bool,
 ) -> BadOption:
@@ -143,10 +172,10 @@ def _ambiguous(
         words = ["itbench", *command.split(), *(precise if other == name else other for other in names)]
         on = _argument(benchmark) if benchmark else score.attrs["benchmark"]
         options = ["-b", on] if by_path else ["-b", on, "--metric", score.attrs["metric"]]
-        commands.append("  " + shlex.join([*words, *options]))
-    more = f"\n  … ({len(fitting)} in all)" if len(fitting) > LISTED else ""
+        commands.append("  " + shlex.join([*words, *options, *more]))
+    rest = f"\n  … ({len(fitting)} in all)" if len(fitting) > LISTED else ""
     return BadOption(
-        f"{name!r} stands for {len(fitting)} scores.", todo="Name one of them:\n" + "\n".join(commands) + more
+        f"{name!r} stands for {len(fitting)} scores.", todo="Name one of them:\n" + "\n".join(commands) + rest
     )
 
 

@@ -53,8 +53,40 @@ def test_layers_draws_the_ceiling_of_the_sites_that_are_scored(good, ceiling):
     scored = np.delete(ceiling, [3, 11])
     assert xy(line(axes, "ceiling"))[1].tolist() == pytest.approx([scored.mean()] * 2)
     (correlation,) = itbench.plot.layers(good, measure="correlation").axes
-    assert "ceiling" not in labels(correlation)  # it is one of EV
+    assert xy(line(correlation, "ceiling √reliability"))[1].tolist() == pytest.approx([np.sqrt(scored).mean()] * 2)
     assert correlation.get_ylabel() == "correlation, mean over sites"
+
+
+def test_a_reliability_below_0_has_no_root_and_is_counted(good, ceiling):
+    broken = good.assign(ceiling=("site", np.where(np.arange(12) == 5, -0.1, ceiling)))
+    (axes,) = itbench.plot.layers(broken, measure="correlation").axes
+    scored = np.delete(ceiling, [3, 5, 11])
+    shown = line(axes, "ceiling √reliability (none at 1 site below 0)")
+    assert xy(shown)[1].tolist() == pytest.approx([np.sqrt(scored).mean()] * 2)
+    (ev,) = itbench.plot.layers(broken).axes
+    assert xy(line(ev, "ceiling"))[1].tolist() == pytest.approx([np.append(scored, -0.1).mean()] * 2)
+
+
+def test_equal_ceilings_are_drawn_once_and_others_each(good, poor):
+    rounded = poor.assign(ceiling=poor["ceiling"] * (1 + 1e-12))
+    (axes,) = itbench.plot.layers(good, rounded).axes
+    assert [label for label in labels(axes) if "ceiling" in label] == ["ceiling"]
+    one_site = [score.isel(site=[0]) for score in (good, rounded)]
+    assert [label for label in labels(itbench.plot.layers(*one_site).axes[0]) if "ceiling" in label] == ["ceiling"]
+    (axes,) = itbench.plot.layers(good, poor.assign(ceiling=poor["ceiling"] / 2)).axes
+    assert [label for label in labels(axes) if "ceiling" in label] == ["ceiling of good", "ceiling of poor"]
+
+
+@pytest.mark.parametrize("style", ["default", "paper"])
+def test_an_interval_shorter_than_its_mark_is_seen(style, good):
+    """Its caps are wider than the mark, and it lies above the mark."""
+    (axes,) = itbench.plot.layers(good, style=style).axes
+    marks, ends, (bar,) = axes.containers[0].lines
+    assert all(cap.get_markersize() > marks.get_markersize() for cap in ends)
+    drawn = axes.get_children()
+    assert all(
+        drawn.index(part) > drawn.index(marks) or part.get_zorder() > marks.get_zorder() for part in (*ends, bar)
+    )
 
 
 @pytest.mark.parametrize("measure", ["explained_variance_corrected", "EV/ceiling", "ev/CEILING"])
@@ -129,7 +161,7 @@ def test_scores_of_several_measures_are_refused(good):
         itbench.plot.layers(good, other)
     with pytest.raises(UnknownName, match="correlation"):
         itbench.plot.layers(good, measure="corelation")
-    with pytest.raises(BadScore, match=r"--measure explained_variance"):
+    with pytest.raises(BadScore, match=r"--measure EV$"):
         itbench.plot.layers(good, good.assign_attrs(measure="correlation"))
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import itbench
 from itbench.errors import BadOption, UnknownName
-from itbench.plot.figure import COLOURS, LINES, MARKERS, STYLES, look
+from itbench.plot.figure import COLOURS, LINES, MARKERS, STYLES, balanced, look
 from tests.kit.commands import run_python
 
 
@@ -153,3 +153,14 @@ def test_editors_see_the_names_that_are_there():
     for name in itbench.plot.__all__:
         assert getattr(itbench.plot, name).__doc__
         assert getattr(itbench.plot, name).__name__ == name
+
+
+def test_titles_are_wrapped_into_lines_of_about_the_same_length():
+    text = "itbench-tiny:pretrained, synthetic-it, correlation distance, 640 images by category"
+    lines = balanced(text, 76).split("\n")
+    assert " ".join(lines) == text
+    assert len(lines) == 2
+    assert abs(len(lines[0]) - len(lines[1])) < 15
+    assert balanced(text, 100) == text
+    assert balanced("averyveryverylongword", 5) == "averyveryverylongword"
+    assert balanced("", 5) == ""

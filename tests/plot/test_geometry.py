@@ -7,7 +7,8 @@ from scipy.spatial.distance import pdist, squareform
 
 import itbench
 from itbench.errors import BadOption, BadScore, UnknownName
-from itbench.plot.geometry import scaled
+from itbench.plot.geometry import mark, scaled
+from itbench.plot.recordings import MOST_GROUPS
 from itbench.results.score_file import read_score
 from tests.kit.artists import line, xy
 from tests.kit.commands import run
@@ -59,6 +60,11 @@ def test_rdms_draws_percentiles_of_distances_ordered_by_category(scored, toy):
         places[number::2] = np.transpose(xy(line(figure.axes[1], kind)))
     np.testing.assert_allclose(pdist(places), pdist(torgerson(squareform(pdist(means, "correlation")))), rtol=1e-6)
 
+    for axes in figure.axes[:2]:  # squares that the dots fill
+        reach = max(np.abs(xy(line(axes, kind))).max() for kind in ("cat", "dog"))
+        assert axes.get_xlim() == axes.get_ylim() == pytest.approx((-reach, reach), rel=0.1)
+        assert axes.get_aspect() == 1
+
     joint = scored.assign_coords(part=["noise"], chosen_layer=("split", ["good"] * 4))
     with pytest.raises(BadOption, match="reads all layers together, as good"):
         itbench.plot.rdms(joint, benchmark=toy)
@@ -92,3 +98,10 @@ def test_a_trained_model_has_no_gram_of_its_own(make, recordings):
     source = {"model": "cnn", "weights": {"kind": "random", "seed": 0, "file": None}, "recipe": {}}
     with pytest.raises(BadScore, match="every split has a network"):
         itbench.plot.rdms(make(sources=[source]), benchmark=recordings)
+
+
+def test_every_category_has_a_marker_and_one_of_a_colour_again_is_open():
+    looks = [mark(number, 3.0) for number in range(MOST_GROUPS)]
+    assert len({own["marker"] for own in looks}) >= 11
+    assert len({(own["color"], own["marker"]) for own in looks}) == MOST_GROUPS
+    assert len({(own["color"], own["mfc"]) for own in looks}) == MOST_GROUPS

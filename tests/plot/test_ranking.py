@@ -87,6 +87,22 @@ def test_models_of_several_benchmarks_are_refused(several, make):
         itbench.plot.models(*several, make(benchmark="other"))
 
 
+def ticks_of(figure):
+    return figure.axes[0].get_yticklabels(), figure.axes[0].get_xticklabels()
+
+
+@pytest.mark.parametrize("style", ["default", "paper"])
+def test_the_label_of_the_colours_is_inside_a_small_heatmap(style, several):
+    cka = comparison_score(np.random.default_rng(0).normal(0.4, 0.01, 40), model="a")
+    below = several[3].assign_attrs(model="below").copy(deep=True)
+    below["explained_variance"][:] = -0.25
+    figure = itbench.plot.heatmap(several[0], cka, below, style=style)
+    assert "−0.250" in cells(figure)[1].values()
+    label = figure.axes[1].yaxis.label.get_window_extent()
+    assert min(label.x0, label.y0) >= 0
+    assert (label.x1 <= figure.bbox.width, label.y1 <= figure.bbox.height) == (True, True)
+
+
 def cells(figure):
     axes = figure.axes[0]
     return np.ma.getdata(axes.images[0].get_array()), {
@@ -110,7 +126,7 @@ def test_heatmap_draws_values_and_hatches_what_is_missing(several, make):
     assert missing not in written
     (hatched,) = [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_hatch()]
     assert (hatched.get_y() + 0.5, hatched.get_x() + 0.5) == missing
-    assert labels(axes) == ["no value"]
+    assert labels(axes) == ["not run"]
     assert figure.axes[1].get_ylabel() == "EV"
 
 
@@ -126,14 +142,26 @@ def test_heatmap_of_several_measures_colours_shares_of_the_largest(several):
     expected = [float(score["headline"]) for score in cka]
     assert values[place, column] == pytest.approx(expected[0] / expected[1])
     assert written[place, column] == f"{expected[0]:.3f}"
-    assert figure.axes[1].get_ylabel() == "share of the largest in its column"
+    assert figure.axes[1].get_ylabel().replace("\n", " ") == "share of the largest in its column"
 
 
 def test_heatmap_hatches_a_score_of_no_site_and_refuses_earlier_rules_alone(several):
     broken = several[0].copy(deep=True).assign_attrs(model="none scored")
     broken["explained_variance"][:] = np.nan
-    values, _ = cells(itbench.plot.heatmap(broken))
-    assert np.isnan(values).all()
+    figure = itbench.plot.heatmap(broken, several[1].assign_attrs(benchmark="other"), several[2])
+    models, columns = ([tick.get_text() for tick in ticks] for ticks in ticks_of(figure))
+    hatches = {
+        (models[round(patch.get_y() + 0.5)], columns[round(patch.get_x() + 0.5)]): patch.get_hatch()
+        for patch in figure.axes[0].patches
+    }
+    expected = {
+        ("none scored", "toy"): "....",
+        ("none scored", "other"): "////",
+        ("b", "toy"): "////",
+        ("c", "other"): "////",
+    }
+    assert hatches == expected
+    assert labels(figure.axes[0]) == ["not run", "no value"]
     with pytest.raises(BadScore, match=r"scored by earlier rules"):
         itbench.plot.heatmap(several[0].assign_attrs(edition=1))
 
@@ -144,3 +172,11 @@ def test_heatmap_refuses_two_scores_in_a_cell_and_says_what_is_left_out(several,
         itbench.plot.heatmap(several[0], twin)
     other = make(0.95, 30, model="e", precision="bfloat16")
     assert itbench.plot.heatmap(*several, other).axes[0].get_title(loc="left") == "1 score left out: not comparable"
+    elsewhere = [make(0.5, 61, model=name, benchmark="other") for name in ("a", "e")]
+    figure = itbench.plot.heatmap(*several[:4], other, *elsewhere)
+    assert labels(figure.axes[0]) == ["not run", "not comparable"]
+    narrow = itbench.plot.heatmap(*several[:4], other, *elsewhere, style="paper").axes[0]
+    assert narrow.get_position().width > 0.5  # which the legend leaves
+    models, columns = ([tick.get_text() for tick in ticks] for ticks in ticks_of(figure))
+    (patch,) = [patch for patch in figure.axes[0].patches if patch.get_hatch() != "////"]
+    assert (models[round(patch.get_y() + 0.5)], columns[round(patch.get_x() + 0.5)]) == ("e", "toy")

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import itbench
-from itbench.errors import BadRecordings, BadScore, UnknownName
+from itbench.errors import BadOption, BadRecordings, BadScore, UnknownName
 from itbench.statistics.permutation import permutation_test
 from tests.kit.artists import labels, line, xy
 from tests.kit.scores import comparison_score
@@ -46,6 +46,49 @@ def test_sites_of_another_coordinate_or_measure(good):
         itbench.plot.sites(good, by="anmal")
     with pytest.raises(BadScore, match="one value for all sites"):
         itbench.plot.sites(comparison_score(np.random.default_rng(0).normal(0.4, 0.01, 40)))
+
+
+@pytest.mark.parametrize("measure", ["EV/ceiling", "brainscore", "Brain-Score"])
+def test_a_measure_that_sites_have_not_is_refused_with_those_they_have(measure, good, poor, recordings):
+    for draw in (
+        lambda: itbench.plot.sites(good, measure=measure),
+        lambda: itbench.plot.scatter(good, poor, measure=measure),
+    ):
+        with pytest.raises(UnknownName, match=r"Known: EV, correlation\.$"):
+            draw()
+
+
+def test_sites_of_many_numbers_are_drawn_along_their_axis(good):
+    depth = np.array([10.0, 9, 2, 1.5, *np.arange(100, 107), np.nan, 5, 6])
+    good = good.isel(site=[*range(12), 0, 1])
+    score = good.assign_coords(depth=("site", depth, {"units": "mm"}))
+    (axes,) = itbench.plot.sites(score, by="depth").axes
+    (dots,) = [one for one in axes.lines if one.get_alpha()]
+    shown = [site for site in range(14) if site not in (3, 11)]
+    np.testing.assert_allclose(xy(dots), [depth[shown], at_sites(good)[shown]])
+    assert axes.get_xlabel() == "depth (mm)"
+    assert xy(line(axes, "no value (1 site)"))[0].tolist() == [1.5]
+    assert xy(line(axes, "no depth (1 site)"))[1].tolist() == pytest.approx([at_sites(good)[11]])
+
+
+def test_sites_of_few_numbers_are_groups_in_their_order(good):
+    (axes,) = itbench.plot.sites(good.assign_coords(array=("site", [10] * 6 + [9] * 6)), by="array").axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["9 (6 sites)", "10 (6 sites)"]
+    drawn = [xy(one)[1] for one in axes.lines if one.get_alpha()]
+    np.testing.assert_allclose(drawn[0], np.sort(at_sites(good)[6:]))
+
+
+def test_sites_of_many_names_are_refused_and_each_alone(good):
+    many = good.isel(site=[*range(12), 0]).assign_coords(cell=("site", list("abcdefghijklm")))
+    with pytest.raises(BadOption, match="cell has 13 values; this plot shows 12 at most"):
+        itbench.plot.sites(many, by="cell")
+    with pytest.raises(UnknownName, match=r"Known: animal\."):
+        itbench.plot.sites(good, by="site")
+
+
+def test_sites_of_other_numbers_in_each_score_are_counted_for_each(good, poor):
+    (axes,) = itbench.plot.sites(good, poor.isel(site=[0, 1, 5]), by="animal").axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["A (5/2 sites)", "B (7/1 site)"]
 
 
 def test_scatter_marks_sites_that_differ_at_a_false_discovery_rate_over_all(good, poor, recordings, recorded):
