@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Command, load_registry, with_metric, with_naming, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    load_registry,
+    named_benchmark,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.output import say
 from itbench.errors import BadOption, UnknownName
 
@@ -124,7 +132,8 @@ def plot(
     if needed and scores and len(scores) != needed:
         raise BadOption(f"{kind} shows {needed} score{'s' * (needed > 1)}, and {len(scores)} are named.")
     if "benchmark" in taken and benchmark and scores:
-        options["benchmark"] = registry.benchmark(benchmark)
+        named = named_benchmark(registry, benchmark)
+        options |= {"benchmark": named} if not isinstance(named, str) else {}
     options |= {"plugins": plugin_files} if "plugins" in taken else {}
     path = check_picture_path(output or Path(f"{_name(kind, scores, benchmark)}.png"), replace=replace)
     shown: list[Any] = [*scores] or [registry.benchmark(str(benchmark))]
@@ -160,7 +169,8 @@ def _scores(
             raise
     if kind and kind not in OF_ALL:
         raise BadOption(f"Which score shall {kind} show?", todo=f"Name one: itbench plot {kind} MODEL")
-    wanted = {"benchmark": benchmark and registry.benchmark(benchmark).name, **which}
+    named = named_benchmark(registry, benchmark)
+    wanted = {"benchmark": getattr(named, "name", named), **which}
     scores = [
         score
         for _, score in scores_in(results or folders.results())

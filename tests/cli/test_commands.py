@@ -299,7 +299,7 @@ def test_wrong_usage_exits_2(words, said):
 
 @pytest.mark.parametrize("size", ["4GB", "4gb", "4000MB", "4e9", "4G", "0.004TB"])
 def test_sizes(size):
-    from itbench.cli.options import parse_bytes
+    from itbench.cli.run_options import parse_bytes
 
     assert parse_bytes(None, None, size) == 4 * 10**9
 
