@@ -14,7 +14,7 @@ from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_format, with_plugins
 from itbench.cli.output import is_coloured
 from itbench.cli.tables import print_rows, print_text, rendered, text_width
-from itbench.errors import BadOption
+from itbench.errors import BadOption, UnknownName
 
 if TYPE_CHECKING:
     from itbench.models.model import Model
@@ -52,8 +52,10 @@ def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], form: str
         return
     registry = load_registry(plugin_files)
     rows = registry.model_rows(pattern)
-    no_match = f"No model matches {pattern!r}. List all with: itbench models"
-    print_rows(rows, ("model", "source", "layers", "weights", "description"), form, empty=no_match)
+    if not rows:
+        near = UnknownName.of("model", pattern.strip("*?"), registry.models).known
+        raise UnknownName(f"No model matches {pattern!r}.", known=near, todo="List all with: itbench models")
+    print_rows(rows, ("model", "source", "layers", "weights", "description"), form)
 
 
 @click.command(cls=Command)

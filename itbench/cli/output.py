@@ -173,7 +173,9 @@ def _is_dumb() -> bool:
 BESIDE = 52  # columns of a progress bar, its figures and the time left
 PLAIN = {"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~"}
 PLAIN |= {"±": "+-", "‘": "'", "’": "'", "“": '"', "”": '"', "²": "^2", "ᵀ": "^T", "√": "sqrt ", "∞": "inf", "█": "#"}
-PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`"}
+PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`", "‖": "||", "⟨": "<", "⟩": ">", "½": "1/2", "≠": "!=", "∓": "-+"}
+PLAIN |= {"Σ": "sum", "Π": "prod", "∝": "~", "∩": "and", "°": " deg", "µ": "u", "†": "+"}
+ACCENTS = {"\u0302": "hat", "\u0304": "bar"}  # over the symbol of an estimate, or of a mean
 ASCII = "itbench_ascii"
 
 
@@ -202,9 +204,29 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     """Return ASCII in the place of the characters that could not be encoded, and where they end."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    parts = (PLAIN.get(one) or unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode() for one in lacking)
-    return "".join(part or "?" for part in parts), error.end
+    parts = (_ascii(error.object, at) for at in range(error.start, error.end))
+    return "".join(parts), error.end
+
+
+def _ascii(text: str, at: int) -> str:
+    """Return the character of a text at a place in ASCII: ``alpha`` for ``α``, ``yhat`` for the symbol ``ŷ``."""
+    one, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
+    if one in ACCENTS:  # of the character before it
+        return "" if text[at - 2 : at - 1].isalpha() else ACCENTS[one]
+    if unicodedata.decomposition(one).startswith("<super>"):
+        is_first = not unicodedata.decomposition(before or " ").startswith("<super>")
+        raised = unicodedata.normalize("NFKD", one).replace("−", "-")
+        return PLAIN.get(one) or "^" * is_first + raised
+    kind, _, greek = unicodedata.name(one, "").partition(" LETTER ")
+    plain = PLAIN.get(one, "")
+    if kind.startswith("GREEK") and not plain:
+        plain = greek.split()[0].replace("LAMDA", "LAMBDA").lower()
+        plain = plain.title() if "CAPITAL" in kind else plain
+    if plain.isalpha() and len(plain) > 1:  # a word of its own
+        return " " * before.isalnum() + plain + " " * (after.isalpha() and after.isascii())
+    base, *accents = list(unicodedata.normalize("NFKD", one))
+    name = "" if before.isalpha() or after.isalpha() else "".join(ACCENTS.get(accent, "") for accent in accents)
+    return plain or "".join([base, *accents]).encode("ascii", "ignore").decode() + name or "?"
 
 
 class TerminalReporter:

@@ -51,7 +51,8 @@ def form_of(output: Path | None, form: str | None, forms: Mapping[str, Sequence[
     ending = output.suffix.lower() if output else ""
     by_ending = endings.get(ending)
     if output and not form:
-        refuse_ending(output, [*endings, ".txt"])
+        site = "A site of pages: --format html --output FOLDER" if ending in (".html", ".htm") else ""
+        refuse_ending(output, [*endings, ".txt"], site)
     if form and by_ending and form != by_ending:
         raise BadOption(
             f"{output} would hold {form}, but its ending {ending} means {by_ending}.",

@@ -32,7 +32,7 @@ from itbench.util.tables import csv_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from itbench.results.citations import Reference
+    from itbench.results.bibtex import Reference
 
 ROWS = ("scores", "layers", "sites")
 FORMS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".jsonld": "jsonld"}  # of a file, by its ending

@@ -131,6 +131,13 @@ def test_with_scores_it_counts_them_and_its_next_commands_work(toy):
             assert run(*words).exit_code == 0, words
 
 
+def test_what_is_mistaken_says_where_to_go():
+    done = run("models", "resnet5")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "No model matches 'resnet5'.\nDid you mean resnet50" in done.stderr
+    assert "--format html --output FOLDER" in run("leaderboard", "--output", "lb.html").stderr
+
+
 BARS = """
 import time
 from itbench.cli.output import TerminalReporter, legible_streams, logged, warn
