@@ -96,7 +96,8 @@ def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -
     if name:
         _print_metric(registry.metric(name), form)
     elif form in ("json", "csv"):
-        print_rows(registry.metric_rows(), ("metric", "option", "default", "help"), form)
+        rows = [_typed(row, registry.metrics[row["metric"]], form) for row in registry.metric_rows()]
+        print_rows(rows, ("metric", "option", "default", "help"), form)
     else:
         rows = [
             {
@@ -108,6 +109,12 @@ def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -
         ]
         print_rows(rows, ("metric", "purpose", "options"), form)
         print_text("\nOptions of one, with types and defaults: itbench metrics NAME", form)
+
+
+def _typed(row: dict[str, Any], entry: MetricEntry, form: str) -> dict[str, Any]:
+    """Return an option of a metric with its default as the number, truth value, list or null that JSON has."""
+    default = {field.name: field.default for field in fields(entry.readout)}
+    return {**row, "default": default[row["option"]]} if form == "json" and "option" in row else row
 
 
 def _purpose(entry: MetricEntry) -> str:
@@ -126,6 +133,7 @@ def _print_metric(entry: MetricEntry, form: str | None) -> None:
         {"metric": entry.name, **option, "type": types[option["option"]]} for option in options.describe(entry.readout)
     ]
     if form in ("json", "csv"):
+        rows = [_typed(row, entry, form) for row in rows]
         print_rows(rows, ("metric", "option", "type", "default", "help"), form)
         return
     print_text("\n\n".join(filter(None, [": ".join(filter(None, [entry.name, _purpose(entry)])), entry.formula])), form)

@@ -7,7 +7,10 @@ import io
 import json
 import logging
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 import unicodedata
 import warnings
@@ -83,7 +86,10 @@ class MessageHandler(logging.Handler):
             text = click.style(f"{time.perf_counter() - self.start:8.2f} s  {text}", dim=True)
         elif record.name != OF_OTHERS.name and record.levelno in BEGINNINGS:
             beginning, colour = BEGINNINGS[record.levelno]
-            text = click.style(beginning.rstrip(), fg=colour, bold=True) + " " + text
+            text = self._folded(beginning + text)
+            text = click.style(beginning.rstrip(), fg=colour, bold=True) + text[len(beginning.rstrip()) :]
+        elif record.name != OF_OTHERS.name:
+            text = self._folded(text)
         if self.bars:
             from rich.text import Text
 
@@ -91,6 +97,12 @@ class MessageHandler(logging.Handler):
             self.bars.console.print(Text.from_ansi(shown), soft_wrap=True)  # above them
         else:
             click.echo(text, err=True, color=is_coloured(sys.stderr))
+
+    def _folded(self, text: str) -> str:
+        """Return a message whose lines fit the terminal; unchanged where stderr is none."""
+        if not sys.stderr.isatty():
+            return text
+        return "\n".join(folded(line, terminal_width()) for line in text.split("\n"))
 
 
 MESSAGES = MessageHandler()
@@ -159,6 +171,25 @@ def logged(quiet: bool = False, verbose: bool = False, log: Path | None = None) 
             file.close()
             os.environ.pop(LOG_VARIABLE)
             os.environ |= {} if before is None else {LOG_VARIABLE: before}
+
+
+COMMAND = re.compile(r"(?:^|(?<=: ))itbench [a-z]")
+
+
+def terminal_width() -> int:
+    """Return the number of columns of the terminal."""
+    return max(20, shutil.get_terminal_size().columns)
+
+
+def folded(line: str, width: int) -> str:
+    """Return a line of prose broken between words where it is wider than the terminal; a command stays in one piece."""
+    indent = line[: len(line) - len(line.lstrip())]
+    found = COMMAND.search(line.lstrip())
+    if len(line) <= width or (found and not found.start()):
+        return line
+    prose = line[: len(indent) + found.start()].rstrip() if found else line
+    lines = textwrap.fill(prose, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return f"{lines}\n{indent}  {line.lstrip()[found.start() :]}" if found else lines
 
 
 def is_coloured(stream: Any) -> bool:
