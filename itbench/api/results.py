@@ -21,6 +21,7 @@ from itbench.results.diff import Difference, difference
 from itbench.results.explain import explain as explain_steps
 from itbench.results.explain import heading
 from itbench.results.explain.steps import render
+from itbench.results.find import benchmark_of
 from itbench.results.leaderboard import read_tables
 from itbench.results.paired_comparison import PairedComparison, compare_scores, responses_of
 from itbench.results.score_file import provenance, read_score, scores_in, write_score
@@ -28,7 +29,7 @@ from itbench.results.score_table import frame as frame_of
 from itbench.results.score_table import score_table
 from itbench.results.score_variables import has_predictions
 from itbench.results.summary import summary
-from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
+from itbench.scoring.rescore import Plan, plan_metric
 from itbench.scoring.rescore import rescore as rescore_grams
 from itbench.util import folders
 from itbench.util.checksum import digest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -30,6 +31,7 @@ from itbench.cli.rescore import rescore
 from itbench.cli.run import run
 from itbench.cli.score import score
 from itbench.cli.scores import scores
+from itbench.cli.tables import text_width
 from itbench.cli.tune import tune
 from itbench.util import folders
 
@@ -76,6 +78,7 @@ def main(context: click.Context) -> None:
         click.echo(_welcome())
 
 
+WIDTH = 80  # of what is printed without a terminal
 FIRST_STEPS = {
     "itbench score -m pixels -m itbench-tiny": "score two models, nothing to download",
     "itbench leaderboard": "rank the models scored so far",
@@ -92,13 +95,16 @@ def _welcome() -> str:
     begin = "itbench compares vision networks with recordings from the brain. To begin:"
     if scores:
         begin = f"{count} score{'s' * (count > 1)} in {folder}. Next:"
-    steps = _next_steps(scores) if scores else FIRST_STEPS
-    width = max(map(len, steps))
-    lines = [f"  {command.ljust(width)}  {purpose}" for command, purpose in steps.items()]
+    steps = _next_steps(scores, folder) if scores else FIRST_STEPS
+    width, widest = max(map(len, steps)), max(map(len, steps.values()))
+    if width + widest + 4 <= text_width(WIDTH):
+        lines = [f"  {command.ljust(width)}  {purpose}" for command, purpose in steps.items()]
+    else:  # a command stays in one piece
+        lines = [line for command, purpose in steps.items() for line in (f"  {command}", f"      {purpose}")]
     return "\n".join([begin, "", *lines, "", "All commands: itbench --help"])
 
 
-def _next_steps(scores: Sequence[dict[str, str]]) -> dict[str, str]:
+def _next_steps(scores: Sequence[dict[str, str]], folder: Path) -> dict[str, str]:
     """Return commands that read scores, with their purposes: of the benchmark and metric with the most of them."""
     (benchmark, metric), _ = Counter((score["benchmark"], score["metric"]) for score in scores).most_common(1)[0]
     here = [score for score in scores if (score["benchmark"], score["metric"]) == (benchmark, metric)]
@@ -110,13 +116,22 @@ def _next_steps(scores: Sequence[dict[str, str]]) -> dict[str, str]:
     if others:
         next_step = {f"itbench compare {first} {others[0]} {on}": "difference of two models"}
     else:
-        next_step = {f"itbench baselines {on}": "score baselines beside it"}
+        next_step = {f"itbench baselines -b {_benchmark(folder, benchmark)}": "score baselines beside it"}
     return {
         "itbench leaderboard": "rank them",
         **next_step,
         f"itbench plot {first} {on}": "draw it",
         f"itbench explain {first} {on}": "how a score was computed",
     }
+
+
+def _benchmark(folder: Path, name: str) -> str:
+    """Return what names the benchmark of scores to a command, quoted."""
+    from itbench.results.score_command import benchmark_argument
+    from itbench.results.score_file import scores_in
+
+    of_it = (score for _, score in scores_in(folder, without=("predictions",)) if score.attrs["benchmark"] == name)
+    return shlex.quote(next(map(benchmark_argument, of_it), name))
 
 
 COMMANDS = (

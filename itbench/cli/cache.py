@@ -35,7 +35,8 @@ def list_(form: str | None) -> None:
     from itbench.extraction.gram_cache import GramCache
 
     columns = ("model", "weights", "benchmark", "layer", "features", "stimuli", "MB", "written")
-    print_rows(list(GramCache().entries()), columns, form, empty="The cache is empty.")
+    rows = sorted(GramCache().entries(), key=lambda row: [str(row[key]) for key in columns[:3]])
+    print_rows(rows, columns, form, empty="The cache is empty.")
 
 
 @cache.command(cls=Command)

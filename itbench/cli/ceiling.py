@@ -8,7 +8,7 @@ import click
 
 from itbench.cli.options import Command, load_registry, with_benchmarks, with_format, with_plugins
 from itbench.cli.output import TerminalReporter
-from itbench.cli.tables import print_rows
+from itbench.cli.tables import print_rows, print_text
 
 OF_SITES = ("benchmark", "method", "median", "mean", "low", "high", "sites", "above 0", "repetitions")
 OF_SUBJECTS = (
@@ -21,6 +21,10 @@ OF_SUBJECTS = (
     "upper low",
     "upper high",
     "subjects",
+)
+OF_ALL = (
+    "\nOf all images together. The ceiling of a score is of the same responses about their means in each of its splits,"
+    " and so differs a little."
 )
 INTERVALS = {"low": "95 %", "lower low": "95 % of lower", "upper low": "95 % of upper"}  # printed as one column
 
@@ -69,3 +73,5 @@ def ceiling(
             row |= {text: interval_text(row.get(low), row.get(f"{low[:-3]}high")) for low, text in INTERVALS.items()}
         columns = tuple(INTERVALS.get(name, name) for name in columns if not name.endswith("high"))
     print_rows(rows, columns, form)
+    if form in (None, "markdown") and any("subjects" not in row for row in rows):
+        print_text(OF_ALL, form)

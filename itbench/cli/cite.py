@@ -40,7 +40,8 @@ def cite(
     from itbench.util.files import check_writable, refuse_ending, write_text
 
     if output:
-        refuse_ending(output, [".bib"] if form == "bibtex" else [".txt", ".md"])
+        other, endings = ("text", [".bib"]) if form == "bibtex" else ("bibtex", [".txt", ".md"])
+        refuse_ending(output, endings, todo=f"For another ending: --format {other}.")
         check_writable(output.absolute().parent)
     found = cited(load_registry(plugin_files), names, results or folders.results())
     parts = []
@@ -48,6 +49,8 @@ def cite(
         used = ", ".join(one.used_by).replace("@", "(at)")  # which would begin an entry
         parts.append(f"% {used}\n{one.bibtex}\n" if form == "bibtex" else f"{one.text} [{used}]")
     text = "\n".join(parts).rstrip("\n")
+    if not names and not any((results or folders.results()).glob("*.nc")):
+        say(f"No score was found in {results or folders.results()}: only itbench itself is cited.")
     if output:
         write_text(output, text + "\n")
         say(f"Wrote {output}")

@@ -13,6 +13,7 @@ from itbench.cli.options import (
     Command,
     find,
     load_registry,
+    named_benchmark,
     with_format,
     with_metric,
     with_naming,
@@ -65,6 +66,8 @@ def compare(
       itbench compare leaderboard/scores/one.nc leaderboard/scores/other.nc
     """
     from itbench.cli.output import TerminalReporter
+    from itbench.data.benchmark import Benchmark
+    from itbench.results.find import benchmark_of
     from itbench.results.paired_comparison import compare_scores, responses_of
     from itbench.results.score_setup import refuse_unlike
     from itbench.results.score_variables import is_comparison
@@ -74,7 +77,8 @@ def compare(
     refuse_unlike(first, second)  # before anything is fetched
     responses = None
     if not is_comparison(first):
-        bench = registry.benchmark(benchmark or first.attrs["benchmark"])
+        named = named_benchmark(registry, benchmark)
+        bench = named if isinstance(named, Benchmark) else benchmark_of(registry, first)
         responses = responses_of(first, bench, TerminalReporter(bench.name))
     compared = compare_scores(first, second, responses, margin)
     if form == "json":

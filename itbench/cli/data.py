@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Command, FiniteRange, Group, load_registry, with_format, with_plugins
+from itbench.cli.options import Command, Group, load_registry, with_format, with_plugins
 from itbench.cli.output import TerminalReporter, print_json, say
+from itbench.cli.run_options import FiniteRange
 from itbench.cli.tables import print_rows
 from itbench.errors import BadOption, BadRecordings
 

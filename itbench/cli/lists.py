@@ -14,7 +14,7 @@ from itbench.cli import completion
 from itbench.cli.options import Command, load_registry, with_format, with_plugins
 from itbench.cli.output import is_coloured
 from itbench.cli.tables import print_rows, print_text, rendered, text_width
-from itbench.errors import BadOption
+from itbench.errors import BadOption, UnknownName
 
 if TYPE_CHECKING:
     from itbench.models.model import Model
@@ -52,8 +52,10 @@ def models(pattern: str, trained: bool, plugin_files: tuple[str, ...], form: str
         return
     registry = load_registry(plugin_files)
     rows = registry.model_rows(pattern)
-    no_match = f"No model matches {pattern!r}. List all with: itbench models"
-    print_rows(rows, ("model", "source", "layers", "weights", "description"), form, empty=no_match)
+    if not rows:
+        near = UnknownName.of("model", pattern.strip("*?"), registry.models).known
+        raise UnknownName(f"No model matches {pattern!r}.", known=near, todo="List all with: itbench models")
+    print_rows(rows, ("model", "source", "layers", "weights", "description"), form)
 
 
 @click.command(cls=Command)
@@ -94,7 +96,8 @@ def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -
     if name:
         _print_metric(registry.metric(name), form)
     elif form in ("json", "csv"):
-        print_rows(registry.metric_rows(), ("metric", "option", "default", "help"), form)
+        rows = [_typed(row, registry.metrics[row["metric"]], form) for row in registry.metric_rows()]
+        print_rows(rows, ("metric", "option", "default", "help"), form)
     else:
         rows = [
             {
@@ -106,6 +109,12 @@ def metrics(name: str | None, plugin_files: tuple[str, ...], form: str | None) -
         ]
         print_rows(rows, ("metric", "purpose", "options"), form)
         print_text("\nOptions of one, with types and defaults: itbench metrics NAME", form)
+
+
+def _typed(row: dict[str, Any], entry: MetricEntry, form: str) -> dict[str, Any]:
+    """Return an option of a metric with its default as the number, truth value, list or null that JSON has."""
+    default = {field.name: field.default for field in fields(entry.readout)}
+    return {**row, "default": default[row["option"]]} if form == "json" and "option" in row else row
 
 
 def _purpose(entry: MetricEntry) -> str:
@@ -124,6 +133,7 @@ def _print_metric(entry: MetricEntry, form: str | None) -> None:
         {"metric": entry.name, **option, "type": types[option["option"]]} for option in options.describe(entry.readout)
     ]
     if form in ("json", "csv"):
+        rows = [_typed(row, entry, form) for row in rows]
         print_rows(rows, ("metric", "option", "type", "default", "help"), form)
         return
     print_text("\n\n".join(filter(None, [": ".join(filter(None, [entry.name, _purpose(entry)])), entry.formula])), form)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import platform
-import re
 import shlex
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 from pathlib import Path
@@ -19,12 +17,13 @@ import click
 
 from itbench import __version__
 from itbench.cli import completion
-from itbench.cli.output import LOG, legible_streams, logged, report_error, show_warning
-from itbench.errors import BadOption
+from itbench.cli.output import LOG, legible_streams, logged, report_error, say, show_warning
+from itbench.errors import BadOption, UnknownName
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from itbench.data.benchmark import Benchmark
     from itbench.registry import Registry
 
 
@@ -277,36 +276,6 @@ def load_registry(plugin_files: Sequence[str]) -> Registry:
     return registry
 
 
-SIZE = re.compile(r"(\d+\.?\d*|\.\d+)(e\d+)?\s*(?:([KMGT])(I?))?(B?)", re.IGNORECASE)
-LEAST = 10**6  # bytes without a unit; 4 is not 4 bytes
-
-
-def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) -> int:
-    """Parse the size of a command-line option as bytes: ``4GB`` or ``4e9`` is 4 × 10^9, ``4GiB`` is 4 × 2^30."""
-    found = SIZE.fullmatch(value.strip())
-    if not found:
-        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
-    number, exponent, letter, binary, _ = found.groups()
-    unit = (1024 if binary else 1000) ** ("KMGT".index(letter.upper()) + 1) if letter else 1
-    size = float(number + (exponent or "")) * unit
-    if not letter and 0 < size < LEAST:
-        raise click.BadParameter(f"{value!r} is not a size: it has no unit. Is {number}GB meant?")
-    if not 0 < size < math.inf:
-        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
-    return int(size)
-
-
-class FiniteRange(click.FloatRange):
-    """Range of a number of a command-line option, without NaN and infinity."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number of a text."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number.", param, ctx)
-        return number
-
-
 def with_naming(function: Decorated) -> Decorated:
     """Add the command-line options ``--benchmark`` and ``--weights``, which select score files."""
     for option in (
@@ -344,5 +313,37 @@ def find(
     from itbench.results.find import find_scores
     from itbench.util import folders
 
-    named = registry.benchmark(benchmark) if benchmark else None
-    return [score for _, score in find_scores(results or folders.results(), names, benchmark=named, **which)]
+    named, folder = named_benchmark(registry, benchmark), results or folders.results()
+    options = given_options({"benchmark", *which})
+    return [
+        score
+        for _, score in find_scores(
+            folder, names, benchmark=named, options=options, registry=registry, note=say, **which
+        )
+    ]
+
+
+def named_benchmark(registry: Registry, name: str | None) -> Benchmark | str | None:
+    """Return the benchmark that ``--benchmark`` names, or the name itself where only scores may have it."""
+    try:
+        return registry.benchmark(name) if name else None
+    except UnknownName:
+        if str(name).endswith((".yaml", ".yml")):
+            raise
+        return name
+
+
+def given_options(without: Collection[str]) -> list[str]:
+    """Return the words of the options that were given to the command in progress, but for some parameters."""
+    context = click.get_current_context()
+    words = []
+    for option in context.command.params:
+        name = str(option.name)
+        if isinstance(option, click.Option) and name not in without and name in context.params:
+            value, given = context.params[name], context.get_parameter_source(name)
+            if given is click.core.ParameterSource.COMMANDLINE:
+                if isinstance(value, tuple) and not option.multiple:  # a size
+                    value = "x".join(f"{part:g}" for part in value)
+                values = value if option.multiple else [value]
+                words += [option.opts[-1]] if option.is_flag else [w for v in values for w in (option.opts[-1], str(v))]
+    return words

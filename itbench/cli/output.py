@@ -7,7 +7,10 @@ import io
 import json
 import logging
 import os
+import re
+import shutil
 import sys
+import textwrap
 import time
 import unicodedata
 import warnings
@@ -83,7 +86,10 @@ class MessageHandler(logging.Handler):
             text = click.style(f"{time.perf_counter() - self.start:8.2f} s  {text}", dim=True)
         elif record.name != OF_OTHERS.name and record.levelno in BEGINNINGS:
             beginning, colour = BEGINNINGS[record.levelno]
-            text = click.style(beginning.rstrip(), fg=colour, bold=True) + " " + text
+            text = self._folded(beginning + text)
+            text = click.style(beginning.rstrip(), fg=colour, bold=True) + text[len(beginning.rstrip()) :]
+        elif record.name != OF_OTHERS.name:
+            text = self._folded(text)
         if self.bars:
             from rich.text import Text
 
@@ -91,6 +97,12 @@ class MessageHandler(logging.Handler):
             self.bars.console.print(Text.from_ansi(shown), soft_wrap=True)  # above them
         else:
             click.echo(text, err=True, color=is_coloured(sys.stderr))
+
+    def _folded(self, text: str) -> str:
+        """Return a message whose lines fit the terminal; unchanged where stderr is none."""
+        if not sys.stderr.isatty():
+            return text
+        return "\n".join(folded(line, terminal_width()) for line in text.split("\n"))
 
 
 MESSAGES = MessageHandler()
@@ -161,6 +173,25 @@ def logged(quiet: bool = False, verbose: bool = False, log: Path | None = None) 
             os.environ |= {} if before is None else {LOG_VARIABLE: before}
 
 
+COMMAND = re.compile(r"(?:^|(?<=: ))itbench [a-z]")
+
+
+def terminal_width() -> int:
+    """Return the number of columns of the terminal."""
+    return max(20, shutil.get_terminal_size().columns)
+
+
+def folded(line: str, width: int) -> str:
+    """Return a line of prose broken between words where it is wider than the terminal; a command stays in one piece."""
+    indent = line[: len(line) - len(line.lstrip())]
+    found = COMMAND.search(line.lstrip())
+    if len(line) <= width or (found and not found.start()):
+        return line
+    prose = line[: len(indent) + found.start()].rstrip() if found else line
+    lines = textwrap.fill(prose, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return f"{lines}\n{indent}  {line.lstrip()[found.start() :]}" if found else lines
+
+
 def is_coloured(stream: Any) -> bool:
     """Return whether a stream is a terminal that shows colours, and the user has not set ``NO_COLOR``."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and not _is_dumb()
@@ -173,7 +204,9 @@ def _is_dumb() -> bool:
 BESIDE = 52  # columns of a progress bar, its figures and the time left
 PLAIN = {"–": "-", "—": "-", "−": "-", "×": "x", "·": "*", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "≈": "~"}
 PLAIN |= {"±": "+-", "‘": "'", "’": "'", "“": '"', "”": '"', "²": "^2", "ᵀ": "^T", "√": "sqrt ", "∞": "inf", "█": "#"}
-PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`"}
+PLAIN |= {"─": "-", "│": "|", "├": "+", "└": "`", "‖": "||", "⟨": "<", "⟩": ">", "½": "1/2", "≠": "!=", "∓": "-+"}
+PLAIN |= {"Σ": "sum", "Π": "prod", "∝": "~", "∩": "and", "°": " deg", "µ": "u", "†": "+"}
+ACCENTS = {"\u0302": "hat", "\u0304": "bar"}  # over the symbol of an estimate, or of a mean
 ASCII = "itbench_ascii"
 
 
@@ -202,9 +235,29 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
     """Return ASCII in the place of the characters that could not be encoded, and where they end."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    lacking = error.object[error.start : error.end]
-    parts = (PLAIN.get(one) or unicodedata.normalize("NFKD", one).encode("ascii", "ignore").decode() for one in lacking)
-    return "".join(part or "?" for part in parts), error.end
+    parts = (_ascii(error.object, at) for at in range(error.start, error.end))
+    return "".join(parts), error.end
+
+
+def _ascii(text: str, at: int) -> str:
+    """Return the character of a text at a place in ASCII: ``alpha`` for ``α``, ``yhat`` for the symbol ``ŷ``."""
+    one, before, after = text[at], text[at - 1 : at], text[at + 1 : at + 2]
+    if one in ACCENTS:  # of the character before it
+        return "" if text[at - 2 : at - 1].isalpha() else ACCENTS[one]
+    if unicodedata.decomposition(one).startswith("<super>"):
+        is_first = not unicodedata.decomposition(before or " ").startswith("<super>")
+        raised = unicodedata.normalize("NFKD", one).replace("−", "-")
+        return PLAIN.get(one) or "^" * is_first + raised
+    kind, _, greek = unicodedata.name(one, "").partition(" LETTER ")
+    plain = PLAIN.get(one, "")
+    if kind.startswith("GREEK") and not plain:
+        plain = greek.split()[0].replace("LAMDA", "LAMBDA").lower()
+        plain = plain.title() if "CAPITAL" in kind else plain
+    if plain.isalpha() and len(plain) > 1:  # a word of its own
+        return " " * before.isalnum() + plain + " " * (after.isalpha() and after.isascii())
+    base, *accents = list(unicodedata.normalize("NFKD", one))
+    name = "" if before.isalpha() or after.isalpha() else "".join(ACCENTS.get(accent, "") for accent in accents)
+    return plain or "".join([base, *accents]).encode("ascii", "ignore").decode() + name or "?"
 
 
 class TerminalReporter:

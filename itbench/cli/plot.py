@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Command, load_registry, with_metric, with_naming, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    given_options,
+    load_registry,
+    named_benchmark,
+    with_metric,
+    with_naming,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.output import say
 from itbench.errors import BadOption, BadScore, ItbenchError, UnknownName
 
@@ -169,7 +178,8 @@ def plot(
         named = "1 is named" if len(scores) == 1 else f"{len(scores)} are named"
         raise BadOption(f"{kind} shows {counted(needed, 'score')}; {named}.")
     if "benchmark" in taken and benchmark and scores:
-        options["benchmark"] = registry.benchmark(benchmark)
+        found = named_benchmark(registry, benchmark)
+        options |= {"benchmark": found} if not isinstance(found, str) else {}
     options |= {"plugins": plugin_files} if "plugins" in taken else {}
     path = check_picture_path(output or Path(f"{_name(kind, scores, benchmark)}.png"), replace=replace)
     shown: list[Any] = [*scores] or [registry.benchmark(str(benchmark))]
@@ -179,25 +189,10 @@ def plot(
         if not (metrics := _other_metrics(kind, scores, folder)):
             raise
         models = [name_of(score) if name.endswith(".nc") else name for name, score in zip(names, scores, strict=False)]
-        command = shlex.join(["itbench", "plot", kind, *models, "--metric", metrics[0], *_given()])
+        command = shlex.join(["itbench", "plot", kind, *models, "--metric", metrics[0], *given_options({"metric"})])
         raise BadScore(error.what, known=error.known, todo=f"Draw the score by {metrics[0]}: {command}") from error
     plots.save(figure, path)
     say(f"Wrote {path}")
-
-
-def _given(*without: str) -> list[str]:
-    """Return the options that were given, as they are typed, without --metric and those named."""
-    context, words = click.get_current_context(), []
-    for option in context.command.params:
-        key, value = str(option.name), context.params.get(str(option.name))
-        typed = context.get_parameter_source(key) is click.core.ParameterSource.COMMANDLINE
-        if value is None or not typed or not isinstance(option, click.Option) or key in (*without, "metric"):
-            continue
-        if isinstance(value, tuple) and not option.multiple:  # a size
-            value = "x".join(f"{part:g}" for part in value)
-        for one in value if option.multiple else [value]:
-            words += [option.opts[-1], *([] if option.is_flag else [str(one)])]
-    return words
 
 
 def _other_metrics(kind: str, scores: Sequence[xr.Dataset], folder: Path) -> list[str]:
@@ -230,7 +225,7 @@ def _scores(
     from itbench.results.score_file import scores_in
 
     if names:
-        how: dict[str, Any] = {"command": f"plot {kind}".strip(), "more": _given("benchmark", "weights")}
+        how: dict[str, Any] = {"command": f"plot {kind}".strip()}
         how |= {"several": kind in OF_SEVERAL, "prefer": partial(_preferred, kind, registry, benchmark)}
         try:
             return find(names, registry, folder, benchmark, **how, **which)
@@ -244,10 +239,11 @@ def _scores(
             raise
     if kind and kind not in OF_ALL:
         metric = ["--metric", which["metric"]] if which["metric"] else []
-        command = shlex.join(["itbench", "plot", kind, "MODEL", *metric, *_given()])
+        command = shlex.join(["itbench", "plot", kind, "MODEL", *metric, *given_options({"metric"})])
         more = ", or its benchmark: itbench plot montage -b BENCHMARK" if kind == "montage" else ""
         raise BadOption(f"Which score shall {kind} show?", todo=f"Name one: {command}{more}")
-    wanted = {"benchmark": benchmark and registry.benchmark(benchmark).name, **which}
+    named = named_benchmark(registry, benchmark)
+    wanted = {"benchmark": getattr(named, "name", named), **which}
     scores = [
         score
         for _, score in scores_in(folder)

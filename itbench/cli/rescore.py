@@ -13,6 +13,7 @@ from itbench.cli.options import (
     check_folders,
     find,
     load_registry,
+    named_benchmark,
     with_format,
     with_naming,
     with_options,
@@ -52,21 +53,23 @@ def rescore(
       itbench rescore resnet50 densenet201 -b mine.yaml --metric cka
     """
     from itbench.cli.output import TerminalReporter
+    from itbench.data.benchmark import Benchmark
     from itbench.extraction.gram_cache import GramCache
     from itbench.metrics import options
+    from itbench.results.find import benchmark_of
     from itbench.results.score_file import write_score
-    from itbench.scoring.rescore import Plan, benchmark_of, plan_metric
+    from itbench.scoring.rescore import Plan, plan_metric
     from itbench.scoring.rescore import rescore as rescore_plan
     from itbench.util import folders
 
     check_folders(results, None)
     registry, folder = load_registry(plugin_files), results or folders.results()
-    bench = registry.benchmark(benchmark) if benchmark else None
-    found = find(scores, registry, folder, benchmark, weights=weights, command="rescore", alike=True)
+    found = find(scores, registry, results, benchmark, weights=weights, command="rescore", alike=True)
+    bench = named_benchmark(registry, benchmark)
+    on = bench if isinstance(bench, Benchmark) else None
     given = options.pairs(option_texts)
     plans = [
-        Plan(score, plan_metric(registry, score, metric, given), benchmark_of(registry, score, bench))
-        for score in found
+        Plan(score, plan_metric(registry, score, metric, given), benchmark_of(registry, score, on)) for score in found
     ]
 
     def one(plan: Plan) -> Written:

@@ -2,12 +2,45 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Decorated, FiniteRange, parse_bytes
+from itbench.cli.options import Decorated
+
+SIZE = re.compile(r"(\d+\.?\d*|\.\d+)(e\d+)?\s*(?:([KMGT])(I?))?(B?)", re.IGNORECASE)
+LEAST = 10**6  # bytes without a unit; 4 is not 4 bytes
+
+
+def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """Parse the size of a command-line option as bytes: ``4GB`` or ``4e9`` is 4 × 10^9, ``4GiB`` is 4 × 2^30."""
+    found = SIZE.fullmatch(value.strip())
+    if not found:
+        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
+    number, exponent, letter, binary, _ = found.groups()
+    unit = (1024 if binary else 1000) ** ("KMGT".index(letter.upper()) + 1) if letter else 1
+    size = float(number + (exponent or "")) * unit
+    if not letter and 0 < size < LEAST:
+        raise click.BadParameter(f"{value!r} is not a size: it has no unit. Is {number}GB meant?")
+    if not 0 < size < math.inf:
+        raise click.BadParameter(f"{value!r} is not a size such as 4GB or 500MB.")
+    return int(size)
+
+
+class FiniteRange(click.FloatRange):
+    """Range of a number of a command-line option, without NaN and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number of a text."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
 
 SETTINGS = (
     click.option(

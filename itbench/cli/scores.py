@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from itbench.cli import completion
-from itbench.cli.options import Command, load_registry, with_format, with_metric, with_plugins, with_results
+from itbench.cli.options import (
+    Command,
+    load_registry,
+    named_benchmark,
+    with_format,
+    with_metric,
+    with_plugins,
+    with_results,
+)
 from itbench.cli.output import say
 from itbench.cli.tables import print_rows
 from itbench.errors import BadOption
+
+if TYPE_CHECKING:
+    from itbench.registry import Registry
 
 COLUMNS = {  # that are printed, by what a row is
     "scores": ("model", "weights", "benchmark", "metric", "measure", "value", "low", "high", "layer", "date"),
@@ -66,14 +77,17 @@ def scores(
       itbench scores --output scores.jsonld --creator "Our lab"
     """
     from itbench.results.find import select_scores
+    from itbench.results.leaderboard_formats import form_of
     from itbench.results.score_table import FORMS, json_text, score_table, write_table
     from itbench.util import folders
     from itbench.util.files import check_writable, write_text
+    from itbench.util.tables import counted
 
     ending = FORMS.get(output.suffix.lower(), "") if output else ""
     if output:
         if not ending:
             raise BadOption(f"{output}: its ending names no format.", known=f"Known endings: {', '.join(FORMS)}.")
+        form_of(output, form, {name: (one,) for one, name in FORMS.items()})  # which may contradict each other
         check_writable(output.absolute().parent)
     if ending == "jsonld" and rows != "scores":
         raise BadOption("JSON-LD has one part a score.", todo="Leave out --rows, or write a table: .csv, .parquet.")
@@ -81,25 +95,28 @@ def scores(
         raise BadOption("--creator is for JSON-LD.", todo="Name an --output that ends in .jsonld.")
     if results and not results.is_dir():
         raise BadOption(f"No folder of scores {results}.", todo="Name one that itbench score wrote with --results.")
-    found = select_scores(results or folders.results(), names, benchmark, metric)
+    registry = load_registry(plugin_files)
+    on = named_benchmark(registry, benchmark) or ""
+    name = on if isinstance(on, str) else on.name
+    found = select_scores(results or folders.results(), names, name, metric, registry)
     if output and not found:
         raise BadOption("There is no score to write.", todo="List them with: itbench scores")
     if output and ending == "jsonld":
-        write_text(output, json_text(_described(found, plugin_files, creator)) + "\n")
+        write_text(output, json_text(_described(found, registry, creator)) + "\n")
         say(f"Wrote {output}" if creator else f"Wrote {output}, which names no creator: --creator NAME")
         return
     table = score_table([score for _, score in found], rows)
     if output:
         write_table(table, output, ending)
-        say(f"Wrote {len(table)} rows to {output}")
+        say(f"Wrote {counted(len(table), 'row')} to {output}")
     else:
         columns = tuple(table[0]) if form in ("csv", "json") and table else COLUMNS[rows]
         print_rows(table, columns, form, empty="No scores yet. Make some: itbench score -m pixels -m itbench-tiny")
 
 
-def _described(found: list[Any], plugin_files: tuple[str, ...], creator: str) -> dict[str, Any]:
+def _described(found: list[Any], registry: Registry, creator: str) -> dict[str, Any]:
     from itbench.results.citations import cite
     from itbench.results.score_table import json_ld
 
-    bibliography = cite(load_registry(plugin_files), [str(path) for path, _ in found], Path())
+    bibliography = cite(registry, [str(path) for path, _ in found], Path())
     return json_ld(found, bibliography.references, creator)

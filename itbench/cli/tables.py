@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from itbench.cli.output import is_coloured, print_json
+from itbench.cli.output import folded, is_coloured, print_json, terminal_width
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,8 +27,9 @@ NAMES = ("row", "model", "weights", "benchmark", "metric")  # which tell rows ap
 CUT, CUT_LINES = ("description",), 3  # columns whose cells are cut short, and the lines to which they are
 GIVE_WAY = (  # columns that are left out where a terminal is narrow, the least important first
     *("seconds", "written", "date", "source", "splits", "stimuli", "start", "repetitions", "epochs", "features"),
-    *("layers", "measure", "region", "above 0", "sites", "significantly", "sites better", "MB", "published r", "r"),
-    *("correlation", "mean", "EV/ceiling", "inner EV", "metric", "benchmark", "weights", "layer", "SE"),
+    *("options", "layers", "measure", "region", "above 0", "sites", "significantly", "sites better", "MB"),
+    *("published r", "r", "correlation", "mean", "EV/ceiling", "inner EV", "metric", "benchmark", "weights"),
+    *("layer", "SE"),
 )
 
 
@@ -61,7 +61,7 @@ def print_text(text: str, form: str | None = None) -> None:
         if barred and len(lines) > 1 and RULE.fullmatch(lines[1]):
             shown = fitted(Table.read(lines), width, colour)
         else:
-            shown = "\n".join(_heading(line, colour) or _folded(line, width) for line in lines)
+            shown = "\n".join(_heading(line, colour) or folded(line, width) for line in lines)
         click.echo(shown, color=colour)
 
 
@@ -71,22 +71,9 @@ def _heading(line: str, colour: bool) -> str:
     return "" if not heading else click.style(heading[1], bold=True) if colour else line
 
 
-def terminal_width() -> int:
-    """Return the number of columns of the terminal."""
-    return max(20, shutil.get_terminal_size().columns)
-
-
 def text_width(widest: int) -> int:
     """Return the columns of a text to be printed: those of a narrower terminal, else `widest`."""
     return min(widest, terminal_width()) if sys.stdout.isatty() else widest
-
-
-def _folded(line: str, width: int) -> str:
-    """Return a line of prose broken between words where it is wider than the terminal."""
-    indent = re.match(r"\s*", line)[0]  # type: ignore[index]  # always matches
-    if len(line) <= width:
-        return line
-    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -142,12 +129,14 @@ class Table:
         return len(self.indent) + sum(self.least_widths()) + GAP * (len(self.columns) - 1)
 
     def can_lose(self, name: str) -> bool:
-        """Return whether rows can still be told apart by their names without a column."""
+        """Return whether rows can still be told apart, and their values understood, without a column."""
         names = [one for one in self.columns if one in NAMES] or [self.columns[0]]
 
         def different(without: str) -> int:
             return len(set(zip(*(self.column(one) for one in names if one != without), strict=True)))
 
+        if name == "measure" and "value" in self.columns and len(set(self.column(name))) > 1:
+            return False  # which says what the values are
         return name != self.columns[0] and (name not in names or different(name) == different(""))
 
 
@@ -183,7 +172,7 @@ def fitted(table: Table, width: int, colour: bool = False) -> str:
     notes += [f"Left out: {', '.join(gone)}."] if gone else []
     notes += [f"Cut short: {', '.join(cut)}."] if cut else []
     notes += [f"Whole: {_how()}, or a wider terminal."] if gone or cut else []
-    return "\n".join([drawn, *([_folded(table.indent + " ".join(notes), width)] if notes else [])])
+    return "\n".join([drawn, *([folded(table.indent + " ".join(notes), width)] if notes else [])])
 
 
 def _how() -> str:

@@ -20,12 +20,13 @@ from itbench.metrics.comparison import aligned
 from itbench.metrics.neural_data import NeuralData
 from itbench.metrics.rdm import rdm_of_gram, rdm_of_neural_data
 from itbench.plugins import load_plugins
+from itbench.results.find import benchmark_of
 from itbench.results.paired_comparison import recordings_of
 from itbench.results.score_command import score_command
 from itbench.results.score_file import provenance
 from itbench.results.score_setup import Setup, name_of
 from itbench.results.score_variables import model_layers, most_chosen_layer
-from itbench.scoring.rescore import benchmark_of, cached_gram
+from itbench.scoring.rescore import cached_gram
 from itbench.training.trained_weights import ENDING, read_about
 from itbench.util import folders
 from itbench.util.arrays import Array

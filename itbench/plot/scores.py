@@ -24,7 +24,7 @@ from itbench.results.score_variables import (
     is_comparison,
     layer_names,
     measure_of,
-    penalties_of,
+    penalties_at_sites,
     pooled,
 )
 from itbench.results.seeds import SeedScores
@@ -276,7 +276,8 @@ def suits(kind: str, score: xr.Dataset) -> bool:
         ceiling = ceiling_of(score)
         return ceiling is not None and bool(np.isfinite(ceiling).any())
     if kind == "penalties":
-        return bool((penalties_of(score) > 0).any())
+        penalties = penalties_at_sites(score)
+        return penalties is not None and bool((penalties > 0).any())
     if kind in ("rdms", "mds", "training"):
         return Setup.of(score).trained == (kind == "training")
     return True

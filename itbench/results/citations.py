@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,60 +14,15 @@ from itbench import __version__
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadPlugin, ItbenchError, UnknownName
 from itbench.registry import FAMILY, ModelEntry, Registry
+from itbench.results.bibtex import Reference, parse_bibtex
+from itbench.results.find import benchmark_of
 from itbench.results.score_file import provenance, read_score, scores_in
 from itbench.results.score_setup import name_of
 from itbench.util.folders import builtin_root
 
 REFERENCES = "references.bib"  # beside a plugin, or that of the built-in plugins: entries that ``bibtex`` names by key
 OWN = "itbench"
-ENTRY = re.compile(r"@\s*(\w+)\s*\{")
-FIELD = re.compile(r"\s*([\w-]+)\s*=\s*")
-KEY = re.compile(r"[^\s,{}\"#%~\\=@()']+")
-PLACE = ("journal", "booktitle", "publisher", "institution")  # of which a reference in words names the first it has
-
-
-@dataclass(frozen=True)
-class Reference:
-    """Entry of a bibliography.
-
-    Parameters
-    ----------
-    key : str
-    kind : str
-        Such as ``article``.
-    fields : mapping of str to str
-        Without their delimiters.
-    used_by : tuple of str
-        What of itbench it is cited for.
-    """
-
-    key: str
-    kind: str
-    fields: Mapping[str, str]
-    used_by: tuple[str, ...] = ()
-
-    @property
-    def bibtex(self) -> str:
-        """The entry as BibTeX."""
-        lines = [f"@{self.kind}{{{self.key},", *(f"  {name} = {{{text}}}," for name, text in self.fields.items()), "}"]
-        return "\n".join(lines)
-
-    @property
-    def text(self) -> str:
-        """The entry in words: authors (year). Title. Journal volume, pages. DOI."""
-        plain = {name: re.sub(r"[{}]", "", text).replace("--", "–") for name, text in self.fields.items()}
-        place = next((plain[name] for name in PLACE if name in plain), "")
-        place = " ".join(filter(None, (place, plain.get("volume") or plain.get("number"))))
-        place = ", ".join(filter(None, (place, plain.get("pages"))))
-        year = f" ({plain['year']})" if "year" in plain else ""
-        version = f"Version {plain['version']}" if "version" in plain else ""
-        said = [f"{_families(self.fields.get('author', ''))}{year}".strip(), plain.get("title", ""), place, version]
-        said = [
-            part if part.endswith((".", "?", "!")) else f"{part}." for part in (*said, plain.get("note", "")) if part
-        ]
-        doi = f"https://doi.org/{plain['doi']}" if "doi" in plain else ""
-        arxiv = f"arXiv:{plain['eprint']}" if plain.get("archiveprefix", "").lower() == "arxiv" else ""
-        return " ".join(filter(None, (*said, doi or arxiv or plain.get("url", ""))))
+DESIGN = "design:"  # before the key of a reference whose design a benchmark follows, with data of its own
 
 
 @dataclass
@@ -141,67 +96,6 @@ def cite(registry: Registry, names: Sequence[str], folder: Path) -> Bibliography
     return _bibliography(subjects, ", ".join(sorted(versions)))
 
 
-def parse_bibtex(text: str, where: str) -> list[Reference]:
-    """Parse BibTeX entries; text between them is skipped.
-
-    Raises
-    ------
-    BadPlugin
-        Naming `where`, for braces that do not match, an entry without a key, or abbreviations (``@string``, ``#``).
-    """
-    found, position = [], 0
-    while start := ENTRY.search(text, position):
-        kind, position = start[1].lower(), _closing(text, start.end() - 1, where) + 1
-        if kind in ("string", "preamble"):
-            raise _bad(where, f"@{kind} is not read: write the values out")
-        if kind != "comment":
-            key, _, body = text[start.end() : position - 1].partition(",")
-            if not KEY.fullmatch(key.strip()):
-                raise _bad(where, f"an entry has no key, or one that BibTeX refuses: {key.strip()[:40]!r}")
-            found.append(Reference(key.strip(), kind, dict(_fields(body, key.strip(), where))))
-    if not found:
-        raise _bad(where, "there is no entry, such as @article{key, title = {…}}")
-    return found
-
-
-def _fields(body: str, key: str, where: str) -> Iterator[tuple[str, str]]:
-    position = 0
-    while match := FIELD.match(body, position):
-        start = match.end()
-        if body[start : start + 1] == "{":
-            end = _closing(body, start, where)
-            text, position = body[start + 1 : end], end + 1
-        elif body[start : start + 1] == '"':
-            end = body.find('"', start + 1)
-            text, position = body[start + 1 : end if end > 0 else None], (end if end > 0 else len(body)) + 1
-        else:
-            bare = re.match(r"\w*", body[start:])
-            text = bare[0] if bare else ""
-            position = start + len(text)
-        if not text.strip() or text.count("{") != text.count("}"):
-            raise _bad(where, f"the field {match[1]} of {key} has no value, or braces that do not match")
-        yield match[1].lower(), " ".join(text.split())
-        rest = re.compile(r"\s*(,|$)").match(body, position)
-        if not rest:
-            raise _bad(where, f"after the field {match[1]} of {key} comes no comma")
-        position = rest.end()
-    if body[position:].strip():
-        raise _bad(where, f"in {key}, this is no field: {body[position:].strip()[:40]!r}")
-
-
-def _closing(text: str, opening: int, where: str) -> int:
-    depth = 0
-    for position in range(opening, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if not depth:
-            return position
-    raise _bad(where, f"a brace is not closed: {text[opening : opening + 40]!r}")
-
-
-def _bad(where: str, what: str) -> BadPlugin:
-    return BadPlugin(f"The BibTeX of {where} cannot be read: {what}.", todo="Correct it there.")
-
-
 def _registered(registry: Registry, name: str) -> list[Subject]:
     """Return the models, metrics, benchmarks and data sets of a name; nothing where it is none."""
     found: list[Subject] = []
@@ -249,8 +143,16 @@ def _of_score(registry: Registry, score: xr.Dataset) -> list[Subject]:
         _metric(registry, score.attrs["metric"]),
         _of_benchmark(registry.benchmarks[benchmark])
         if benchmark in registry.benchmarks
-        else Subject(f"benchmark {benchmark}: it is not registered; name its YAML file"),
+        else _of_file(registry, score),
     ]
+
+
+def _of_file(registry: Registry, score: xr.Dataset) -> Subject:
+    """Return the benchmark of a score that is in a YAML file; without a citation where that is needed."""
+    try:
+        return _of_benchmark(benchmark_of(registry, score))
+    except ItbenchError:
+        return Subject(f"benchmark {score.attrs['benchmark']}: it is not registered; name its YAML file")
 
 
 def _model(registry: Registry, name: str) -> ModelEntry:
@@ -285,7 +187,10 @@ def _bibliography(subjects: Iterable[Subject], version: str) -> Bibliography:
         package = subject.source.partition(" ")[0]
         if not own and package != OWN:
             unknown.append(subject.label)
-        found += [(one, subject.label) for one in [*own, *([known[package]] if package in known else [])]]
+        found += [
+            (replace(one, used_by=()), f"design of {subject.label}" if one.used_by else subject.label)
+            for one in [*own, *([known[package]] if package in known else [])]
+        ]
     return Bibliography(_unique([(itbench if one.key == OWN else one, label) for one, label in found]), unknown)
 
 
@@ -296,11 +201,12 @@ def _cited(bibtex: str, file: Path, known: Mapping[str, Reference]) -> list[Refe
     beside = file.parent / REFERENCES
     own = {**known, **{one.key: one for one in (_read(beside) if beside.is_file() else [])}}
     keys = re.split(r"[\s,]+", bibtex.strip())
-    for key in keys:
+    for key in (key.removeprefix(DESIGN) for key in keys):
         if key not in own:
             todo = f"Put the entry into {beside}, or BibTeX itself into bibtex."
             raise BadPlugin(f"{file} cites {key!r}.", known=UnknownName.of("key", key, own).known, todo=todo)
-    return [own[key] for key in keys]
+    of_design = {key: ("design",) for key in keys if key.startswith(DESIGN)}
+    return [replace(own[key.removeprefix(DESIGN)], used_by=of_design.get(key, ())) for key in keys]
 
 
 def _read(path: Path) -> list[Reference]:
@@ -330,16 +236,3 @@ def _unique(found: Iterable[tuple[Reference, str]]) -> list[Reference]:
         taken[key] = taken.get(key, 0) + 1
         unique.append(one if taken[key] == 1 else replace(one, key=f"{one.key}-{taken[key]}"))
     return unique
-
-
-def _families(authors: str) -> str:
-    """Return the family names of BibTeX authors: ``Kay, Naselaris & Gallant``."""
-    names = [name for name in re.split(r"\s+and\s+(?![^{]*\})", authors) if name]
-    short = [re.sub(r"[{}]", "", _family(name)) for name in names]
-    return short[0] if len(short) == 1 else f"{', '.join(short[:-1])} & {short[-1]}" if short else ""
-
-
-def _family(name: str) -> str:
-    """Return the part before a comma, the whole of a name in braces, or the last word."""
-    family, comma, _ = name.partition(",")
-    return family if comma or name.startswith("{") else name.split()[-1]

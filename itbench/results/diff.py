@@ -90,7 +90,11 @@ class Difference:
         if self.numbers is None:
             return "The scores have no measure in common: their values cannot be compared."
         if causes:
-            return f"{causes} {'items differ that change' if causes > 1 else 'item differs that changes'} values."
+            rest = len(self.departures) - causes
+            others = f", and {rest} that {'do' if rest > 1 else 'does'} not" if rest else ""
+            return (
+                f"{causes} {'items differ that change' if causes > 1 else 'item differs that changes'} values{others}."
+            )
         if abs(self.numbers.difference) <= ROUNDING:
             return "No item differs that changes values: they agree up to rounding."
         return "No recorded item differs that changes values, yet they differ: check versions, commit and machine."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,23 +37,27 @@ def write_leaderboard(text: str, path: Path) -> None:
     write_text(path, text + "\n")
 
 
-def form_of(output: Path | None, form: str | None) -> str:
-    """Return the format of a leaderboard by its name or by the ending of the output file; by default markdown.
+def form_of(output: Path | None, form: str | None, forms: Mapping[str, Sequence[str]] = FORMS) -> str:
+    """Return the format of a leaderboard, or another table, by its name or by the ending of the output file.
+
+    `forms` are the formats with the endings of their files. By default markdown.
 
     Raises
     ------
     BadOption
         If the two contradict each other, or the ending is of no format.
     """
-    endings = {ending: name for name, known in FORMS.items() for ending in known}
+    endings = {ending: name for name, known in forms.items() for ending in known}
     ending = output.suffix.lower() if output else ""
     by_ending = endings.get(ending)
     if output and not form:
-        refuse_ending(output, [*endings, ".txt"])
+        site = "A site of pages: --format html --output FOLDER" if ending in (".html", ".htm") else ""
+        refuse_ending(output, [*endings, ".txt"], site)
     if form and by_ending and form != by_ending:
         raise BadOption(
             f"{output} would hold {form}, but its ending {ending} means {by_ending}.",
-            todo=f"Leave out the format, or name the file {output.stem if output else ''}{FORMS[form][0]}.",
+            todo="Leave out the format"
+            + (f", or name the file {output.stem if output else ''}{forms[form][0]}." if form in forms else "."),
         )
     return form or by_ending or "markdown"
 

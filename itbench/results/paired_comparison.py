@@ -126,6 +126,8 @@ class PairedComparison:
         Held-out stimuli, scored sites, splits.
     departures : tuple of str
         Other items of the setup in which the two scores differ.
+    p_is_bound : bool
+        Whether `p` is the least that the number of draws can give: the true one is that or less.
     few_sites : bool
         Whether fewer than 20 sites were drawn: interval and p are then somewhat too sure.
     n_draws : int
@@ -152,6 +154,7 @@ class PairedComparison:
     departures: tuple[str, ...] = ()
     few_sites: bool = False
     n_draws: int = 0
+    p_is_bound: bool = False
 
 
 def compare_scores(
@@ -215,6 +218,7 @@ def compare_scores(
         tuple(Setup.of(a).departures(Setup.of(b))),
         draws_few_sites(a),
         int(np.isfinite(first_draws - second_draws).sum()),
+        bool(found.p <= 2 / (np.isfinite(first_draws - second_draws).sum() + 1)),
     )
 
 

@@ -33,7 +33,12 @@ def score_command(score: xr.Dataset, metric: str = "") -> str:
 def command_line(command: str, options: Mapping[str, Sequence[str]], *more: str) -> str:
     """Return an itbench command with each option repeated for each of its values, quoted for a shell."""
     words = [word for option, values in options.items() for value in values for word in (option, value)]
-    return shlex.join(["itbench", command, *words, *more])
+    return shlex.join(["itbench", *shlex.split(command), *words, *more])
+
+
+def benchmark_argument(score: xr.Dataset) -> str:
+    """Return what names the benchmark of a score to a command: its YAML file, where one was named, else its name."""
+    return str((provenance(score).get("benchmark_file") or {}).get("file") or score.attrs["benchmark"])
 
 
 def _of_sources(score: xr.Dataset, record: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -43,7 +48,7 @@ def _of_sources(score: xr.Dataset, record: Mapping[str, Any]) -> dict[str, list[
     seeds = {source["weights"]["seed"] for source in seeded}
     return {
         "-m": [score.attrs["model"]],
-        "-b": [score.attrs["benchmark"]],
+        "-b": [benchmark_argument(score)],
         "--weights": ["+".join(weights)] if set(weights) != {"pretrained"} else [],
         "--seed": [str(seed) for seed in seeds if seed],
         "--layer": requested.get("layers") or [],
@@ -53,16 +58,11 @@ def _of_sources(score: xr.Dataset, record: Mapping[str, Any]) -> dict[str, list[
 
 
 def _of_names(score: xr.Dataset) -> dict[str, list[str]]:
-    model, label, benchmark, _ = (score.attrs[key] for key in NAMES)
-    return {"-m": [model], "-b": [benchmark], **weights_options(label)}
-
-
-def weights_options(label: str) -> dict[str, list[str]]:
-    """Return the options of a command that gives weights which a leaderboard calls by a label, such as random-0."""
+    model, label, _, _ = (score.attrs[key] for key in NAMES)
     kind, _, seed = label.partition("-")
-    random = {"--weights": [kind], "--seed": [seed] if seed not in ("", "0") else []}
-    named: dict[str, dict[str, list[str]]] = {"": {}, "pretrained": {}, "none": {}, "random": random}
-    return named.get(kind, {"--weights": [label]})
+    random = {"--weights": [kind], "--seed": [seed]}
+    weights = {"pretrained": {}, "none": {}, "random": random}.get(kind, {"--weights": [label]})
+    return {"-m": [model], "-b": [benchmark_argument(score)], **weights}
 
 
 def _weights_option(weights: Mapping[str, Any]) -> str:

@@ -32,12 +32,18 @@ from itbench.util.tables import csv_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from itbench.results.citations import Reference
+    from itbench.results.bibtex import Reference
 
 ROWS = ("scores", "layers", "sites")
 FORMS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".jsonld": "jsonld"}  # of a file, by its ending
 OPTION = "option."  # before the name of a metric's option in a column
-MEASURED = ("explained_variance", "correlation", "explained_variance_corrected", "ceiling", "brainscore")
+MEASURED = {  # and over what each is a mean or a median
+    "explained_variance": "mean over sites",
+    "correlation": "mean over sites",
+    "explained_variance_corrected": "sum of explained variances over sum of ceilings, of the sites that have both",
+    "ceiling": "median over sites",
+    "brainscore": "of medians over sites",
+}
 Row = dict[str, Any]
 
 
@@ -214,8 +220,8 @@ def _part(path: Path, score: xr.Dataset) -> dict[str, Any]:
         "description": f"headline; 95 % interval over {whole['drawn']}" if whole["drawn"] else "headline",
     }
     others = [
-        {"@type": "PropertyValue", "name": name, "value": whole[name]}
-        for name in MEASURED
+        {"@type": "PropertyValue", "name": name, "value": whole[name], **({"description": of} if of else {})}
+        for name, of in MEASURED.items()
         if whole.get(name) is not None and name != whole["measure"]
     ]
     content = path.read_bytes()

@@ -234,12 +234,6 @@ def ceilings_of(score: xr.Dataset) -> Array | None:
     return None if ceiling is None else np.atleast_2d(ceiling)
 
 
-def penalties_of(score: xr.Dataset) -> Array:
-    """Return the finite values of the variable ``alpha``, in no order; empty for a readout without penalty."""
-    alpha = score["alpha"].values if "alpha" in score else np.empty(0)
-    return np.asarray(alpha[np.isfinite(alpha)])
-
-
 def penalties_at_sites(score: xr.Dataset) -> Array | None:
     """Return the variable ``alpha`` at the layers that the splits chose (split, site); None where it is not held."""
     if "alpha" not in score:

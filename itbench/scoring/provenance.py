@@ -12,6 +12,7 @@ from typing import Any
 
 import xarray as xr
 
+from itbench.data.benchmark import Benchmark
 from itbench.data.responses import repetitions_per_stimulus
 from itbench.data.task import Task
 from itbench.errors import BadOption, UnknownName, Unreachable, readable
@@ -161,6 +162,7 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "digests": {"weights": "+".join(weights), **recordings.digests},
         "sources": list(scored.sources),
         "asked": dict(scored.asked),
+        "benchmark_file": _benchmark_file(task.benchmark),
         "splits": splits_of(metric, task),
         "groups": task.groups,
         "window": _window(task),
@@ -173,6 +175,13 @@ def _provenance(scored: ScoredModel, metric: Metric, task: Task, seconds: Mappin
         "git": code_versions.git_commit(checkout()),
         "machine": code_versions.machine(),
     }
+
+
+def _benchmark_file(benchmark: Benchmark) -> dict[str, str] | None:
+    """Return path and digest of the YAML file that was named for a benchmark; None for a registered one."""
+    if benchmark.plugin or not benchmark.file.is_file():
+        return None
+    return {"file": str(benchmark.file), "digest": digest(benchmark.file.read_bytes())}
 
 
 def _window(task: Task) -> list[float] | None:

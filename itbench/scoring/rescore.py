@@ -94,25 +94,6 @@ def plan_metric(
     return metric
 
 
-def benchmark_of(registry: Registry, score: xr.Dataset, named: Benchmark | None = None) -> Benchmark:
-    """Return the benchmark to rescore a score on: `named`, or the registered one of the score's benchmark name.
-
-    Raises
-    ------
-    UnknownName, BadOption
-    """
-    name = score.attrs["benchmark"]
-    if named is None and name not in registry.benchmarks:
-        todo = "If it is a YAML file, name that with -b FILE.yaml."
-        raise UnknownName.of("benchmark", name, registry.benchmarks, todo=todo)
-    if named is not None and named.name != name:
-        raise BadOption(
-            f"{score.attrs['model']} was scored on {name}, not on {named.name}.",
-            todo="Leave -b out, or name a score of that benchmark.",
-        )
-    return named or registry.benchmark(name)
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """Plan to rescore a score: the score, the new metric and its benchmark.

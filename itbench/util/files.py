@@ -95,12 +95,14 @@ def check_writable(folder: Path) -> None:
         raise NoSpace(f"Cannot write in {folder}: {error.strerror}.", todo="Name another folder.") from error
 
 
-def refuse_ending(path: Path, known: Iterable[str]) -> None:
+def refuse_ending(path: Path, known: Iterable[str], todo: str = "") -> None:
     """Raise BadOption if the ending of an output file, such as ``.html``, is none of the known; ``.5`` is no ending."""
     endings = list(known)
     ending = path.suffix.lower()
     if re.fullmatch(r"\.[a-z]\w*", ending) and ending not in endings:
-        raise BadOption(f"{path}: no file ends in {ending} here.", known=f"Known endings: {', '.join(endings)}.")
+        raise BadOption(
+            f"{path}: no file ends in {ending} here.", known=f"Known endings: {', '.join(endings)}.", todo=todo
+        )
 
 
 def check_file_name(name: str, what: str) -> str:

@@ -1,5 +1,7 @@
 """The command line: a table or JSON on stdout, all else on stderr, one message for an error."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -299,7 +301,7 @@ def test_wrong_usage_exits_2(words, said):
 
 @pytest.mark.parametrize("size", ["4GB", "4gb", "4000MB", "4e9", "4G", "0.004TB"])
 def test_sizes(size):
-    from itbench.cli.options import parse_bytes
+    from itbench.cli.run_options import parse_bytes
 
     assert parse_bytes(None, None, size) == 4 * 10**9
 
@@ -364,19 +366,20 @@ def test_metrics():
     assert [list(row) for row in rows] == [["metric", "option", "default", "help"]] * len(rows)
     ridge = {row["option"]: row["default"] for row in rows if row["metric"] == "ridge"}
     assert ridge == {
-        "components": "1000",
-        "alphas": "none",
-        "alpha": "none",
-        "per_site": "true",
+        "components": 1000,
+        "alphas": None,
+        "alpha": None,
+        "per_site": True,
         "kernel": "linear",
-        "width": "1.0",
+        "width": 1.0,
     }
     assert all(row["help"] for row in rows if row["option"])
 
 
 @pytest.mark.slow
 def test_an_option_may_be_typed_as_it_is_listed(toy):
-    listed = [f"{row['option']}={row['default']}" for row in json_of("metrics", "--json") if row["metric"] == "ridge"]
+    rows = csv.DictReader(io.StringIO(run("metrics", "--format", "csv").stdout))
+    listed = [f"{row['option']}={row['default']}" for row in rows if row["metric"] == "ridge"]
     typed = [word for text in listed for word in ("-o", text)]
     default, same = (json_of("score", "-m", "toy", "-b", toy, "--json", *more)[0] for more in ((), typed))
     assert default["explained_variance"] == same["explained_variance"]

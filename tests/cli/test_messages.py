@@ -4,9 +4,12 @@ import json
 import logging
 import re
 
+import numpy as np
 import pytest
 
+from itbench.results.score_file import write_score
 from tests.kit.commands import in_terminal, run
+from tests.kit.scores import readout_score
 
 STAMP = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING|ERROR|CRITICAL) \d+ "
 WARNS = """
@@ -120,7 +123,7 @@ def test_with_scores_it_counts_them_and_its_next_commands_work(toy):
     assert run("score", "-m", "toy", "-b", toy).exit_code == 0
     first = run().stdout
     assert first.startswith("1 score in leaderboard/scores. Next:")
-    assert "itbench baselines -b toy" in first
+    assert f"itbench baselines -b {toy}" in first
     assert run("score", "-m", "pixels", "-b", toy).exit_code == 0
     two = run().stdout
     assert two.startswith("2 scores in leaderboard/scores. Next:")
@@ -129,6 +132,27 @@ def test_with_scores_it_counts_them_and_its_next_commands_work(toy):
             words = re.split(r"\s{2,}", line.strip())[0].split()[1:]
             words = [str(toy) if before == "-b" else word for before, word in zip(["", *words], words, strict=False)]
             assert run(*words).exit_code == 0, words
+
+
+def test_what_is_mistaken_says_where_to_go():
+    done = run("models", "resnet5")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "No model matches 'resnet5'.\nDid you mean resnet50" in done.stderr
+    assert "--format html --output FOLDER" in run("leaderboard", "--output", "lb.html").stderr
+
+
+def test_next_commands_fit_80_columns_and_each_stays_in_one_piece(home):
+    recorded = np.random.default_rng(0).standard_normal((16, 3))
+    folder = home.parent / "work" / "leaderboard" / "scores"
+    for metric in ("ridge", "pls"):
+        for model in ("finetuned/itbench-tiny", "convnext_base"):
+            score = readout_score(
+                recorded, recorded, model=model, metric=metric, benchmark="majaj-it-new-objects-and-more"
+            )
+            write_score(score.assign_attrs(file_stem=f"{model}-{metric}".replace("/", "_")), folder)
+    lines = run().stdout.splitlines()
+    assert [line for line in lines if line.startswith("  itbench compare") and line.endswith("--metric pls")]
+    assert max(len(line) for line in lines if not line.startswith("  itbench")) <= 80
 
 
 BARS = """

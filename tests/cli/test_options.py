@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from itbench.cli.options import parse_bytes
+from itbench.cli.run_options import parse_bytes
 from tests.kit.commands import run
 
 TWICE = {

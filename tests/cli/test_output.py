@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from itbench.cli.output import legible_streams
 from tests.kit.commands import run
 
 ENCODINGS = ["latin-1", "cp437", "iso8859-2", "koi8-r", "shift_jis", "cp1252", "ascii", "utf-8", "utf-16"]
@@ -70,3 +71,19 @@ def test_a_file_is_utf8_whatever_stdout_is(toy, tmp_path):
     assert run("score", "-m", "toy", "-b", toy).exit_code == 0
     assert run("leaderboard", "--output", tmp_path / "board.md").exit_code == 0
     assert "\u00b7" in (tmp_path / "board.md").read_text(encoding="utf-8")
+
+
+SYMBOLS = {
+    "\u0177 = \u03a3_l \u0177_l + \u03b1": "yhat = sum_l yhat_l + alpha",
+    "y\u0304 x\u0302 \u0233": "ybar xhat ybar",
+    "K\u207b\u00b9 10\u207b\u2076 x\u00b2 \u03c3\u00b3": "K^-1 10^-6 x^2 sigma^3",
+    "\u03b1I + 2\u03bb/\u03a3\u03bb": "alpha I + 2 lambda/sum lambda",
+    "\u00bd \u2260 \u2016x\u2016": "1/2 != ||x||",
+    "F\u00eate \u00c5ngstr\u00f6m": "Fete Angstrom",
+}
+
+
+@pytest.mark.parametrize(("symbols", "plain"), SYMBOLS.items(), ids=list(SYMBOLS.values()))
+def test_formulas_keep_their_meaning_in_ascii(symbols, plain):
+    legible_streams()
+    assert symbols.encode("ascii", "itbench_ascii").decode() == plain

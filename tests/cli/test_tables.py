@@ -8,6 +8,7 @@ import re
 import pytest
 from rich.cells import cell_len
 
+from itbench.cli.output import folded
 from itbench.cli.tables import Table, fitted
 from itbench.util.tables import csv_text, markdown
 from tests.kit.commands import in_terminal, run
@@ -263,3 +264,45 @@ def test_a_metric_without_a_description_has_the_first_sentence_of_its_class(tmp_
     rows = {row[1].strip(): row[2].strip() for row in (line.split("|") for line in lines if line.count("|") > 2)}
     assert (rows["told"], rows["untold"]) == ("Answers one question", "–")
     assert run("metrics", "untold", "--plugin", tmp_path / "mine.py").stdout.startswith("untold\n")
+
+
+def test_values_of_several_measures_keep_the_column_that_says_which():
+    rows = [
+        {"model": "a", "metric": metric, "measure": measure, "value": 0.5, "layer": f"a.long.name.{metric}"}
+        for metric, measure in (("ridge", "explained_variance"), ("cka", "cka"))
+    ]
+    columns = ("model", "metric", "measure", "value", "layer")
+    assert "measure" in shown(rows, columns, 48)[0].split()
+    one = [{**row, "measure": "cka"} for row in rows]
+    assert "measure" not in shown(one, columns, 40)[0].split()
+
+
+def test_metrics_lose_their_options_before_they_become_blocks():
+    rows = [
+        {
+            "metric": f"metric-{n}",
+            "purpose": "a purpose in a sentence of some length",
+            "options": f"one, two, three, four{n}",
+        }
+        for n in range(3)
+    ]
+    lines = shown(rows, ("metric", "purpose", "options"), 50)
+    assert lines[0].split() == ["metric", "purpose"]
+    assert "Left out: options." in " ".join(lines)
+
+
+def test_prose_is_folded_and_a_command_stays_in_one_piece():
+    command = "itbench score -m a-model-of-a-long-name -b a-benchmark-of-a-long-name"
+    assert folded(f"Make one: {command}", 40) == f"Make one:\n  {command}"
+    assert folded(f"  {command}", 40) == f"  {command}"
+    known = "Known: " + ", ".join(f"name-{n}" for n in range(20)) + "."
+    lines = folded(known, 40).split("\n")
+    assert " ".join(lines) == known
+    assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.slow
+def test_errors_fit_the_terminal():
+    sent = ESCAPE.sub("", in_terminal(60, "metrics", "nosuch", ITBENCH_PLUGINS="")[1])
+    assert "Error: unknown metric 'nosuch'" in sent
+    assert max(map(len, sent.split("\n"))) <= 60

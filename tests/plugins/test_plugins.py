@@ -276,7 +276,7 @@ def test_a_plugin_brings_a_benchmark_beside_it(toy, tmp_path):
 def test_a_plugin_brings_a_metric_with_an_option(toy, tmp_path):
     path = plugin(tmp_path, "my.py", METRIC)
     listed = json.loads(run("metrics", "--json", "--plugin", path).stdout)
-    assert {"metric": "scaled-mean", "option": "row", "default": "0", "help": "of the Gram"} in listed
+    assert {"metric": "scaled-mean", "option": "row", "default": 0, "help": "of the Gram"} in listed
     how = ("score", "-m", "pixels", "-b", toy, "--plugin", path, "--metric", "scaled-mean", "--json")
     default, other = (run(*how, *more) for more in ((), ("-o", "row=3")))
     assert default.exit_code == other.exit_code == 0, default.output + other.output

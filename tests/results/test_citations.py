@@ -9,18 +9,18 @@ import pytest
 
 from itbench.errors import BadPlugin
 from itbench.plugins import load_plugins
-from itbench.results.citations import cite, parse_bibtex
+from itbench.results.bibtex import parse_bibtex
+from itbench.results.citations import cite
 from itbench.results.score_file import write_score
 from tests.kit.commands import ROOT, run
 from tests.kit.scores import small_score
 
-REQUIRED = {  # by BibTeX itself; software is that of biblatex
+REQUIRED = {  # by BibTeX itself
     "article": {"author", "title", "journal", "year"},
     "inproceedings": {"author", "title", "booktitle", "year"},
     "techreport": {"author", "title", "institution", "year"},
     "book": {"author", "title", "publisher", "year"},
     "misc": {"title"},
-    "software": {"author", "title", "year"},
 }
 PLUGIN = '''
 from dataclasses import dataclass
@@ -210,3 +210,32 @@ def test_output_is_written_whole_and_ends_as_its_format(tmp_path):
     refused = run("cite", "ridge", "--format", "text", "--output", tmp_path / "x.bib")
     assert refused.exit_code == 1
     assert ".txt" in refused.stderr
+
+
+def test_words_have_no_latex_and_classic_bibtex_knows_every_kind():
+    text = "@article{a, title = {``What'' and `where' \\& pages~1---2}, pages = {3--4}}"
+    (one,) = parse_bibtex(text, "here")
+    assert one.text == "“What” and ‘where’ & pages 1—2. 3–4."
+    shared = parse_bibtex((ROOT / "plugins" / "references.bib").read_text(encoding="utf-8"), "")
+    assert {one.kind for one in shared} <= {"article", "inproceedings", "techreport", "book", "misc"}
+    assert not [one.key for one in shared if re.search(r"[{}\\]|``|''", one.text)]
+
+
+def test_a_design_is_cited_as_a_design(home):
+    for name, used in (("synthetic-it", "design of benchmark synthetic-it"), ("majaj-it", "benchmark majaj-it")):
+        found = {one.key: one.used_by for one in cite(load_plugins(), [name], home).references}
+        assert found["majaj2015"] == (used,)
+
+
+def test_a_benchmark_of_a_yaml_file_is_cited_from_it(toy):
+    toy.write_text(toy.read_text() + "citation: Nobody (1999).\n")
+    assert run("score", "-m", "toy", "-b", toy).exit_code == 0
+    done = run("cite", "--format", "text")
+    assert "Nobody (1999). [benchmark toy]" in done.stdout
+    assert "benchmark toy" not in done.stderr
+
+
+def test_an_empty_folder_and_another_ending_say_what_to_do(tmp_path):
+    assert "No score was found in leaderboard/scores" in run("cite").stderr
+    assert "--format text" in run("cite", "--output", "ref.txt").stderr
+    assert "--format bibtex" in run("cite", "--format", "text", "--output", "ref.bib").stderr

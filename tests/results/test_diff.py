@@ -75,7 +75,9 @@ def test_the_most_consequential_comes_first(network):
 
     found = differing(network, altered(network, everything, "other"))
     assert [departure["item"] for departure in found["departures"]] == [item for item, *_ in CHANGES]
-    assert found["verdict"] == f"{sum(changes for _, changes, _ in CHANGES)} items differ that change values."
+    changing = sum(changes for _, changes, _ in CHANGES)
+    rest = len(CHANGES) - changing
+    assert found["verdict"] == f"{changing} items differ that change values, and {rest} that do not."
 
 
 @pytest.mark.slow
@@ -212,7 +214,7 @@ def test_models_are_named_as_in_the_results_folder(toy):
     done = run("diff", "toy", "toy-net")
     assert done.exit_code == 1
     assert "'toy-net' stands for 2 scores" in done.stderr
-    assert "itbench diff toy toy-net:random-1 -b toy --metric ridge" in done.stderr
+    assert f"itbench diff toy toy-net:random-1 -b {toy} --metric ridge" in done.stderr
 
 
 def test_text_fits_a_terminal_and_names_both(toy, network):

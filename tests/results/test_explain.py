@@ -71,6 +71,23 @@ def told(score):
     return {step.title: step for step in steps}, " ".join(render(heading(score, steps), steps).split())
 
 
+def test_penalties_are_those_at_the_chosen_layers(toy):
+    score = scored("-m", "toy", "-b", toy, "-o", "components=10")
+    layers, chosen = score["layer"].values.tolist(), score["chosen_layer"].values.tolist()
+    assert set(chosen) == {"good"}
+    alpha = score["alpha"].transpose("split", "layer", "site").values.copy()
+    alpha[:, layers.index("noise")] = 1e12  # which no prediction used
+    expected = alpha[:, layers.index("good")]
+    steps, text = told(score.assign(alpha=(("split", "layer", "site"), alpha)))
+    numbers = steps["The metric"].numbers
+    assert numbers == {
+        "alpha_lowest": expected.min(),
+        "alpha_median": np.median(expected),
+        "alpha_highest": expected.max(),
+    }
+    assert "at the layer that each split chose" in text
+
+
 FORMS = {
     "readout": ["-m", "toy", "--metric", "ridge"],
     "a network": ["-m", "toy-net", "--weights", "random", "--seed", "3"],

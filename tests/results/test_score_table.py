@@ -52,6 +52,25 @@ def explained_variance(recorded, predicted, folds=4):
     return 1 - sums[0] / sums[1]
 
 
+@pytest.mark.parametrize(
+    "words", [("x.csv", "json"), ("x.parquet", "csv"), ("x.jsonld", "json"), ("x.json", "markdown")]
+)
+def test_an_ending_of_another_format_is_refused(words, folder):
+    name, form = words
+    done = run("scores", "--results", folder, "--output", folder / name, "--format", form)
+    assert done.exit_code == 1
+    assert f"{name} would hold {form}, but its ending {name[1:]} means {name[2:]}." in done.stderr
+    assert not (folder / name).exists()
+
+
+def test_json_ld_says_whether_a_figure_is_a_mean_or_a_median(folder):
+    described = json.loads(written(folder, "scores.jsonld").read_text())
+    figures = {one["name"]: one for part in described["hasPart"] for one in part["variableMeasured"]}
+    assert figures["ceiling"]["description"] == "median over sites"
+    assert figures["ceiling"]["value"] == pytest.approx(np.median([0.9, 0.8, 0.7, 0.5]))
+    assert figures["correlation"]["description"] == "mean over sites"
+
+
 def written(folder, name, *options):
     path = folder.parent / name
     done = run("scores", "--results", folder, "--output", path, *options)

@@ -22,7 +22,7 @@ from itbench.results.score_variables import (
     mean_by_layer,
     measure_of,
     model_layers,
-    penalties_of,
+    penalties_at_sites,
     pooled,
 )
 from itbench.util.tables import counted
@@ -47,7 +47,9 @@ def explain_metric(score: xr.Dataset, entry: MetricEntry | None) -> Step:
     formula = entry.formula if entry else ""
     if Setup.of(score).trained and (entry is None or entry.form.reads_layers):
         text += "\n\n" + sentences(CHOSEN_BY_VALIDATION)
-    return Step("The metric", text, formula, _penalties(score))
+    penalties = _penalties(score)
+    text += "\n\n" + sentences(OF_PENALTIES) if penalties else ""
+    return Step("The metric", text, formula, penalties)
 
 
 def metric_description(entry: MetricEntry) -> str:
@@ -65,7 +67,9 @@ def metric_description(entry: MetricEntry) -> str:
 
 
 def _penalties(score: xr.Dataset) -> dict[str, Value]:
-    alpha = penalties_of(score)
+    """Return the least, median and largest penalty over splits and sites, at the layers that the splits chose."""
+    penalties = penalties_at_sites(score)
+    alpha = np.empty(0) if penalties is None else penalties[np.isfinite(penalties)]
     if not len(alpha):
         return {}
     return {
@@ -83,6 +87,7 @@ BY_VALIDATION = """
     Every split chooses its layer by the explained variance of its validation images, each predicted by a readout that
     was fitted to other training images. The held-out images take no part in it.
 """
+OF_PENALTIES = "alpha: the penalties of all sites and splits, at the layer that each split chose."
 CHOSEN_BY_VALIDATION = """
     The network was fitted to the other training images, which look too predictable: so the validation images alone
     choose what the metric chooses, such as penalties and weights of layers, if it takes them.

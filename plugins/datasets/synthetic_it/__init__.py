@@ -17,7 +17,7 @@ def itbench_datasets(register):
         read,
         description="640 images drawn and 168 IT sites simulated by itbench itself",
         licence="MIT",
-        bibtex="itbench majaj2015",
+        bibtex="itbench design:majaj2015",
         edition=EDITION,
     )
     register(
@@ -25,7 +25,7 @@ def itbench_datasets(register):
         read_noisy,
         description="spike counts of 120 IT sites simulated on the images of synthetic-it, with shared noise and drift",
         licence="MIT",
-        bibtex="itbench majaj2015",
+        bibtex="itbench design:majaj2015",
         edition=EDITION,
     )
 
