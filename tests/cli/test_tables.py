@@ -10,6 +10,7 @@ from rich.cells import cell_len
 
 from itbench.cli.output import folded
 from itbench.cli.tables import Table, fitted
+from itbench.metrics.options import text as option_text
 from itbench.util.tables import csv_text, markdown
 from tests.kit.commands import in_terminal, run
 
@@ -122,7 +123,8 @@ def test_every_list_has_the_formats_and_a_pipe_gets_markdown(words):
     for row, line in zip(rows, table, strict=True):
         for key, value in row.items():
             text = ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
-            assert line[key] == text
+            typed = tuple(value) if isinstance(value, list) else value
+            assert line[key] == (option_text(typed) if key == "default" else text)
 
 
 def test_formats_that_contradict_each_other_are_refused():

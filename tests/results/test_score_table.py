@@ -191,7 +191,7 @@ def test_json_ld_is_of_schema_org_and_needs_no_network(folder):
         (("--output", "t"), "Known endings"),
         (("--output", "t.jsonld", "--rows", "sites"), "one part a score"),
         (("--output", "t.csv", "--creator", "us"), "--creator is for JSON-LD"),
-        (("--output", "t.csv", "-b", "nowhere"), "no score to write"),
+        (("--output", "t.csv", "-b", "nowhere"), "unknown benchmark 'nowhere'"),
         (("nett",), "Did you mean net"),
         (("--metric", "cka", "--rows", "sites"), "None of the scores has values by site"),
     ],

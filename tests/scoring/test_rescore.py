@@ -11,7 +11,7 @@ import xarray as xr
 from itbench.data.recordings_file import write_recordings
 from itbench.plugins import load_plugins
 from itbench.results.score_command import score_command
-from itbench.results.score_file import provenance, read_score
+from itbench.results.score_file import provenance, read_score, write_score
 from tests.kit.commands import run, run_python
 from tests.kit.toy import toy_recordings
 
@@ -176,7 +176,7 @@ def test_the_command_names_a_file_of_weights(toy):
     network.add_module("second", nn.Conv2d(8, 4, 3, 2))
     torch.save(network.state_dict(), "mine.pt")
     source = scored("-m", "toy-net", "-b", toy, "--weights", "mine.pt")
-    assert score_command(read_score(source)) == "itbench score -m toy-net -b toy --weights mine.pt --metric ridge"
+    assert score_command(read_score(source)) == f"itbench score -m toy-net -b {toy} --weights mine.pt --metric ridge"
     assert_same(rescored(source, "-b", toy), source)
 
 
@@ -211,7 +211,7 @@ def test_a_metric_that_needs_activations_is_refused(metric, toy):
     done = run("rescore", scored("-m", "toy", "-b", toy), "-b", toy, "--metric", metric)
     assert done.exit_code == 1
     assert f"{metric} needs the activations themselves" in done.stderr
-    assert f"itbench score -m toy -b toy --metric {metric}" in done.stderr
+    assert f"itbench score -m toy -b {toy} --metric {metric}" in done.stderr
 
 
 @pytest.mark.slow
@@ -243,7 +243,11 @@ def test_bad_input_is_refused_in_words(arguments, said, toy):
 @pytest.mark.slow
 def test_a_benchmark_that_is_a_file_is_named(toy):
     source = scored("-m", "toy", "-b", toy)
-    unnamed, other = run("rescore", source), run("rescore", source, "-b", "synthetic-it")
+    assert run("rescore", source).exit_code == 0  # its file is recorded
+    score = read_score(source)
+    about = {**json.loads(score.attrs["provenance"]), "benchmark_file": None}  # as by former versions
+    earlier = write_score(score.assign_attrs(provenance=json.dumps(about)), Path("earlier"))
+    unnamed, other = run("rescore", earlier), run("rescore", source, "-b", "synthetic-it")
     assert (unnamed.exit_code, other.exit_code) == (1, 1)
     assert "unknown benchmark 'toy'" in unnamed.stderr
     assert "name that with -b FILE.yaml" in unnamed.stderr
@@ -255,7 +259,6 @@ def test_what_is_of_no_model_is_refused(toy):
     source = scored("-m", "toy", "-b", toy)
     score = read_score(source)
     said = {**provenance(score), "sources": []}
-    from itbench.results.score_file import write_score
 
     path = write_score(score.assign_attrs(model="other-animals", provenance=json.dumps(said)), Path("scores"))
     done = run("rescore", path, "-b", toy)
