@@ -11,7 +11,7 @@ import xarray as xr
 from itbench.data.benchmark import Benchmark
 from itbench.errors import BadOption, ItbenchError, UnknownName
 from itbench.registry import Registry
-from itbench.results.score_command import benchmark_argument, command_line, score_command
+from itbench.results.score_command import benchmark_argument, command_line, score_command, weights_options
 from itbench.results.score_file import provenance, read_score, scores_in
 from itbench.results.score_setup import Setup, name_of
 from itbench.util import folders
@@ -242,7 +242,7 @@ def _missing(
             todo = command_line("score", {"-m": [model], "-b": [argument] if on else [], **by, **place})
         return UnknownName(what, known=f"It has scores by: {has}.", todo=f"Make one: {todo}")
     known = [known for _, score in every if on in ("", score.attrs["benchmark"]) for known in _names(score, weights)]
-    options = {"-m": [model], "-b": [argument] if on else [], **place}
+    options = {"-m": [model], "-b": [argument] if on else [], **weights_options(of_weights or weights), **place}
     todo = f"Score it: {command_line('score', options)}" if _exists(registry, model) else "List models: itbench models"
     return UnknownName.of(f"score{f' on {on}' if on else ''}", name, known, todo=f"Looked for in {folder}. {todo}")
 

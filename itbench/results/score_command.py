@@ -59,10 +59,15 @@ def _of_sources(score: xr.Dataset, record: Mapping[str, Any]) -> dict[str, list[
 
 def _of_names(score: xr.Dataset) -> dict[str, list[str]]:
     model, label, _, _ = (score.attrs[key] for key in NAMES)
+    return {"-m": [model], "-b": [benchmark_argument(score)], **weights_options(label)}
+
+
+def weights_options(label: str) -> dict[str, list[str]]:
+    """Return the options of a command that gives weights which a leaderboard calls by a label, such as random-0."""
     kind, _, seed = label.partition("-")
-    random = {"--weights": [kind], "--seed": [seed]}
-    weights = {"pretrained": {}, "none": {}, "random": random}.get(kind, {"--weights": [label]})
-    return {"-m": [model], "-b": [benchmark_argument(score)], **weights}
+    random = {"--weights": [kind], "--seed": [seed] if seed not in ("", "0") else []}
+    named: dict[str, dict[str, list[str]]] = {"": {}, "pretrained": {}, "none": {}, "random": random}
+    return named.get(kind, {"--weights": [label]})
 
 
 def _weights_option(weights: Mapping[str, Any]) -> str:

@@ -131,7 +131,7 @@ def test_sites_without_a_ceiling_are_counted_and_not_averaged(home):
     rows = np.arange(80), np.zeros(80, int)
     draws = bootstrap_draws(means[:, 1:], means[:, 1:], *rows, ceiling=reliability[1:], noise=noise[:, 1:])["ceiling"]
     assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])), abs=1e-5)
-    lines = run("ceiling", "-b", path).stdout.splitlines()
+    lines = run("ceiling", "-b", path).stdout.split("\n\n")[0].splitlines()
     header = [cell.strip() for cell in lines[0].strip("| ").split("|")]
     assert header == [{"low": "95 %"}.get(name, name) for name in row if name != "high"]
     assert len(lines) == 6

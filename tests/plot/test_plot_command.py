@@ -83,9 +83,9 @@ def test_a_file_is_written_once_unless_it_shall_be_replaced(scores, home):
         (["montage"], "itbench plot montage MODEL, or its benchmark: itbench plot montage -b BENCHMARK"),
         (["models"], "Choose some by --benchmark and --metric"),
         (["models", "--metric", "pls"], "itbench score -m pixels -m itbench-tiny --metric pls"),
-        (["layers", "good", "--metric", "pls"], "itbench score -m good --metric pls"),
-        (["layers", "good", "--metric", "cka"], "It has scores by ridge, such as --metric ridge."),
-        (["layers", "good:random-3"], "itbench score -m good --weights random --seed 3"),
+        (["layers", "good", "--metric", "pls"], "itbench rescore good:pretrained --metric pls -b toy"),
+        (["layers", "good", "--metric", "cka"], "It has scores by: ridge on toy."),
+        (["layers", "itbench-tiny:random-3"], "itbench score -m itbench-tiny --weights random --seed 3"),
     ],
 )
 def test_what_cannot_be_drawn_is_one_error_that_says_what_can(words, said, scores, home):
