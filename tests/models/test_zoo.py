@@ -103,7 +103,8 @@ def test_families_are_searched_by_pattern():
     assert "resnet50" not in found.stdout
     assert '"torchvision/resnet50.IMAGENET1K_V1"' in run("models", "torchvision/resnet50*", "--json").stdout
     missed = run("models", "timm/nothing*")
-    assert missed.exit_code == 1 and "No model matches" in missed.stderr
+    assert missed.exit_code == 1
+    assert "No model matches" in missed.stderr
 
 
 @pytest.mark.slow
