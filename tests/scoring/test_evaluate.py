@@ -205,8 +205,8 @@ ORACLES = {
 @pytest.mark.parametrize("name", ORACLES)
 def test_agrees_with_sklearn_on_raw_activations(name, home, synthetic_file):
     """An independent pipeline: a plain forward pass with a hook, PCA, RidgeCV, the same folds."""
-    whole = read_recordings(synthetic_file)  # of which two of ten views of each object, and twelve sites, are taken
-    rows = np.array([row for row in range(len(whole.stimuli)) if row % 10 < 2])
+    whole = read_recordings(synthetic_file)  # of which four of ten views of each object, and twelve sites, are taken
+    rows = np.array([row for row in range(len(whole.stimuli)) if row % 10 < 4])
     responses = whole.require_responses().isel(stimulus=rows, site=slice(None, None, 14))
     recordings = Recordings("few", whole.stimuli.take(rows), responses, whole.about)
     benchmark = write_benchmark(home, "few", recordings, "{kind: kfold, folds: 2, seed: 5, stratify: category}")

@@ -21,7 +21,7 @@ NETWORKS = {  # by model: folder of its weights, and two layers
 }
 WEIGHTS = {model: SHARED / folder / "model.safetensors" for model, (folder, _) in NETWORKS.items()}
 FOLDS, SEED = 5, 0
-STEP = 5  # every fifth image is recomputed
+STEP = 3  # every third image is recomputed
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
