@@ -235,7 +235,7 @@ class Bash(BashComplete):
     typed = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """Return the words before the one to complete, and that one."""
+        """Return the words of a command line before the one that bash completes, and that one."""
         count = int(os.environ["COMP_CWORD"]) + 1
         parts = split_arg_string(os.environ["COMP_WORDS"])[:count]
         words: list[str] = []

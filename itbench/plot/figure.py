@@ -158,7 +158,7 @@ def drawing(
 
 
 def _make_room(figure: Figure, axes: Sequence[Axes], rows: int) -> None:
-    """Make a figure higher by the legends above its axes, which the plots themselves would have to give way to."""
+    """Make a matplotlib figure higher by the height of the legends above its axes."""
     legends = [legend for one in axes if (legend := one.get_legend()) is not None and legend.get_gid() == ABOVE]
     if legends:
         highest = max(legend.get_window_extent().height for legend in legends) / figure.dpi

@@ -63,7 +63,7 @@ def form_of(output: Path | None, form: str | None, forms: Mapping[str, Sequence[
 
 
 def _ceiling_line(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a line with the ceiling of the ranked rows; empty where it is not known, or not one."""
+    """Return the line above a leaderboard with the noise ceiling of its ranked rows; empty where unknown."""
     known = {(row["ceiling"], row["measure"]) for row in rows if row["rank"] is not None}
     if len(known) != 1 or next(iter(known))[0] is None:
         return ""

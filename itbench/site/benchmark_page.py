@@ -175,7 +175,7 @@ def write_images(recorded: RecordedBenchmark, rows: Iterable[int], folder: Path)
 
 
 def _averaged(values: Array, n: int) -> Array:
-    """Return an array (row, …) with means over runs of rows, `n` of them at most."""
+    """Return responses for the heat map of a benchmark: means over runs of rows, `n` of them at most."""
     return values if len(values) <= n else np.stack([run.mean(axis=0) for run in np.array_split(values, n)])
 
 
